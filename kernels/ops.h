@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "kernels/pass.h"
+#include "kernels/image.h"
+
+G_BEGIN_DECLS
+
+/* The operations that models are written in. Each allocates its result in the pass's arena, enqueues, and returns a view of it.
+ * [b, n, d] below is batch, rows, columns. "Broadcast" means a batch of 1 stands for every sequence of the other operand.
+ * Wrong shapes are an error of the pass (VLF_ERROR_RANGE), never undefined. Same input, same bits, whatever else runs. */
+
+typedef enum {
+  VLF_NONE,
+  VLF_GELU,       /* x/2 (1 + erf (x / sqrt 2)), torch's exact gelu */
+  VLF_QUICK_GELU, /* x sigmoid (1.702 x), OpenAI CLIP */
+  VLF_RELU,
+  VLF_TANH,
+} VlfActivation;
+
+/* y [b, m, n] = act (x [b, m, k] w [n, k]^T + bias [n]) + residual [b, m, n].
+ * @residual: NULL for none; may be what @x was computed from, never shares memory with the result. Cost 2 b m n k.
+ * Source: torch.nn.Linear. */
+VlfTensor vlf_linear (VlfPass *pass, VlfTensor x, const VlfWeight *w, VlfActivation act, const VlfTensor *residual);
+
+/* Layer normalisation over columns: (x - mean) / sqrt (var + eps) * weight + bias, variance biased.
+ * @weight, @bias: [1, 1, d]. Source: torch.nn.LayerNorm. */
+typedef struct {
+  VlfTensor weight, bias;
+  float eps;
+} VlfNorm;
+
+VlfTensor vlf_norm (VlfPass *pass, VlfTensor x, const VlfNorm *norm);
+/* norm (x + y) with [b, n, d] operands, either broadcast in its batch. */
+VlfTensor vlf_add_norm (VlfPass *pass, VlfTensor x, VlfTensor y, const VlfNorm *norm);
+
+/* x + y. Each operand's batch and rows may be 1 and are then broadcast. */
+VlfTensor vlf_add (VlfPass *pass, VlfTensor x, VlfTensor y);
+
+/* What an attention may do beyond the plain one. All zero is the plain one. */
+typedef struct {
+  const VlfTensor *key_bias; /* [b, 1, m] added to every query's scores (broadcast): 0 keeps, <= -1e30 removes exactly, log w weighs */
+  gboolean causal;           /* query i sees keys <= i + (m - n) */
+  const VlfTensor *maps;     /* receives the probabilities [b * heads, n, m]; only then does a score matrix exist in memory */
+} VlfAttention;
+
+/* For every head h of width d = cols / heads: softmax (q_h k_h^T / sqrt (d) + bias) v_h, heads side by side in the result [b, n, heads d].
+ * @q [b, n, heads d], @k and @v [b, m, heads d]; q or (k, v) may be broadcast. A row whose keys are all removed is 0. d is a
+ * multiple of 4 and at most 256. @options: NULL for none. Source: Vaswani et al. 2017, eq. 1. */
+VlfTensor vlf_attention (VlfPass *pass, VlfTensor q, VlfTensor k, VlfTensor v, guint heads, const VlfAttention *options);
+
+/* Rows of @table by id: [batch, n, dim]; @ids [batch, n] in host memory, copied. An id outside the table is an error. */
+VlfTensor vlf_embed (VlfPass *pass, const VlfTable *table, const guint32 *ids, guint batch, guint n);
+
+/* [b, n + m, d] = the rows of x [b, n, d], then those of y [b, m, d]; either broadcast. */
+VlfTensor vlf_concat_rows (VlfPass *pass, VlfTensor x, VlfTensor y);
+/* [b, n, d + e] = x [b, n, d] beside y [b, n, e]; either broadcast. */
+VlfTensor vlf_concat_cols (VlfPass *pass, VlfTensor x, VlfTensor y);
+
+/* Every row divided by its Euclidean norm, at least 1e-12. Source: torch.nn.functional.normalize. */
+VlfTensor vlf_normalize (VlfPass *pass, VlfTensor x);
+
+/* Pictures to patch rows [n_images, grid rows * grid cols, 3 * patch * patch], columns ordered [channel, y, x] as the flattened
+ * convolution that embeds them. One plan per image; grids must agree. */
+VlfTensor vlf_patches (VlfPass *pass, const VlfImage *images, const VlfImagePlan *plans, guint n_images);
+
+/* Host memory to the device, @data [batch, rows, cols] packed, copied before this returns. */
+VlfTensor vlf_input (VlfPass *pass, const float *data, guint batch, guint rows, guint cols);
+/* Device to host: @to [batch, rows, cols] packed (broadcast sequences written out), filled when vlf_pass_end() returns TRUE. */
+void vlf_output (VlfPass *pass, VlfTensor x, float *to);
+
+G_END_DECLS
