@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Private to kernels/: what a backend (ops_cl.c, ops_ref.c) fills in, and the objects as both see them. */
+#pragma once
+#include "kernels/ops.h"
+#include "kernels/size.h"
+
+G_BEGIN_DECLS
+
+typedef struct _VlfBackend VlfBackend;
+
+struct _VlfDevice {
+  gint refs;
+  VlfFamily family;
+  const VlfBackend *backend;
+  gchar *name;
+  gint lost;     /* atomic latch */
+  gsize memory;  /* atomic: bytes held, see vlf_device_memory() */
+  gpointer cl;   /* VlfClDevice of cl_device.h; NULL for the reference */
+};
+
+struct _VlfBuffer {
+  VlfDevice *device;
+  gsize size;    /* bytes */
+  gpointer mem;  /* cl_mem, or host memory for the reference */
+};
+
+/* Both backends pad alike, so that tensors look the same to the front: the row stride of what vlf_pass_alloc() makes is a multiple of
+ * VLF_COLS_PAD elements, batch * rows is padded to VLF_ROWS_PAD rows, and a tensor's first element is 64-byte aligned. A kernel may
+ * read and write that padding of its own result; nothing may depend on its contents. */
+#define VLF_COLS_PAD 32u
+#define VLF_ROWS_PAD 32u
+
+typedef struct _VlfArena VlfArena; /* arena.h */
+
+struct _VlfQueue {
+  VlfDevice *device;
+  VlfArena *arena;
+  gpointer native; /* the backend's own part */
+  gboolean busy;   /* a pass is under way */
+};
+
+struct _VlfPass {
+  VlfQueue *queue;
+  VlfDevice *device;
+  const VlfBackend *backend;
+  GError *error;       /* the first one */
+  gpointer native;     /* the backend's own part: pending reads, borrowed images */
+};
+
+/* The table of typed operations. The front (ops.c) has checked shapes, aliasing and the pass's state and has allocated @y; a backend
+ * only computes. Where the front's contract says "broadcast", batch_stride is 0 in that operand (and stride 0 for broadcast rows of
+ * add). What fails calls vlf_pass_fail(). */
+struct _VlfBackend {
+  const char *name;
+
+  VlfBuffer *(*buffer_new) (VlfDevice *device, gsize bytes, GError **error);
+  void (*buffer_free) (VlfBuffer *buffer);
+  /* Synchronous, for construction only. */
+  gboolean (*buffer_write) (VlfBuffer *buffer, gsize offset, gconstpointer data, gsize bytes, GError **error);
+
+  gboolean (*queue_open) (VlfQueue *queue, GError **error);
+  void (*queue_close) (VlfQueue *queue);
+  void (*pass_open) (VlfPass *pass);
+  void (*pass_finish) (VlfPass *pass); /* flush, wait once, drop pass->native */
+
+  VlfWeight *(*weight_new) (VlfDevice *device, const VlfSource *weights, const VlfSource *biases, guint n_parts, VlfDType stored,
+                            GError **error);
+  void (*weight_free) (VlfWeight *weight);
+
+  void (*input) (VlfPass *pass, VlfTensor y, const float *data);
+  void (*output) (VlfPass *pass, VlfTensor x, float *to);
+  void (*linear) (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfActivation act, const VlfTensor *residual);
+  void (*norm) (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfTensor *plus, const VlfNorm *norm);
+  void (*add) (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
+  void (*attention) (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTensor v, guint heads, const VlfAttention *options);
+  void (*embed) (VlfPass *pass, VlfTensor y, const VlfTable *table, const guint32 *ids);
+  void (*copy) (VlfPass *pass, VlfTensor y, VlfTensor x); /* y and x alike in shape; x may be broadcast */
+  void (*normalize) (VlfPass *pass, VlfTensor y, VlfTensor x);
+  void (*patches) (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImagePlan *plan, const struct _VlfResample *resample);
+};
+
+/* The two backends. */
+extern const VlfBackend vlf_backend_cl;
+extern const VlfBackend vlf_backend_ref;
+
+/* PIL's filter in numbers, made by the front for one axis: output i is the sum over j < count of
+ * weights[i * taps + j] * input[first[i] + j], weights summing to 1. Source: ImageResample.c, precompute_coeffs. */
+typedef struct {
+  guint out, taps;
+  guint *first, *count; /* [out] */
+  float *weights;       /* [out, taps] */
+} VlfAxis;
+struct _VlfResample {
+  VlfAxis x, y; /* from the image's width and height to the plan's resized size, whole (not only the cut) */
+};
+typedef struct _VlfResample VlfResample;
+
+/* Parts of the objects that both backends share. Each backend's weight begins with this. */
+struct _VlfWeight {
+  VlfDevice *device;
+  guint inputs, outputs;
+  VlfDType stored;
+};
+
+struct _VlfTable {
+  VlfBuffer *buffer;
+  VlfDType type;
+  guint rows, cols;
+};
+
+VlfBuffer *vlf_buffer_new (VlfDevice *device, gsize bytes, GError **error); /* counts device memory */
+void vlf_buffer_free (VlfBuffer *buffer);
+
+G_END_DECLS

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "kernels/error.h"
+#include "kernels/image.h"
+#include "models/result.h"
+
+G_BEGIN_DECLS
+
+/* A Hugging Face model directory on a device. Immutable after opening, thread-safe, shared by all who name the same directory, device
+ * and precision (while one of them lives). */
+typedef struct _VlfModel VlfModel;
+
+/* Called from the opening thread with 0..1 while weights load; return FALSE to stop (VLF_ERROR_CANCELLED). */
+typedef gboolean (*VlfProgress) (double fraction, gpointer user);
+
+typedef struct {
+  const char *directory;  /* NULL: vlf_model_find()'s default */
+  const char *device;     /* see vlf_device_open(); NULL: "auto" */
+  const char *precision;  /* "auto" or NULL (f32 arithmetic, weights in the file's type), "f32", "f16", "bf16", "int8" */
+  gboolean all_heads;     /* also the heads that only vlf_session_run_tensors() reads (masked language model) */
+  VlfProgress progress;   /* NULL: none */
+  gpointer user;
+} VlfModelOptions;
+
+/* Where the model that users call @name lies: a directory itself, else looked up below VLF_MODEL_PATH, the source tree's or the
+ * prefix's share folder. NULL or "": the shipped default. Free with g_free(); NULL with VLF_ERROR_NOT_FOUND naming where it looked. */
+gchar *vlf_model_find (const char *name, GError **error);
+
+/* Checks what can be checked without reading weights: config ranges, tokenizer, names and shapes of all tensors, the device. Cheap. */
+gboolean vlf_model_check (const VlfModelOptions *options, GError **error);
+VlfModel *vlf_model_open (const VlfModelOptions *options, GError **error);
+VlfModel *vlf_model_ref (VlfModel *model);
+void vlf_model_unref (VlfModel *model); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfModel, vlf_model_unref)
+
+const char *vlf_model_name (const VlfModel *model);        /* vlfusion.json's, else the directory's */
+const char *vlf_model_fingerprint (const VlfModel *model); /* SHA-256 in hex, see design section 4 */
+const char *vlf_model_type (const VlfModel *model);        /* config.json's model_type */
+const char *vlf_model_device_name (const VlfModel *model);
+double vlf_model_threshold (const VlfModel *model);        /* of match, for drawing; vlfusion.json's, else 0.5 */
+gsize vlf_model_device_memory (const VlfModel *model);     /* bytes held on its device, everything counted */
+
+/* One prompt, encoded once: words, ids, and what the fusion needs of every text layer. Immutable, reference-counted, thread-safe; of one
+ * model. Encoding runs on a queue of its own and holds up no session. */
+typedef struct _VlfText VlfText;
+
+/* @prompt: UTF-8 (else VLF_ERROR_FORMAT), cut where Hugging Face's tokenizer truncates (see vlf_text_truncated()). */
+VlfText *vlf_text_new (VlfModel *model, const char *prompt, GError **error);
+VlfText *vlf_text_ref (VlfText *text);
+void vlf_text_unref (VlfText *text); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfText, vlf_text_unref)
+const char *vlf_text_prompt (const VlfText *text);
+gboolean vlf_text_truncated (const VlfText *text);
+
+typedef enum { VLF_FIT_MODEL, VLF_FIT_SQUASH, VLF_FIT_PAD } VlfFit;
+
+/* What a run is asked for; all zero is the model's own way with everything included. Lists: negative counts from the end (-1 is the
+ * last); NULL: the model's default (vlfusion.json), else all. An index out of range is VLF_ERROR_RANGE. */
+typedef struct {
+  VlfFit fit;                            /* how the frame meets the model's input */
+  const gint *layers; guint n_layers;    /* cross-attention layers that the maps are the mean of */
+  const gint *heads; guint n_heads;
+  gboolean no_maps;                      /* neither maps nor peaks nor word weights: saves their computation */
+} VlfRunOptions;
+
+/* One stream on a model: queue, activations, what is kept from the previous frame. One thread at a time; not shared. */
+typedef struct _VlfSession VlfSession;
+VlfSession *vlf_session_new (VlfModel *model, GError **error);
+void vlf_session_free (VlfSession *session); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfSession, vlf_session_free)
+
+/* All @n_texts prompts asked of each of @n_frames frames, the whole enqueued at once and waited for once. @results [n_frames]
+ * receives a reference each; untouched on failure. @options NULL: default. No texts: results without prompts. */
+gboolean vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
+                          const VlfRunOptions *options, VlfResult **results, GError **error);
+
+/* The network alone, as `vlf-run --tensors`: B independent pairs of an image and token ids. */
+typedef struct {
+  const float *pixel_values;        /* [batch, 3, height, width] */
+  const gint64 *input_ids;          /* [batch, tokens] */
+  const gint64 *attention_mask;     /* [batch, tokens], 0 or 1 */
+  guint batch, height, width, tokens;
+} VlfTensorInput;
+
+/* Receives one named output, row-major, rank <= 4; @data is only valid during the call. */
+typedef void (*VlfTensorSink) (gpointer user, const char *name, const float *data, const guint *shape, guint rank);
+
+/* Every output whose head's tensors are present; names and shapes in design section 6. */
+gboolean vlf_session_run_tensors (VlfSession *session, const VlfTensorInput *input, VlfTensorSink sink, gpointer user, GError **error);
+
+G_END_DECLS
