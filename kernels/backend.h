@@ -13,15 +13,15 @@ struct _VlfDevice {
   VlfFamily family;
   const VlfBackend *backend;
   gchar *name;
-  gint lost;     /* atomic latch */
-  gsize memory;  /* atomic: bytes held, see vlf_device_memory() */
-  gpointer cl;   /* VlfClDevice of cl_device.h; NULL for the reference */
+  gint lost;    /* atomic latch */
+  gsize memory; /* atomic: bytes held, see vlf_device_memory() */
+  gpointer cl;  /* VlfClDevice of cl_device.h; NULL for the reference */
 };
 
 struct _VlfBuffer {
   VlfDevice *device;
-  gsize size;    /* bytes */
-  gpointer mem;  /* cl_mem, or host memory for the reference */
+  gsize size;   /* bytes */
+  gpointer mem; /* cl_mem, or host memory for the reference */
 };
 
 /* Both backends pad alike, so that tensors look the same to the front: the row stride of what vlf_pass_alloc() makes is a multiple of
@@ -43,8 +43,8 @@ struct _VlfPass {
   VlfQueue *queue;
   VlfDevice *device;
   const VlfBackend *backend;
-  GError *error;       /* the first one */
-  gpointer native;     /* the backend's own part: pending reads, borrowed images */
+  GError *error;   /* the first one */
+  gpointer native; /* the backend's own part: pending reads, borrowed images */
 };
 
 /* The table of typed operations. The front (ops.c) has checked shapes, aliasing and the pass's state and has allocated @y; a backend
@@ -63,20 +63,23 @@ struct _VlfBackend {
   void (*pass_open) (VlfPass *pass);
   void (*pass_finish) (VlfPass *pass); /* flush, wait once, drop pass->native */
 
-  VlfWeight *(*weight_new) (VlfDevice *device, const VlfSource *weights, const VlfSource *biases, guint n_parts, VlfDType stored,
-                            GError **error);
+  VlfWeight *(*weight_new) (VlfDevice *device, const VlfSource *weights, const VlfSource *biases, guint n_parts,
+                            VlfDType stored, GError **error);
   void (*weight_free) (VlfWeight *weight);
 
   void (*input) (VlfPass *pass, VlfTensor y, const float *data);
   void (*output) (VlfPass *pass, VlfTensor x, float *to);
-  void (*linear) (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfActivation act, const VlfTensor *residual);
+  void (*linear) (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfActivation act,
+                  const VlfTensor *residual);
   void (*norm) (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfTensor *plus, const VlfNorm *norm);
   void (*add) (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
-  void (*attention) (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTensor v, guint heads, const VlfAttention *options);
+  void (*attention) (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTensor v, guint heads,
+                     const VlfAttention *options);
   void (*embed) (VlfPass *pass, VlfTensor y, const VlfTable *table, const guint32 *ids);
   void (*copy) (VlfPass *pass, VlfTensor y, VlfTensor x); /* y and x alike in shape; x may be broadcast */
   void (*normalize) (VlfPass *pass, VlfTensor y, VlfTensor x);
-  void (*patches) (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImagePlan *plan, const struct _VlfResample *resample);
+  void (*patches) (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImagePlan *plan,
+                   const struct _VlfResample *resample);
 };
 
 /* The two backends. */

@@ -15,15 +15,21 @@ typedef struct {
   } planes[3];
   struct {
     guint plane;
-    gsize offset;             /* bytes before the first sample */
-    gsize stride;             /* bytes between rows */
-    guint pixel_stride;       /* bytes between samples of a row */
-    guint x_shift, y_shift;   /* log2 of the subsampling */
-  } components[3];            /* R,G,B or Y,U,V; grey names its plane three times */
-  float matrix[3][4];         /* RGB = matrix * (c0, c1, c2, 1), all in 0..255; rounded and clamped to 8 bits */
+    gsize offset;           /* bytes before the first sample */
+    gsize stride;           /* bytes between rows */
+    guint pixel_stride;     /* bytes between samples of a row */
+    guint x_shift, y_shift; /* log2 of the subsampling */
+  } components[3];          /* R,G,B or Y,U,V; grey names its plane three times */
+  float matrix[3][4];       /* RGB = matrix * (c0, c1, c2, 1), all in 0..255; rounded and clamped to 8 bits */
 } VlfImage;
 
-typedef enum { VLF_FILTER_NEAREST, VLF_FILTER_BILINEAR, VLF_FILTER_BICUBIC, VLF_FILTER_LANCZOS, VLF_FILTER_BOX } VlfFilter;
+typedef enum {
+  VLF_FILTER_NEAREST,
+  VLF_FILTER_BILINEAR,
+  VLF_FILTER_BICUBIC,
+  VLF_FILTER_LANCZOS,
+  VLF_FILTER_BOX
+} VlfFilter;
 
 /* What a checkpoint's image processor does to a picture, reduced to numbers: resize to [resized_height, resized_width] with PIL's
  * antialiased filter (8-bit rounding after each of the two passes, as PIL has), cut [height, width] out at (crop_x, crop_y) with
@@ -31,12 +37,12 @@ typedef enum { VLF_FILTER_NEAREST, VLF_FILTER_BILINEAR, VLF_FILTER_BICUBIC, VLF_
 typedef struct {
   VlfFilter filter;
   guint resized_width, resized_height;
-  gint crop_x, crop_y;       /* of the cut in the resized picture; negative: padding at the left, top */
-  guint width, height;       /* of the model's input */
-  guint patch;               /* pixels; grid = floor (size / patch), what is left over is not looked at */
-  float rescale;             /* usually 1/255 */
+  gint crop_x, crop_y; /* of the cut in the resized picture; negative: padding at the left, top */
+  guint width, height; /* of the model's input */
+  guint patch;         /* pixels; grid = floor (size / patch), what is left over is not looked at */
+  float rescale;       /* usually 1/255 */
   float mean[3], std[3];
-  float fill[3];             /* 0..255, before rescale */
+  float fill[3]; /* 0..255, before rescale */
 } VlfImagePlan;
 
 G_END_DECLS

@@ -38,15 +38,18 @@ VlfTensor vlf_add (VlfPass *pass, VlfTensor x, VlfTensor y);
 
 /* What an attention may do beyond the plain one. All zero is the plain one. */
 typedef struct {
-  const VlfTensor *key_bias; /* [b, 1, m] added to every query's scores (broadcast): 0 keeps, <= -1e30 removes exactly, log w weighs */
-  gboolean causal;           /* query i sees keys <= i + (m - n) */
-  const VlfTensor *maps;     /* receives the probabilities [b * heads, n, m]; only then does a score matrix exist in memory */
+  const VlfTensor *
+      key_bias; /* [b, 1, m] added to every query's scores (broadcast): 0 keeps, <= -1e30 removes exactly, log w weighs */
+  gboolean causal; /* query i sees keys <= i + (m - n) */
+  const VlfTensor
+      *maps; /* receives the probabilities [b * heads, n, m]; only then does a score matrix exist in memory */
 } VlfAttention;
 
 /* For every head h of width d = cols / heads: softmax (q_h k_h^T / sqrt (d) + bias) v_h, heads side by side in the result [b, n, heads d].
  * @q [b, n, heads d], @k and @v [b, m, heads d]; q or (k, v) may be broadcast. A row whose keys are all removed is 0. d is a
  * multiple of 4 and at most 256. @options: NULL for none. Source: Vaswani et al. 2017, eq. 1. */
-VlfTensor vlf_attention (VlfPass *pass, VlfTensor q, VlfTensor k, VlfTensor v, guint heads, const VlfAttention *options);
+VlfTensor
+vlf_attention (VlfPass *pass, VlfTensor q, VlfTensor k, VlfTensor v, guint heads, const VlfAttention *options);
 
 /* Rows of @table by id: [batch, n, dim]; @ids [batch, n] in host memory, copied. An id outside the table is an error. */
 VlfTensor vlf_embed (VlfPass *pass, const VlfTable *table, const guint32 *ids, guint batch, guint n);

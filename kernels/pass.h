@@ -8,7 +8,7 @@ G_BEGIN_DECLS
  * One thread at a time; any number of queues per device run beside each other. */
 typedef struct _VlfQueue VlfQueue;
 VlfQueue *vlf_queue_new (VlfDevice *device, GError **error);
-void vlf_queue_free (VlfQueue *queue); /* NULL is fine; waits for what was enqueued */
+void vlf_queue_free (VlfQueue *queue);         /* NULL is fine; waits for what was enqueued */
 VlfDevice *vlf_queue_device (VlfQueue *queue); /* not a reference */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfQueue, vlf_queue_free)
 

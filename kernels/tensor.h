@@ -71,7 +71,8 @@ typedef struct {
 
 VlfConstant *vlf_constant_new (VlfDevice *device, const VlfSource *source, GError **error);
 /* As above from host memory, @data [batch, rows, cols] packed. */
-VlfConstant *vlf_constant_new_from_data (VlfDevice *device, const float *data, guint batch, guint rows, guint cols, GError **error);
+VlfConstant *
+vlf_constant_new_from_data (VlfDevice *device, const float *data, guint batch, guint rows, guint cols, GError **error);
 void vlf_constant_free (VlfConstant *constant); /* NULL is fine */
 
 /* A linear layer y = x w^T + b as the device wants it: packed, opaque, immutable, in its stored precision. */
@@ -80,9 +81,9 @@ typedef struct _VlfWeight VlfWeight;
 /* @weights: @n_parts matrices [n_i, k] stacked along their rows, so that query, key and value become one product; @biases: as many
  * vectors [1, n_i], or NULL for none; one without @read is a part without bias. @stored: the type kept on the device. Rows are read
  * in chunks and packed at once: there is never a second whole copy. */
-VlfWeight *vlf_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource *biases, guint n_parts, VlfDType stored,
-                           GError **error);
-void vlf_weight_free (VlfWeight *weight); /* NULL is fine */
+VlfWeight *vlf_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource *biases, guint n_parts,
+                           VlfDType stored, GError **error);
+void vlf_weight_free (VlfWeight *weight);           /* NULL is fine */
 guint vlf_weight_inputs (const VlfWeight *weight);  /* k */
 guint vlf_weight_outputs (const VlfWeight *weight); /* n = sum of n_i */
 

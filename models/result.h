@@ -8,36 +8,37 @@ G_BEGIN_DECLS
  * Plain data, filled by a session and immutable afterwards; all pointers are owned by the result. NaN stands for "not known". */
 
 typedef struct {
-  gchar *text;   /* a maximal run of non-space characters of the prompt */
-  float weight;  /* attention of the image's class token on this word / sum over words; 0..1 */
-  float *map;    /* [rows, cols] attention of the word's tokens on the patches, 0..1, not renormalised; NULL: not asked for */
+  gchar *text;  /* a maximal run of non-space characters of the prompt */
+  float weight; /* attention of the image's class token on this word / sum over words; 0..1 */
+  float *
+      map; /* [rows, cols] attention of the word's tokens on the patches, 0..1, not renormalised; NULL: not asked for */
 } VlfWordResult;
 
 typedef struct {
   gchar *text;
-  double match;            /* probability 0..1; NaN without a match head */
-  double score;            /* the raw number behind it: logit difference or cosine; NaN if unknown */
-  double peak_x, peak_y;   /* centre of the phrase map's largest cell, frame pixels; NaN without a map */
+  double match;          /* probability 0..1; NaN without a match head */
+  double score;          /* the raw number behind it: logit difference or cosine; NaN if unknown */
+  double peak_x, peak_y; /* centre of the phrase map's largest cell, frame pixels; NaN without a map */
   guint n_words;
-  VlfWordResult *words;    /* [n_words] */
-  float *map;              /* [rows, cols] phrase map: mean over the focus words; NULL: not asked for */
-  guint embedding_size;    /* 0: none */
-  float *embedding;        /* [embedding_size] fused embedding of frame and text */
+  VlfWordResult *words;       /* [n_words] */
+  float *map;                 /* [rows, cols] phrase map: mean over the focus words; NULL: not asked for */
+  guint embedding_size;       /* 0: none */
+  float *embedding;           /* [embedding_size] fused embedding of frame and text */
   const char *embedding_kind; /* static: "cross_embeds" (unit length), "pooler_output", ... */
 } VlfPromptResult;
 
 typedef struct {
   gint refs;
-  guint frame_width, frame_height;  /* pixels */
-  double region[4];                 /* x, y, width, height: rectangle of the frame that the grid covers, frame pixels */
-  guint rows, cols;                 /* of the patch grid */
+  guint frame_width, frame_height; /* pixels */
+  double region[4];                /* x, y, width, height: rectangle of the frame that the grid covers, frame pixels */
+  guint rows, cols;                /* of the patch grid */
   guint n_prompts;
-  VlfPromptResult *prompts;         /* [n_prompts] in the order asked */
-  guint image_embedding_size;       /* 0: none */
-  float *image_embedding;           /* [image_embedding_size] text-free embedding of the frame */
-  gchar *model, *fingerprint;       /* name; SHA-256 in hex */
-  double milliseconds;              /* of this inference; its share if several frames ran together */
-  double reused;                    /* share of visual tokens not computed anew, 0..1 */
+  VlfPromptResult *prompts;   /* [n_prompts] in the order asked */
+  guint image_embedding_size; /* 0: none */
+  float *image_embedding;     /* [image_embedding_size] text-free embedding of the frame */
+  gchar *model, *fingerprint; /* name; SHA-256 in hex */
+  double milliseconds;        /* of this inference; its share if several frames ran together */
+  double reused;              /* share of visual tokens not computed anew, 0..1 */
 } VlfResult;
 
 VlfResult *vlf_result_new (void);
@@ -57,6 +58,7 @@ typedef enum { VLF_JSON_EMBEDDINGS_NONE, VLF_JSON_EMBEDDINGS_LIST, VLF_JSON_EMBE
 
 /* Appends the one JSON shape of a result (README, "JSON") to @to, one line, no newline. @result NULL: no result yet, `prompts` is empty.
  * @stamp NULL: all of it null. Locale-independent; NaN and unknown are null; invalid UTF-8 cannot occur in a result. */
-void vlf_result_to_json (const VlfResult *result, const VlfStamp *stamp, VlfJsonMaps maps, VlfJsonEmbeddings embeddings, GString *to);
+void vlf_result_to_json (const VlfResult *result, const VlfStamp *stamp, VlfJsonMaps maps, VlfJsonEmbeddings embeddings,
+                         GString *to);
 
 G_END_DECLS

@@ -14,11 +14,11 @@ typedef struct _VlfModel VlfModel;
 typedef gboolean (*VlfProgress) (double fraction, gpointer user);
 
 typedef struct {
-  const char *directory;  /* NULL: vlf_model_find()'s default */
-  const char *device;     /* see vlf_device_open(); NULL: "auto" */
-  const char *precision;  /* "auto" or NULL (f32 arithmetic, weights in the file's type), "f32", "f16", "bf16", "int8" */
-  gboolean all_heads;     /* also the heads that only vlf_session_run_tensors() reads (masked language model) */
-  VlfProgress progress;   /* NULL: none */
+  const char *directory; /* NULL: vlf_model_find()'s default */
+  const char *device;    /* see vlf_device_open(); NULL: "auto" */
+  const char *precision; /* "auto" or NULL (f32 arithmetic, weights in the file's type), "f32", "f16", "bf16", "int8" */
+  gboolean all_heads;    /* also the heads that only vlf_session_run_tensors() reads (masked language model) */
+  VlfProgress progress;  /* NULL: none */
   gpointer user;
 } VlfModelOptions;
 
@@ -37,8 +37,8 @@ const char *vlf_model_name (const VlfModel *model);        /* vlfusion.json's, e
 const char *vlf_model_fingerprint (const VlfModel *model); /* SHA-256 in hex, see design section 4 */
 const char *vlf_model_type (const VlfModel *model);        /* config.json's model_type */
 const char *vlf_model_device_name (const VlfModel *model);
-double vlf_model_threshold (const VlfModel *model);        /* of match, for drawing; vlfusion.json's, else 0.5 */
-gsize vlf_model_device_memory (const VlfModel *model);     /* bytes held on its device, everything counted */
+double vlf_model_threshold (const VlfModel *model);    /* of match, for drawing; vlfusion.json's, else 0.5 */
+gsize vlf_model_device_memory (const VlfModel *model); /* bytes held on its device, everything counted */
 
 /* One prompt, encoded once: words, ids, and what the fusion needs of every text layer. Immutable, reference-counted, thread-safe; of one
  * model. Encoding runs on a queue of its own and holds up no session. */
@@ -57,10 +57,12 @@ typedef enum { VLF_FIT_MODEL, VLF_FIT_SQUASH, VLF_FIT_PAD } VlfFit;
 /* What a run is asked for; all zero is the model's own way with everything included. Lists: negative counts from the end (-1 is the
  * last); NULL: the model's default (vlfusion.json), else all. An index out of range is VLF_ERROR_RANGE. */
 typedef struct {
-  VlfFit fit;                            /* how the frame meets the model's input */
-  const gint *layers; guint n_layers;    /* cross-attention layers that the maps are the mean of */
-  const gint *heads; guint n_heads;
-  gboolean no_maps;                      /* neither maps nor peaks nor word weights: saves their computation */
+  VlfFit fit; /* how the frame meets the model's input */
+  const gint *layers;
+  guint n_layers; /* cross-attention layers that the maps are the mean of */
+  const gint *heads;
+  guint n_heads;
+  gboolean no_maps; /* neither maps nor peaks nor word weights: saves their computation */
 } VlfRunOptions;
 
 /* One stream on a model: queue, activations, what is kept from the previous frame. One thread at a time; not shared. */
@@ -71,14 +73,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfSession, vlf_session_free)
 
 /* All @n_texts prompts asked of each of @n_frames frames, the whole enqueued at once and waited for once. @results [n_frames]
  * receives a reference each; untouched on failure. @options NULL: default. No texts: results without prompts. */
-gboolean vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
-                          const VlfRunOptions *options, VlfResult **results, GError **error);
+gboolean vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts,
+                          guint n_texts, const VlfRunOptions *options, VlfResult **results, GError **error);
 
 /* The network alone, as `vlf-run --tensors`: B independent pairs of an image and token ids. */
 typedef struct {
-  const float *pixel_values;        /* [batch, 3, height, width] */
-  const gint64 *input_ids;          /* [batch, tokens] */
-  const gint64 *attention_mask;     /* [batch, tokens], 0 or 1 */
+  const float *pixel_values;    /* [batch, 3, height, width] */
+  const gint64 *input_ids;      /* [batch, tokens] */
+  const gint64 *attention_mask; /* [batch, tokens], 0 or 1 */
   guint batch, height, width, tokens;
 } VlfTensorInput;
 
@@ -86,6 +88,7 @@ typedef struct {
 typedef void (*VlfTensorSink) (gpointer user, const char *name, const float *data, const guint *shape, guint rank);
 
 /* Every output whose head's tensors are present; names and shapes in design section 6. */
-gboolean vlf_session_run_tensors (VlfSession *session, const VlfTensorInput *input, VlfTensorSink sink, gpointer user, GError **error);
+gboolean vlf_session_run_tensors (VlfSession *session, const VlfTensorInput *input, VlfTensorSink sink, gpointer user,
+                                  GError **error);
 
 G_END_DECLS
