@@ -35,8 +35,9 @@ typedef struct _VlfArena VlfArena; /* arena.h */
 struct _VlfQueue {
   VlfDevice *device;
   VlfArena *arena;
-  gpointer native; /* the backend's own part */
-  gboolean busy;   /* a pass is under way */
+  gpointer native;               /* the backend's own part */
+  gboolean busy;                 /* a pass is under way */
+  struct _VlfResample *resample; /* the last one made, see vlf_queue_resample(); whoever frees the queue frees it */
 };
 
 struct _VlfPass {
@@ -46,6 +47,40 @@ struct _VlfPass {
   GError *error;   /* the first one */
   gpointer native; /* the backend's own part: pending reads, borrowed images */
 };
+
+/* PIL's filter in numbers for one axis: output i is the sum over j < count of weights[i * taps + j] * input[first[i] + j], divided by
+ * 2^VLF_WEIGHT_BITS, rounded and clamped to 8 bits. Whole numbers, as PIL has them, so that every device finds the same pixels.
+ * Weights beyond count are 0. Source: Pillow's Resample.c, precompute_coeffs and normalize_coeffs_8bpc. */
+#define VLF_WEIGHT_BITS 22
+typedef struct {
+  guint out, taps;      /* taps is a multiple of 4 */
+  guint *first, *count; /* [out] */
+  gint32 *weights;      /* [out, taps] */
+} VlfAxis;
+typedef struct _VlfResample {
+  VlfFilter filter;
+  guint width, height; /* of the image */
+  VlfAxis x, y;        /* from the image's width and height to the plan's resized size, whole (not only the cut) */
+} VlfResample;
+
+/* NULL with VLF_ERROR_RANGE for sizes outside 1..32768, or VLF_ERROR_NO_MEMORY. */
+VlfResample *vlf_resample_new (VlfFilter filter, guint width, guint height, guint resized_width, guint resized_height,
+                               GError **error);
+void vlf_resample_free (VlfResample *resample); /* NULL is fine */
+/* What @plan makes of @image. Owned by @queue, made anew only where the sizes or the filter differ from those of the call before, and
+ * valid until then: backends copy what they need. */
+const VlfResample *
+vlf_queue_resample (VlfQueue *queue, const VlfImage *image, const VlfImagePlan *plan, GError **error);
+
+/* (v * rescale - mean) / std for each channel and each of the 256 values of a pixel; [256] is the fill. */
+typedef float VlfLevels[3][257];
+void vlf_image_plan_levels (const VlfImagePlan *plan, VlfLevels levels);
+/* VlfImage.matrix in fixed point of VLF_MATRIX_BITS, so that every device rounds alike: entries are clamped to +-8, offsets to
+ * +-2048, which no real matrix reaches and 32 bits hold. The pixel is (sum + half) >> VLF_MATRIX_BITS, clamped to 0..255. */
+#define VLF_MATRIX_BITS 18
+void vlf_image_matrix (const VlfImage *image, gint32 matrix[3][4]);
+/* FALSE with VLF_ERROR_RANGE where a component reaches outside its plane or a size is impossible. */
+gboolean vlf_image_check (const VlfImage *image, GError **error);
 
 /* The table of typed operations. The front (ops.c) has checked shapes, aliasing and the pass's state and has allocated @y; a backend
  * only computes. Where the front's contract says "broadcast", batch_stride is 0 in that operand (and stride 0 for broadcast rows of
@@ -79,24 +114,12 @@ struct _VlfBackend {
   void (*copy) (VlfPass *pass, VlfTensor y, VlfTensor x); /* y and x alike in shape; x may be broadcast */
   void (*normalize) (VlfPass *pass, VlfTensor y, VlfTensor x);
   void (*patches) (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImagePlan *plan,
-                   const struct _VlfResample *resample);
+                   const VlfResample *resample);
 };
 
 /* The two backends. */
 extern const VlfBackend vlf_backend_cl;
 extern const VlfBackend vlf_backend_ref;
-
-/* PIL's filter in numbers, made by the front for one axis: output i is the sum over j < count of
- * weights[i * taps + j] * input[first[i] + j], weights summing to 1. Source: ImageResample.c, precompute_coeffs. */
-typedef struct {
-  guint out, taps;
-  guint *first, *count; /* [out] */
-  float *weights;       /* [out, taps] */
-} VlfAxis;
-struct _VlfResample {
-  VlfAxis x, y; /* from the image's width and height to the plan's resized size, whole (not only the cut) */
-};
-typedef struct _VlfResample VlfResample;
 
 /* Parts of the objects that both backends share. Each backend's weight begins with this. */
 struct _VlfWeight {
@@ -113,5 +136,8 @@ struct _VlfTable {
 
 VlfBuffer *vlf_buffer_new (VlfDevice *device, gsize bytes, GError **error); /* counts device memory */
 void vlf_buffer_free (VlfBuffer *buffer);
+
+/* Rows [first, first + n) of @source as float32, packed; @raw: room for n * cols elements of the source's type. */
+gboolean vlf_source_read (const VlfSource *source, guint first, guint n, gpointer raw, float *to, GError **error);
 
 G_END_DECLS
