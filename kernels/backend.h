@@ -13,6 +13,7 @@ struct _VlfDevice {
   VlfFamily family;
   const VlfBackend *backend;
   gchar *name;
+  gint pid;     /* of the process that opened it */
   gint lost;    /* atomic latch */
   gsize memory; /* atomic: bytes held, see vlf_device_memory() */
   gpointer cl;  /* VlfClDevice of cl_device.h; NULL for the reference */
@@ -30,6 +31,15 @@ struct _VlfBuffer {
 #define VLF_COLS_PAD 32u
 #define VLF_ROWS_PAD 32u
 
+/* Bytes that every device buffer has beyond its size: vectors may be read past the last element of any view in it. */
+#define VLF_BUFFER_SLACK 4096u
+
+/* Fills in the strides of a contiguous tensor whose shape is set, and tells how many elements it takes, padding included. FALSE if a
+ * dimension is 0 or the tensor is larger than kernels can count. */
+gboolean vlf_tensor_layout (VlfTensor *x, gsize *elements);
+/* FALSE with VLF_ERROR_DEVICE if @device is lost or belongs to another process. */
+gboolean vlf_device_check (const VlfDevice *device, GError **error);
+
 typedef struct _VlfArena VlfArena; /* arena.h */
 
 struct _VlfQueue {
@@ -45,6 +55,7 @@ struct _VlfPass {
   VlfDevice *device;
   const VlfBackend *backend;
   GError *error;   /* the first one */
+  gboolean open;   /* the backend knows of it; FALSE where the pass failed to begin */
   gpointer native; /* the backend's own part: pending reads, borrowed images */
 };
 
