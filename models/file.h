@@ -11,7 +11,7 @@ G_BEGIN_DECLS
 /* @dir as a descriptor for the calls below, -1 with @error set. Close with close(). */
 int vlf_dir_open (const char *dir, GError **error);
 
-/* Opens @name in @dir_fd (AT_FDCWD: @name is a path that the user gave, whose folders may be links). @status receives what the file was
+/* Opens @name in @dir_fd. AT_FDCWD: @name is a path that the user gave, only then may it be a link. @status receives what the file was
  * when opened. -1 with VLF_ERROR_NOT_FOUND if there is no such file, VLF_ERROR_IO if it is not a plain file or not readable. */
 int vlf_file_open (int dir_fd, const char *name, struct stat *status, GError **error);
 

@@ -55,6 +55,9 @@ const VlfJson *vlf_json_first (const VlfJson *array_or_object);
 const VlfJson *vlf_json_next (const VlfJson *value);
 const VlfJson *vlf_json_nth (const VlfJson *array_or_object, guint n); /* O(n) */
 
+/* Member @n of an object in the order of its keys by length, then bytes; n < size. NULL for other values. */
+const VlfJson *vlf_json_sorted (const VlfJson *object, guint n);
+
 /* The key of a member of an object, NULL for other values. @length may be NULL. */
 const char *vlf_json_key (const VlfJson *member, gsize *length);
 
