@@ -70,21 +70,102 @@ GType gst_vl_meta_api_get_type (void);
 GST_VL_API
 const GstMetaInfo *gst_vl_meta_get_info (void);
 
+/**
+ * gst_buffer_add_vl_meta:
+ * @buffer: a writable #GstBuffer
+ * @result: (transfer none): the result, which is immutable from now on
+ * @producer: name of the element that made it
+ * @kind: what it is about
+ *
+ * Attaches @result, as this frame's own: age 0, region and frame size those of the result.
+ *
+ * Returns: (transfer none): the new meta, owned by @buffer
+ *
+ * Since: 0.1
+ */
 GST_VL_API
 GstVlMeta *gst_buffer_add_vl_meta (GstBuffer *buffer, GstVlResult *result, const gchar *producer, GstVlKind kind);
 
+/**
+ * gst_buffer_get_vl_meta:
+ * @buffer: a #GstBuffer
+ * @producer: (nullable): name of the element that made the result; %NULL: any
+ * @kind: what the result is about
+ *
+ * Returns: (transfer none) (nullable): the newest such meta of @buffer
+ *
+ * Since: 0.1
+ */
 GST_VL_API
 GstVlMeta *gst_buffer_get_vl_meta (GstBuffer *buffer, const gchar *producer, GstVlKind kind);
 
+/**
+ * gst_buffer_iterate_vl_meta: (skip)
+ * @buffer: a #GstBuffer
+ * @state: (inout): %NULL before the first call
+ *
+ * Goes through the metas in the order in which they were attached.
+ *
+ * Returns: (transfer none) (nullable): the next one
+ *
+ * Since: 0.1
+ */
 GST_VL_API
 GstVlMeta *gst_buffer_iterate_vl_meta (GstBuffer *buffer, gpointer *state);
 
+/**
+ * gst_buffer_get_nth_vl_meta:
+ * @buffer: a #GstBuffer
+ * @n: from 0, in the order in which the metas were attached
+ *
+ * For bindings, which cannot iterate.
+ *
+ * Returns: (transfer none) (nullable): that meta; %NULL behind the last
+ *
+ * Since: 0.1
+ */
+GST_VL_API
+GstVlMeta *gst_buffer_get_nth_vl_meta (GstBuffer *buffer, guint n);
+
+/**
+ * gst_buffer_remove_vl_meta:
+ * @buffer: a writable #GstBuffer
+ * @producer: (nullable): name of the element that made the results; %NULL: any
+ *
+ * Removes the metas of @producer.
+ *
+ * Returns: how many there were
+ *
+ * Since: 0.1
+ */
 GST_VL_API
 guint gst_buffer_remove_vl_meta (GstBuffer *buffer, const gchar *producer);
 
+/**
+ * gst_vl_meta_set_carried:
+ * @meta: a meta of a writable buffer
+ * @age: stream time between the frame that the result was computed from and this one, nanoseconds, or %GST_CLOCK_TIME_NONE
+ *
+ * Says that the result is an earlier frame's.
+ *
+ * Since: 0.1
+ */
 GST_VL_API
 void gst_vl_meta_set_carried (GstVlMeta *meta, GstClockTime age);
 
+/**
+ * gst_vl_meta_get_peak:
+ * @meta: a meta
+ * @prompt: index of the prompt
+ * @x: (out) (optional): pixels from the left edge of the buffer's frame
+ * @y: (out) (optional): pixels from its top edge
+ *
+ * Where the prompt's map is largest, as gst_vl_result_get_peak(), in the frame of this buffer.
+ *
+ * Returns: %FALSE if there is no map; the position is then NaN
+ *
+ * Since: 0.1
+ */
 GST_VL_API
 gboolean gst_vl_meta_get_peak (const GstVlMeta *meta, guint prompt, gdouble *x, gdouble *y);
 
