@@ -21,12 +21,13 @@ import tokenizers
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
-from transformers import BridgeTowerConfig
+from transformers import AutoTokenizer, BridgeTowerConfig
 
 import random_bridgetower as rb
 import tiny_tokenizer
 
 HERE = Path(__file__).resolve().parent / "bridgetower"
+VOCAB = 300  # of every case, so that tokenize.in and tokenize.out hold for all
 PROMPTS = ["a red circle", "the large striped star left of it", "is there a <mask> heart?"]
 
 
@@ -49,31 +50,58 @@ class Case:
     patch: int = 8
     dtype: torch.dtype = torch.float32
     shard: str = ""                  # largest shard, as save_pretrained takes it
-    vocab: int = 300
     top: dict = field(default_factory=dict)         # further keys of config.json
     prompts: tuple = tuple(PROMPTS)
     hole: bool = False               # one word in the middle masked as well
+    tied: bool = False               # the word head's decoder is the word embedding and not in the file
+    merges: bool = False             # the tokenizer as vocab.json + merges.txt, without tokenizer.json
     legacy: bool = False             # config.json and tensors as older repositories have them
 
 
 CASES = [
-    Case("retrieval", "matching head, f32, a grid that the patch does not divide, padded batch", ("itm",), 1),
+    Case("retrieval", "matching head, f32, a grid that the patch does not divide, padded batch", ("itm",), 1,
+         layers=3),
     Case("masked_lm", "word head, bf16, deep: 8 + 8 tower layers, 3 cross layers, two heads of 32", ("mlm",), 2,
          layers=8, cross=3, text_heads=2, image=48, patch=16, dtype=torch.bfloat16),
+    Case("contrastive", "contrastive and matching heads, f16, 4 + 4 layers, 3 cross layers, a word masked in the middle",
+         ("itc", "itm"), 3, cross=3, text_heads=8, image=30, patch=6, dtype=torch.float16, hole=True),
+    Case("bare", "no head, no name prefix, f16, wider vision tower, vocab.json + merges.txt, one prompt", ("none",), 4,
+         layers=2, intermediate=48, vision_hidden=128, image=33, dtype=torch.float16, merges=True,
+         prompts=("a dog on the beach",)),
+    Case("all_heads", "every head under the matching class, f16 in shards, sparse config with keys and tensors of old",
+         ("itm", "mlm", "itc"), 5, layers=3, intermediate=80, image=56, patch=16, dtype=torch.float16,
+         shard="200KB", legacy=True),
+    Case("tied_words", "word and matching heads, one cross layer (no link), decoder tied to the word embedding, f16",
+         ("mlm", "itm"), 6, layers=2, cross=1, image=32, dtype=torch.float16, tied=True, top={"tie_word_embeddings": True}),
+    Case("scaled_links", "link layers of type scaled_add, as many cross as tower layers, one unused vision layer, f16",
+         ("itm",), 7, layers=2, vision_layers=3, intermediate=32, image=32, dtype=torch.float16, top={"link_tower_type": "scaled_add"}),
+    Case("mixed_links", "link layers of type interpolate, a transform for each cross layer, f16", ("itm",), 8, layers=2,
+         intermediate=32, image=32, dtype=torch.float16,
+         top={"link_tower_type": "interpolate", "share_cross_modal_transformer_layers": False}),
 ]
+
+# Keys that older BridgeTower repositories carry and no current reader knows.
+OLD_KEYS = {"cache_dir": "", "classifier_drop_rate": 0.1, "cross_modal_transform_shared": True, "downstream_fusion": False,
+            "downstream_fusion_layers": 1, "downstream_fusion_method": "elmo", "drop_rate": 0.1, "head_hidden_scale": 2,
+            "freeze_RoBERTa": False, "freeze_ViT": False, "freeze_layer_count_roberta": None, "input_text_embed_size": 64,
+            "link_tower_shared": False, "max_text_len": 50, "mlp_ratio": 4, "nlvr2_head_format": "pair",
+            "num_layers": [6, {"deep": [None, -1.5e-3]}], "resolution_before": 224, "stop_gradient": False,
+            "task_head_layers": 2, "text_config_dict": None, "tokenizer": "roberta-base", "unfreeze_num_layers": 0,
+            "vision_config_dict": None, "vit_embed_dim": 512, "vit_remove_last": False, "torch_dtype": "float16"}
 
 
 def config_of(case):
     """Dropout is left at its default: it must not act. Layer-norm epsilons are unequal, to see which one is used where."""
-    top = {"hidden_size": case.hidden, "num_attention_heads": case.text_heads, "num_hidden_layers": case.cross,
-           "layer_norm_eps": 1e-4}
+    top = {"hidden_size": case.hidden, "num_attention_heads": case.text_heads, "num_hidden_layers": case.cross}
     if "itc" in case.heads:
         top |= {"contrastive_hidden_size": 24, "logit_scale_init_value": 2.6592}
-    text = {"vocab_size": case.vocab, "hidden_size": case.hidden, "num_hidden_layers": case.layers,
-            "num_attention_heads": case.text_heads, "intermediate_size": case.intermediate,
-            "max_position_embeddings": 40, "layer_norm_eps": 1e-3}
+    text = {"vocab_size": VOCAB, "hidden_size": case.hidden, "num_hidden_layers": case.layers,
+            "num_attention_heads": case.text_heads, "intermediate_size": case.intermediate}
     vision = {"hidden_size": case.vision_hidden, "num_hidden_layers": case.vision_layers or case.layers,
-              "patch_size": case.patch, "image_size": case.image, "layer_norm_eps": 1e-5}
+              "patch_size": case.patch, "image_size": case.image}
+    if not case.legacy:
+        top["layer_norm_eps"] = 1e-4
+        text |= {"layer_norm_eps": 1e-3, "max_position_embeddings": 40}
     return BridgeTowerConfig(**top, **case.top, text_config=text, vision_config=vision)
 
 
@@ -98,7 +126,10 @@ def models_of(case, config, inputs):
             model.bridgetower = first.bridgetower
     rb.sharpen(first, inputs)
     for head, model in models.items():
-        {"itm": rb.scale_match, "mlm": lambda m, _: rb.scale_words(m)}.get(head, lambda m, _: None)(model, inputs)
+        if head == "itm":
+            rb.scale_match(model, inputs)
+        elif head == "mlm" and not case.tied:
+            rb.scale_words(model)
     return models
 
 
@@ -115,6 +146,31 @@ def save_model(case, models, directory):
     first.save_pretrained(directory, **kwargs)
     for model in models.values():
         model.float()
+    if case.legacy:
+        make_old(directory)
+
+
+def make_old(directory):
+    """Drops what equals a default from config.json, adds what old files have besides, and to one shard the tensors that
+    no reader needs: the int64 position_ids, and names unknown to everyone."""
+    path = directory / "config.json"
+    config = json.loads(path.read_text())
+    for part, default in ((config, BridgeTowerConfig()), (config["text_config"], BridgeTowerConfig().text_config),
+                          (config["vision_config"], BridgeTowerConfig().vision_config)):
+        for key in [k for k in part if k in default.to_dict() and part[k] == default.to_dict()[k] and k != "model_type"]:
+            del part[key]
+    del config["dtype"]
+    path.write_text(json.dumps(config | OLD_KEYS, indent=2, sort_keys=True) + "\n")
+
+    index = directory / "model.safetensors.index.json"
+    listing = json.loads(index.read_text())
+    shard = sorted(set(listing["weight_map"].values()))[1]
+    more = {"bridgetower.text_model.embeddings.position_ids": torch.arange(514)[None],
+            "vision_model.visual.attn_mask": torch.ones(3, 3, dtype=torch.uint8),
+            "rank_output.weight": torch.ones(2, 64, dtype=torch.float64)}
+    save_file(load_file(directory / shard) | more, directory / shard, metadata={"format": "pt"})
+    listing["weight_map"] |= {name: shard for name in more}
+    index.write_text(json.dumps(listing, indent=2) + "\n")
 
 
 def save_processor(case, directory):
@@ -147,11 +203,11 @@ def make(case):
     (directory / "model").mkdir(parents=True)
     config = config_of(case)
     config._attn_implementation = "eager"
-    tokenizer = tiny_tokenizer.build(case.vocab)
+    tokenizer = tiny_tokenizer.build(VOCAB)
     inputs = inputs_of(case, tokenizer)
     models = models_of(case, config, inputs)
     save_model(case, models, directory / "model")
-    tiny_tokenizer.save(tokenizer, directory / "model", max_length=32)
+    tiny_tokenizer.save(tokenizer, directory / "model", 32, merges_file=case.merges, old_merges=case.legacy)
     save_processor(case, directory / "model")
 
     models = reload(case, directory / "model")
@@ -183,7 +239,20 @@ def entry(case, inputs, out, noise):
     }
 
 
+def write_tokens():
+    """Prompts, a JSON string a line, and the ids that transformers gives, for the tokenizer of every case alike."""
+    tokenizers_ = [AutoTokenizer.from_pretrained(HERE / case.name / "model") for case in CASES]
+    prompts = [json.loads(line) for line in (HERE / "tokenize.in").read_text().splitlines()]
+    ids = [tokenizers_[0](prompt)["input_ids"] for prompt in prompts]
+    for case, tokenizer in zip(CASES, tokenizers_):
+        for prompt, row in zip(prompts, ids):
+            found = tokenizer(prompt)["input_ids"]
+            assert found == row, f"{case.name}: {prompt!r} gives {found}, {CASES[0].name} gives {row}"
+    (HERE / "tokenize.out").write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in ids))
+
+
 def main(names):
+    transformers.logging.set_verbosity_error()          # heads of other classes in a file are meant to be there
     torch.set_num_threads(1)
     path = HERE / "manifest.json"
     old = json.loads(path.read_text())["cases"] if path.exists() else []
@@ -192,6 +261,7 @@ def main(names):
         if not names or case.name in names:
             entries[case.name] = make(case)
             print(case.name, {k: v for k, v in entries[case.name].items() if k.startswith(("mean", "logits"))})
+    write_tokens()
     kept = [entries[case.name] for case in CASES if case.name in entries]
     versions = {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__,
                 "tokenizers": tokenizers.__version__, "safetensors": safetensors.__version__, "numpy": np.__version__}

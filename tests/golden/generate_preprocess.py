@@ -43,7 +43,7 @@ CASES = {                                                      # name: (width, h
     "landscape": (97, 61, bridgetower(64)),                    # shape distorted a little by the divisor, sides cropped
     "portrait": (61, 97, bridgetower(64)),
     "square": (80, 80, bridgetower(64)),
-    "shrink": (320, 180, bridgetower(64)),                     # the filter's support grows with the scale
+    "shrink": (240, 135, bridgetower(64)),                     # the filter's support grows with the scale
     "panorama": (192, 60, bridgetower(64)),                    # the longer side limits: zero rows at top and bottom
     "divisor_pad": (120, 90, bridgetower(70)),                 # 64 of 70: as 288 of 294 in the large checkpoints
     "odd_pad": (90, 121, bridgetower(71)),                     # 64 of 71: the odd zero row goes to one side

@@ -61,9 +61,18 @@ def _finish(tokenizer, mask):
     return tokenizer
 
 
-def save(tokenizer, directory, max_length=50):
+def save(tokenizer, directory, max_length=50, merges_file=False, old_merges=False):
+    """@merges_file: merges.txt instead of tokenizer.json. @old_merges: each merge of tokenizer.json as one string, "a b",
+    as the files written before tokenizers 0.20 have them, instead of a pair."""
     directory = Path(directory)
-    tokenizer.save(str(directory / "tokenizer.json"), pretty=False)
+    whole = json.loads(tokenizer.to_str())
+    lines = [" ".join(pair) for pair in whole["model"]["merges"]]
+    if merges_file:
+        (directory / "merges.txt").write_text("#version: 0.2\n" + "\n".join(lines) + "\n")
+    else:
+        if old_merges:
+            whole["model"]["merges"] = lines
+        (directory / "tokenizer.json").write_text(json.dumps(whole, ensure_ascii=False))
     vocab = dict(sorted(tokenizer.get_vocab().items(), key=lambda item: item[1]))
     (directory / "vocab.json").write_text(json.dumps(vocab, ensure_ascii=False))
     config = {
