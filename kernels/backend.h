@@ -64,7 +64,7 @@ struct _VlfPass {
  * Weights beyond count are 0. Source: Pillow's Resample.c, precompute_coeffs and normalize_coeffs_8bpc. */
 #define VLF_WEIGHT_BITS 22
 typedef struct {
-  guint out, taps;      /* taps is a multiple of 4 */
+  guint out, taps;      /* taps is a multiple of 8 */
   guint *first, *count; /* [out] */
   gint32 *weights;      /* [out, taps] */
 } VlfAxis;

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 
 #define ALIGNMENT 64
-/* Bytes behind a buffer, so that a tile may be read across its end as on other devices. */
-#define TAIL 4096
 
 typedef struct {
   VlfWeight base;
@@ -34,7 +32,7 @@ ref_buffer_new (VlfDevice *device, gsize bytes, GError **error)
   gsize room = 0;
   VlfBuffer *buffer;
 
-  if (!vlf_size_add (bytes, TAIL, &room) || posix_memalign (&mem, ALIGNMENT, room)) {
+  if (!vlf_size_add (bytes, VLF_BUFFER_SLACK, &room) || posix_memalign (&mem, ALIGNMENT, room)) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %" G_GSIZE_FORMAT " bytes", bytes);
     return NULL;
   }

@@ -62,7 +62,7 @@ axis_alloc (VlfAxis *axis, guint out, guint taps)
   gsize n;
 
   axis->out = out;
-  axis->taps = (taps + 3) / 4 * 4;
+  axis->taps = (taps + 7) / 8 * 8;
   if (!vlf_size_mul (out, axis->taps, &n))
     return FALSE;
   axis->first = g_try_new0 (guint, out);
@@ -96,15 +96,23 @@ axis_init_nearest (VlfAxis *axis, guint in, guint out)
   return TRUE;
 }
 
-/* Weights of output @i, whose centre lies at @center of the input, into @w; the filter is stretched by @stretch. */
+/* The samples [*first, *end) that an output around @center depends on. */
+static void
+span (guint in, double center, double support, gint *first, gint *end)
+{
+  *first = MAX ((gint) (center - support + 0.5), 0);
+  *end = MIN ((gint) (center + support + 0.5), (gint) in);
+}
+
+/* Weights of output @i, whose centre lies at @center of the input, by way of @w; the filter is stretched by @stretch. */
 static void
 fill_output (VlfAxis *axis, guint in, guint i, VlfFilter filter, double stretch, double center, double *w)
 {
-  const double support = filters[filter].support * stretch, shrink = 1.0 / stretch;
-  gint first = MAX ((gint) (center - support + 0.5), 0);
-  gint end = MIN ((gint) (center + support + 0.5), (gint) in);
+  const double shrink = 1.0 / stretch;
   double sum = 0.0;
+  gint first, end;
 
+  span (in, center, filters[filter].support * stretch, &first, &end);
   for (gint j = first; j < end; j++)
     sum += w[j - first] = filters[filter].value ((j - center + 0.5) * shrink);
   for (gint j = 0; j < end - first; j++) {
@@ -121,12 +129,15 @@ static gboolean
 axis_init (VlfAxis *axis, VlfFilter filter, guint in, guint out)
 {
   const double scale = (double) in / out, stretch = MAX (scale, 1.0);
-  guint taps = (guint) ceil (filters[filter].support * stretch) * 2 + 1;
+  gint first, end, taps = 1;
   double *w;
 
   if (filter == VLF_FILTER_NEAREST)
     return axis_init_nearest (axis, in, out);
-  taps = MIN (taps, in);
+  for (guint i = 0; i < out; i++) {
+    span (in, (i + 0.5) * scale, filters[filter].support * stretch, &first, &end);
+    taps = MAX (taps, end - first);
+  }
   w = g_try_new (double, taps);
   if (!w || !axis_alloc (axis, out, taps)) {
     g_free (w);
