@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "models/arch.h"
+
+/* Adding a model is adding its line here. */
+static const VlfArch *const archs[] = {&vlf_bridgetower};
+
+const VlfArch *
+vlf_arch_find (const char *model_type)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (archs); i++)
+    if (!g_strcmp0 (archs[i]->model_type, model_type))
+      return archs[i];
+  return NULL;
+}
+
+VlfSight
+vlf_sight_nth (const VlfNet *net, const VlfSight *sight, guint i)
+{
+  VlfSight one = {0};
+
+  for (guint layer = 0; layer < net->layers; layer++)
+    one.taps[layer] = vlf_sequences (sight->taps[layer], i, 1);
+  if (sight->embedding.buffer)
+    one.embedding = vlf_sequences (sight->embedding, i, 1);
+  return one;
+}

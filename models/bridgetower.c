@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* BridgeTower (Xu et al. 2022): a CLIP vision tower and a RoBERTa text tower, whose upper layers are bridged into a stack of
+ * bidirectional cross-attention layers. Source: transformers, BridgeTowerModel. */
+#include <string.h>
+#include "models/arch.h"
+
+/* One stream of the fusion: how tower states come in, and its layers. */
+typedef struct {
+  VlfWeight *transform[VLF_MAX_FUSION_LAYERS]; /* [dim, tower dim]; one for all where the config shares it */
+  VlfTensor type;                              /* [1, 1, dim] token type embedding of this stream */
+  VlfNorm norm;                                /* before the first layer */
+  VlfNorm link[VLF_MAX_FUSION_LAYERS];         /* before layer i + 1 */
+  VlfPostNormLayer layers[VLF_MAX_FUSION_LAYERS];
+  VlfWeight *pooler;
+} Stream;
+
+typedef struct {
+  VlfNet base;
+
+  VlfWeight *patch_embedding;
+  VlfTensor class_embedding, image_positions; /* [1, 1, d], [1, P, d] */
+  VlfNorm ln_pre, ln_post;
+  VlfPreNormBlock *blocks; /* [n_tower] */
+
+  VlfTable *words, *positions;
+  VlfTensor text_type; /* [1, 1, d] */
+  VlfNorm text_norm;
+  VlfPostNormLayer *text_layers; /* [n_tower] */
+
+  guint n_tower; /* layers of either tower that run */
+  guint split;   /* of them, those before the first fusion layer */
+  Stream text, image;
+
+  VlfWeight *itm, *itc_text, *itc_image, *itc_cross, *mlm_dense, *mlm_decoder; /* NULL: no such head */
+  VlfNorm mlm_norm;
+  VlfActivation mlm_act;
+  gboolean masked_lm; /* the class's logits are the language model's */
+} BridgeTower;
+
+/* ---- forward ---- */
+
+/* A tower state as the fusion reads it: [n, tokens, dim]. */
+static VlfTensor
+tap (VlfPass *p, const Stream *stream, guint layer, VlfTensor state)
+{
+  return vlf_add (p, vlf_linear (p, state, stream->transform[layer], VLF_NONE, NULL), stream->type);
+}
+
+/* RoBERTa counts positions over real tokens, from pad_id + 1; padding sits at pad_id. */
+static VlfTensor
+embed_text (const BridgeTower *net, VlfPass *p, const guint32 *ids, guint n, guint tokens)
+{
+  guint pad = net->base.pad_id;
+  g_autofree guint32 *positions = g_new (guint32, (gsize) n * tokens);
+  VlfTensor words, places;
+
+  for (guint i = 0; i < n; i++)
+    for (guint t = 0, seen = 0; t < tokens; t++)
+      positions[i * tokens + t] = ids[i * tokens + t] == pad ? pad : pad + ++seen;
+  words = vlf_embed (p, net->words, ids, n, tokens);
+  places = vlf_embed (p, net->positions, positions, n, tokens);
+  return vlf_norm (p, vlf_add (p, vlf_add (p, words, net->text_type), places), &net->text_norm);
+}
+
+static VlfTextBatch
+encode (const VlfNet *base, VlfPass *p, const guint32 *ids, const guint8 *mask, guint n, guint tokens)
+{
+  const BridgeTower *net = (const BridgeTower *) base;
+  g_autofree float *bias = g_new (float, (gsize) n *tokens);
+  VlfTextBatch texts = {0};
+  VlfAttention look = {.key_bias = &texts.key_bias};
+  VlfTensor x;
+
+  for (gsize i = 0; i < (gsize) n * tokens; i++)
+    bias[i] = mask[i] ? 0.0f : -3e38f;
+  texts.key_bias = vlf_input (p, bias, n, 1, tokens);
+  x = embed_text (net, p, ids, n, tokens);
+  for (guint i = 0; i < net->n_tower; i++) {
+    x = vlf_post_norm_layer (p, &net->text_layers[i], x, &look);
+    if (i + 1 >= net->split)
+      texts.taps[i + 1 - net->split] = tap (p, &net->text, i + 1 - net->split, x);
+  }
+  texts.taps[0] = vlf_norm (p, texts.taps[0], &net->text.norm);
+  texts.last = x;
+  return texts;
+}
+
+static VlfTensor
+embed_image (const BridgeTower *net, VlfPass *p, VlfTensor patches)
+{
+  VlfTensor x = vlf_linear (p, patches, net->patch_embedding, VLF_NONE, NULL);
+
+  x = vlf_concat_rows (p, net->class_embedding, x);
+  return vlf_norm (p, vlf_add (p, x, net->image_positions), &net->ln_pre);
+}
+
+static VlfSight
+see (const VlfNet *base, VlfPass *p, VlfTensor patches)
+{
+  const BridgeTower *net = (const BridgeTower *) base;
+  guint last = base->layers - 1;
+  VlfSight sight = {0};
+  VlfTensor x = embed_image (net, p, patches);
+
+  for (guint i = 0; i < net->n_tower; i++) {
+    x = vlf_pre_norm_block (p, &net->blocks[i], x, NULL);
+    if (i + 1 >= net->split)
+      sight.taps[i + 1 - net->split] = tap (p, &net->image, i + 1 - net->split, vlf_norm (p, x, &net->ln_post));
+  }
+  if (net->itc_image)
+    sight.embedding =
+        vlf_normalize (p, vlf_linear (p, vlf_rows (sight.taps[last], 0, 1), net->itc_image, VLF_NONE, NULL));
+  sight.taps[0] = vlf_norm (p, sight.taps[0], &net->image.norm);
+  return sight;
+}
+
+static VlfTensor *
+wanted (VlfPass *p, const VlfNet *net, VlfMaps *maps, VlfTensor *map, guint layer, guint n, guint rows, guint cols)
+{
+  if (!maps || !maps->wanted[layer])
+    return NULL;
+  *map = vlf_pass_alloc (p, n * net->heads, rows, cols);
+  return map;
+}
+
+/* All layers of the fusion. Each reads both streams as they were before it, so neither direction sees the other's update. */
+static void
+cross (const BridgeTower *net, VlfPass *p, const VlfSight *sight, const VlfTextBatch *texts, VlfMaps *maps,
+       VlfFusion *out)
+{
+  guint n = texts->taps[0].batch, tokens = texts->taps[0].rows, cells = sight->taps[0].rows;
+  VlfTensor text = texts->taps[0], image = sight->taps[0];
+
+  for (guint i = 0; i < net->base.layers; i++) {
+    VlfTensor *text_map = wanted (p, &net->base, maps, maps ? &maps->text[i] : NULL, i, n, tokens, cells);
+    VlfTensor *image_map = wanted (p, &net->base, maps, maps ? &maps->image[i] : NULL, i, n, cells, tokens);
+    VlfAttention self = {.key_bias = &texts->key_bias};
+    VlfAttention to_image = {.maps = text_map};
+    VlfAttention to_text = {.key_bias = &texts->key_bias, .maps = image_map};
+
+    if (i > 0) {
+      text = vlf_add_norm (p, texts->taps[i], text, &net->text.link[i - 1]);
+      image = vlf_add_norm (p, sight->taps[i], image, &net->image.link[i - 1]);
+    }
+    out->text = vlf_post_norm_cross_layer (p, &net->text.layers[i], text, &self, image, &to_image);
+    out->image = vlf_post_norm_cross_layer (p, &net->image.layers[i], image, NULL, text, &to_text);
+    text = out->text;
+    image = out->image;
+  }
+}
+
+static VlfFusion
+fuse (const VlfNet *base, VlfPass *p, const VlfSight *sight, const VlfTextBatch *texts, VlfMaps *maps)
+{
+  const BridgeTower *net = (const BridgeTower *) base;
+  VlfFusion out = {0};
+  VlfTensor text, image;
+
+  cross (net, p, sight, texts, maps, &out);
+  text = vlf_linear (p, vlf_rows (out.text, 0, 1), net->text.pooler, VLF_TANH, NULL);
+  image = vlf_linear (p, vlf_rows (out.image, 0, 1), net->image.pooler, VLF_TANH, NULL);
+  out.pooled = vlf_concat_cols (p, text, image);
+  if (net->itm)
+    out.match = vlf_linear (p, out.pooled, net->itm, VLF_NONE, NULL);
+  if (net->itc_cross)
+    out.embedding = vlf_normalize (p, vlf_linear (p, out.pooled, net->itc_cross, VLF_NONE, NULL));
+  return out;
+}
+
+static void
+outputs (const VlfNet *base, VlfPass *p, const VlfTextBatch *texts, const VlfSight *sight, const VlfFusion *fusion,
+         void (*emit) (gpointer user, const char *name, VlfTensor tensor, guint rank), gpointer user)
+{
+  const BridgeTower *net = (const BridgeTower *) base;
+
+  emit (user, "text_features", fusion->text, 3);
+  emit (user, "image_features", fusion->image, 3);
+  emit (user, "pooler_output", fusion->pooled, 2);
+  if (net->masked_lm && net->mlm_decoder) {
+    VlfTensor x = vlf_norm (p, vlf_linear (p, fusion->text, net->mlm_dense, net->mlm_act, NULL), &net->mlm_norm);
+    emit (user, "logits", vlf_linear (p, x, net->mlm_decoder, VLF_NONE, NULL), 3);
+  } else if (net->itm) {
+    emit (user, "logits", fusion->match, 2);
+  }
+  if (net->itc_text) {
+    VlfTensor x = vlf_linear (p, vlf_rows (texts->last, 0, 1), net->itc_text, VLF_NONE, NULL);
+    emit (user, "text_embeds", vlf_normalize (p, x), 2);
+  }
+  if (net->itc_image)
+    emit (user, "image_embeds", sight->embedding, 2);
+  if (net->itc_cross)
+    emit (user, "cross_embeds", fusion->embedding, 2);
+}
+
+/* ---- loading ---- */
+
+typedef struct {
+  guint dim, layers, heads, intermediate, vocab, positions, types, pad;
+  double eps;
+  const char *act;
+} TextConfig;
+
+typedef struct {
+  guint dim, layers, patch, image_size;
+  double eps;
+} VisionConfig;
+
+typedef struct {
+  guint dim, layers, contrastive;
+  double eps;
+  gboolean share_transform;
+  TextConfig text;
+  VisionConfig vision;
+} Config;
+
+static Config
+read_config (VlfConfig *c)
+{
+  static const char *const link_types[] = {"add", NULL};
+  Config config = {
+      .dim = vlf_config_uint (c, "hidden_size", 768, 4, 16384),
+      .layers = vlf_config_uint (c, "num_hidden_layers", 6, 1, VLF_MAX_FUSION_LAYERS),
+      .contrastive = vlf_config_uint (c, "contrastive_hidden_size", 512, 1, 16384),
+      .eps = vlf_config_double (c, "layer_norm_eps", 1e-5, 0, 1),
+      .share_transform = vlf_config_bool (c, "share_cross_modal_transformer_layers", TRUE),
+      .text =
+          {
+              .dim = vlf_config_uint (c, "text_config.hidden_size", 768, 4, 16384),
+              .layers = vlf_config_uint (c, "text_config.num_hidden_layers", 12, 1, 256),
+              .heads = vlf_config_uint (c, "text_config.num_attention_heads", 12, 1, 128),
+              .intermediate = vlf_config_uint (c, "text_config.intermediate_size", 3072, 1, 65536),
+              .vocab = vlf_config_uint (c, "text_config.vocab_size", 50265, 1, 1000000),
+              .positions = vlf_config_uint (c, "text_config.max_position_embeddings", 514, 4, 65536),
+              .types = vlf_config_uint (c, "text_config.type_vocab_size", 1, 1, 65536),
+              .pad = vlf_config_uint (c, "text_config.pad_token_id", 1, 0, 999999),
+              .eps = vlf_config_double (c, "text_config.layer_norm_eps", 1e-5, 0, 1),
+              .act = vlf_config_string (c, "text_config.hidden_act", "gelu"),
+          },
+      .vision =
+          {
+              .dim = vlf_config_uint (c, "vision_config.hidden_size", 768, 64, 16384),
+              .layers = vlf_config_uint (c, "vision_config.num_hidden_layers", 12, 1, 256),
+              .patch = vlf_config_uint (c, "vision_config.patch_size", 16, 1, 2048),
+              .image_size = vlf_config_uint (c, "vision_config.image_size", 288, 1, 2048),
+              .eps = vlf_config_double (c, "vision_config.layer_norm_eps", 1e-5, 0, 1),
+          },
+  };
+
+  vlf_config_choice (c, "link_tower_type", link_types, 0);
+  if (vlf_config_bool (c, "vision_config.remove_last_layer", FALSE))
+    config.vision.layers--;
+  return config;
+}
+
+/* Rules between fields, each of which an index or a shape below relies on. */
+static gboolean
+check_config (VlfConfig *c, const Config *config)
+{
+  const TextConfig *text = &config->text;
+  const VisionConfig *vision = &config->vision;
+
+  if (text->dim != config->dim)
+    vlf_config_fail (c, VLF_ERROR_RANGE, "text_config.hidden_size: expected hidden_size %u, found %u", config->dim,
+                     text->dim);
+  if (text->dim % text->heads)
+    vlf_config_fail (c, VLF_ERROR_RANGE, "text_config.num_attention_heads: expected a divisor of %u, found %u",
+                     text->dim, text->heads);
+  if (vision->dim % 64)
+    vlf_config_fail (c, VLF_ERROR_RANGE, "vision_config.hidden_size: expected a multiple of 64, found %u", vision->dim);
+  if (config->layers > text->layers)
+    vlf_config_fail (c, VLF_ERROR_RANGE,
+                     "num_hidden_layers: expected at most text_config.num_hidden_layers %u, found %u", text->layers,
+                     config->layers);
+  if (vision->layers < text->layers)
+    vlf_config_fail (c, VLF_ERROR_RANGE,
+                     "vision_config.num_hidden_layers: expected at least %u, as many as the text tower, found %u",
+                     text->layers, vision->layers);
+  if (vision->patch > vision->image_size)
+    vlf_config_fail (c, VLF_ERROR_RANGE, "vision_config.patch_size: expected at most image_size %u, found %u",
+                     vision->image_size, vision->patch);
+  if (text->pad >= text->vocab || text->pad + 2 >= text->positions)
+    vlf_config_fail (c, VLF_ERROR_RANGE,
+                     "text_config.pad_token_id: expected less than vocab_size and max_position_embeddings - 2, "
+                     "found %u",
+                     text->pad);
+  return vlf_config_check (c, NULL);
+}
+
+static VlfWeight *
+linear (VlfLoader *l, guint outputs, guint inputs, gboolean bias, const char *name)
+{
+  const char *const names[] = {name, NULL};
+
+  return vlf_load_linear (l, outputs, inputs, bias, names);
+}
+
+static VlfPreNormBlock
+load_block (VlfLoader *l, guint i, const VisionConfig *c)
+{
+  const char *name = vlf_name (l, "vision_model.visual.transformer.resblocks.%u", i);
+  guint d = c->dim;
+
+  return (VlfPreNormBlock){
+      .norm1 = vlf_load_norm (l, d, c->eps, vlf_name (l, "%s.ln_1", name)),
+      .norm2 = vlf_load_norm (l, d, c->eps, vlf_name (l, "%s.ln_2", name)),
+      .attention = {.qkv = linear (l, 3 * d, d, TRUE, vlf_name (l, "%s.attn.in_proj_weight", name)),
+                    .output = linear (l, d, d, TRUE, vlf_name (l, "%s.attn.out_proj", name)),
+                    .heads = d / 64},
+      .up = linear (l, 4 * d, d, TRUE, vlf_name (l, "%s.mlp.c_fc", name)),
+      .down = linear (l, d, 4 * d, TRUE, vlf_name (l, "%s.mlp.c_proj", name)),
+      .act = VLF_QUICK_GELU,
+  };
+}
+
+static void
+load_vision (BridgeTower *net, VlfLoader *l, const VisionConfig *c)
+{
+  guint cells = net->base.rows * net->base.cols;
+
+  net->patch_embedding =
+      linear (l, c->dim, 3 * c->patch * c->patch, FALSE, "vision_model.visual.embeddings.patch_embedding");
+  net->class_embedding = vlf_load_matrix (l, 1, c->dim, "vision_model.visual.embeddings.class_embedding");
+  net->image_positions =
+      vlf_load_matrix (l, cells + 1, c->dim, "vision_model.visual.embeddings.position_embedding.weight");
+  net->ln_pre = vlf_load_norm (l, c->dim, c->eps, "vision_model.visual.ln_pre");
+  net->ln_post = vlf_load_norm (l, c->dim, c->eps, "vision_model.visual.ln_post");
+  for (guint i = 0; i < net->n_tower; i++)
+    net->blocks[i] = load_block (l, i, c);
+}
+
+static void
+load_text (BridgeTower *net, VlfLoader *l, const TextConfig *c, VlfActivation act)
+{
+  net->words = vlf_load_table (l, c->vocab, c->dim, "text_model.embeddings.word_embeddings.weight");
+  net->positions = vlf_load_table (l, c->positions, c->dim, "text_model.embeddings.position_embeddings.weight");
+  net->text_type =
+      vlf_rows (vlf_load_matrix (l, c->types, c->dim, "text_model.embeddings.token_type_embeddings.weight"), 0, 1);
+  net->text_norm = vlf_load_norm (l, c->dim, c->eps, "text_model.embeddings.LayerNorm");
+  for (guint i = 0; i < net->n_tower; i++)
+    net->text_layers[i] = vlf_load_post_norm_layer (l, vlf_name (l, "text_model.encoder.layer.%u", i), c->dim, c->heads,
+                                                    c->intermediate, act, c->eps, FALSE, 0);
+}
+
+/* @which: "text" or "image". */
+static void
+load_stream (Stream *stream, VlfLoader *l, const Config *c, const char *which, guint tower_dim, VlfTensor types,
+             guint type, VlfActivation act)
+{
+  const TextConfig *t = &c->text;
+
+  for (guint i = 0; i < c->layers; i++) {
+    const char *layer = vlf_name (l, "cross_modal_%s_layers.%u", which, i);
+
+    if (i == 0 || !c->share_transform)
+      stream->transform[i] = linear (l, c->dim, tower_dim, TRUE,
+                                     c->share_transform ? vlf_name (l, "cross_modal_%s_transform", which)
+                                                        : vlf_name (l, "cross_modal_%s_transform.%u", which, i));
+    else
+      stream->transform[i] = stream->transform[0];
+    stream->layers[i] =
+        vlf_load_post_norm_layer (l, layer, t->dim, t->heads, t->intermediate, act, t->eps, TRUE, t->dim);
+    if (i > 0)
+      stream->link[i - 1] =
+          vlf_load_norm (l, c->dim, c->eps, vlf_name (l, "cross_modal_%s_link_tower.%u.LayerNorm", which, i - 1));
+  }
+  stream->type = vlf_rows (types, type, 1);
+  stream->norm = vlf_load_norm (l, c->dim, c->eps, vlf_name (l, "cross_modal_%s_layernorm", which));
+  stream->pooler = linear (l, c->dim, c->dim, TRUE, vlf_name (l, "cross_modal_%s_pooler.dense", which));
+}
+
+/* With tie_word_embeddings the language model's decoder is not in the file: it is the table of word embeddings. */
+static const char *
+decoder_name (VlfLoader *l, const char *trunk)
+{
+  if (vlf_loader_has (l, "mlm_score.decoder.weight"))
+    return "mlm_score.decoder.weight";
+  return vlf_name (l, "%stext_model.embeddings.word_embeddings.weight", trunk);
+}
+
+/* Heads stand outside the trunk's prefix, and each may be absent. */
+static void
+load_heads (BridgeTower *net, VlfLoader *l, VlfConfig *config, const Config *c, gboolean all_heads)
+{
+  const char *trunk = l->prefix;
+
+  l->prefix = "";
+  if (vlf_loader_has (l, "itm_score.fc.weight"))
+    net->itm = linear (l, 2, 2 * c->dim, TRUE, "itm_score.fc");
+  if (vlf_loader_has (l, "itc_image_head.fc.weight"))
+    net->itc_image = linear (l, c->contrastive, c->dim, TRUE, "itc_image_head.fc");
+  if (vlf_loader_has (l, "itc_cross_modal_head.fc.weight"))
+    net->itc_cross = linear (l, c->contrastive, 2 * c->dim, TRUE, "itc_cross_modal_head.fc");
+  if (all_heads && vlf_loader_has (l, "itc_text_head.fc.weight"))
+    net->itc_text = linear (l, c->contrastive, c->dim, TRUE, "itc_text_head.fc");
+  if (all_heads && net->masked_lm) {
+    net->mlm_act = vlf_load_activation (l, vlf_config_string (config, "hidden_act", "gelu"), "hidden_act");
+    net->mlm_dense = linear (l, c->dim, c->dim, TRUE, "mlm_score.transform.dense");
+    net->mlm_norm = vlf_load_norm (l, c->dim, c->eps, "mlm_score.transform.LayerNorm");
+    net->mlm_decoder = vlf_load_linear_with_bias (l, c->text.vocab, c->dim, decoder_name (l, trunk), "mlm_score.bias");
+  }
+  l->prefix = trunk;
+}
+
+static VlfNet *
+load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_heads)
+{
+  Config c = read_config (config);
+  BridgeTower *net;
+  VlfActivation act;
+  VlfTensor types;
+
+  if (!check_config (config, &c))
+    return NULL;
+  net = vlf_bag_alloc (l->bag, sizeof *net);
+  net->base = (VlfNet){
+      .arch = &vlf_bridgetower,
+      .image_size = c.vision.image_size,
+      .patch = c.vision.patch,
+      .rows = c.vision.image_size / c.vision.patch,
+      .cols = c.vision.image_size / c.vision.patch,
+      .max_tokens = c.text.positions - c.text.pad - 1,
+      .vocab = c.text.vocab,
+      .pad_id = c.text.pad,
+      .dim = c.dim,
+      .layers = c.layers,
+      .heads = c.text.heads,
+  };
+  net->n_tower = c.text.layers;
+  net->split = c.text.layers - c.layers + 1;
+  net->blocks = vlf_bag_alloc (l->bag, net->n_tower * sizeof *net->blocks);
+  net->text_layers = vlf_bag_alloc (l->bag, net->n_tower * sizeof *net->text_layers);
+  net->masked_lm = !g_strcmp0 (architecture, "BridgeTowerForMaskedLM");
+  l->prefix = "bridgetower.";
+  if (!vlf_loader_has (l, "token_type_embeddings.weight"))
+    l->prefix = ""; /* a bare BridgeTowerModel */
+
+  act = vlf_load_activation (l, c.text.act, "text_config.hidden_act");
+  load_vision (net, l, &c.vision);
+  load_text (net, l, &c.text, act);
+  types = vlf_load_matrix (l, 2, c.dim, "token_type_embeddings.weight");
+  load_stream (&net->text, l, &c, "text", c.text.dim, types, 0, act);
+  load_stream (&net->image, l, &c, "image", c.vision.dim, types, 1, act);
+  load_heads (net, l, config, &c, all_heads);
+  return l->error ? NULL : &net->base;
+}
+
+const VlfArch vlf_bridgetower = {
+    .model_type = "bridgetower",
+    .processor = "BridgeTowerImageProcessor",
+    .load = load,
+    .encode = encode,
+    .see = see,
+    .fuse = fuse,
+    .outputs = outputs,
+};

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "models/explain.h"
+#include <math.h>
+
+void
+vlf_explain_words (const VlfText *text, VlfPromptResult *prompt)
+{
+  prompt->n_words = text->n_words;
+  prompt->words = g_new0 (VlfWordResult, MAX (text->n_words, 1));
+  for (guint w = 0; w < text->n_words; w++) {
+    prompt->words[w].text = g_strdup (text->words[w].text);
+    prompt->words[w].weight = NAN;
+  }
+}
+
+/* Mean over layers and heads of what token @t looked at, added to @to [cells] with weight @share. The class token (column 0) is dropped
+ * and the rest not renormalised: a word that looks nowhere has a dark map. */
+static void
+add_token_map (const VlfAttentionMaps *maps, guint which, guint t, float share, float *to)
+{
+  gsize cells = (gsize) maps->net->rows * maps->net->cols, row = cells + 1;
+  float scale = share / (float) (maps->n_layers * maps->n_heads);
+
+  for (guint layer = 0; layer < maps->n_layers; layer++)
+    for (guint h = 0; h < maps->net->heads; h++) {
+      const float *from = maps->text[layer] + ((gsize) (which * maps->net->heads + h) * maps->tokens + t) * row + 1;
+
+      if (maps->heads[h])
+        for (gsize i = 0; i < cells; i++)
+          to[i] += scale * from[i];
+    }
+}
+
+/* Mean over layers and heads of the image class token's attention on token @t. */
+static float
+token_weight (const VlfAttentionMaps *maps, guint which, guint t)
+{
+  float sum = 0;
+
+  for (guint layer = 0; layer < maps->n_layers; layer++)
+    for (guint h = 0; h < maps->net->heads; h++)
+      if (maps->heads[h])
+        sum += maps->image[layer][(gsize) (which * maps->net->heads + h) * maps->tokens + t];
+  return sum / (float) (maps->n_layers * maps->n_heads);
+}
+
+static void
+explain_words (const VlfAttentionMaps *maps, guint which, const VlfText *text, VlfPromptResult *prompt)
+{
+  gsize cells = (gsize) maps->net->rows * maps->net->cols;
+  g_autofree guint *tokens = g_new0 (guint, MAX (text->n_words, 1));
+  float total = 0;
+
+  for (guint t = 0; t < text->n_tokens; t++)
+    if (text->word_of[t] >= 0)
+      tokens[text->word_of[t]]++;
+  for (guint w = 0; w < text->n_words; w++) {
+    prompt->words[w].map = g_new0 (float, cells);
+    prompt->words[w].weight = 0;
+  }
+  for (guint t = 0; t < text->n_tokens; t++) {
+    gint w = text->word_of[t];
+    float weight;
+
+    if (w < 0)
+      continue;
+    add_token_map (maps, which, t, 1.0f / (float) tokens[w], prompt->words[w].map);
+    weight = token_weight (maps, which, t);
+    prompt->words[w].weight += weight;
+    total += weight;
+  }
+  for (guint w = 0; w < text->n_words; w++)
+    prompt->words[w].weight = total > 0 ? prompt->words[w].weight / total : NAN;
+}
+
+/* The phrase looks where its words look that carry meaning; where none does (or all were cut off), where all do. */
+static void
+explain_phrase (const VlfText *text, gsize cells, VlfPromptResult *prompt)
+{
+  guint n = 0;
+  gboolean all;
+
+  for (guint w = 0; w < text->n_words; w++)
+    n += !text->words[w].stop;
+  all = n == 0;
+  if (all)
+    n = text->n_words;
+  prompt->map = g_new0 (float, cells);
+  for (guint w = 0; w < text->n_words; w++)
+    if (all || !text->words[w].stop)
+      for (gsize i = 0; i < cells; i++)
+        prompt->map[i] += prompt->words[w].map[i] / (float) n;
+}
+
+static void
+find_peak (const VlfResult *result, VlfPromptResult *prompt)
+{
+  gsize cells = (gsize) result->rows * result->cols, best = 0;
+
+  for (gsize i = 1; i < cells; i++)
+    if (prompt->map[i] > prompt->map[best])
+      best = i;
+  prompt->peak_x = result->region[0] + (best % result->cols + 0.5) * result->region[2] / result->cols;
+  prompt->peak_y = result->region[1] + (best / result->cols + 0.5) * result->region[3] / result->rows;
+}
+
+void
+vlf_explain_prompt (const VlfAttentionMaps *maps, guint which, const VlfText *text, const VlfResult *result,
+                    VlfPromptResult *prompt)
+{
+  vlf_explain_words (text, prompt);
+  if (text->n_words == 0)
+    return;
+  explain_words (maps, which, text, prompt);
+  explain_phrase (text, (gsize) result->rows * result->cols, prompt);
+  find_peak (result, prompt);
+}

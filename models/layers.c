@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "models/layers.h"
+
+VlfTensor
+vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, const VlfAttention *options,
+                    const VlfTensor *residual)
+{
+  guint d = x.cols;
+  VlfTensor qkv = vlf_linear (pass, x, mh->qkv, VLF_NONE, NULL);
+  VlfTensor q = vlf_cols (qkv, 0, d), k = vlf_cols (qkv, d, d), v = vlf_cols (qkv, 2 * d, d);
+  VlfTensor seen = vlf_attention (pass, q, k, v, mh->heads, options);
+
+  return vlf_linear (pass, seen, mh->output, VLF_NONE, residual);
+}
+
+VlfTensor
+vlf_cross_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, VlfTensor y, const VlfAttention *options)
+{
+  guint d = x.cols;
+  VlfTensor q = vlf_linear (pass, x, mh->query, VLF_NONE, NULL);
+  VlfTensor kv = vlf_linear (pass, y, mh->kv, VLF_NONE, NULL);
+  VlfTensor seen = vlf_attention (pass, q, vlf_cols (kv, 0, d), vlf_cols (kv, d, d), mh->heads, options);
+
+  return vlf_linear (pass, seen, mh->output, VLF_NONE, NULL);
+}
+
+VlfTensor
+vlf_pre_norm_block (VlfPass *pass, const VlfPreNormBlock *block, VlfTensor x, const VlfAttention *options)
+{
+  guint scope = vlf_pass_open (pass);
+  VlfTensor a = vlf_self_attention (pass, &block->attention, vlf_norm (pass, x, &block->norm1), options, &x);
+  VlfTensor h = vlf_linear (pass, vlf_norm (pass, a, &block->norm2), block->up, block->act, NULL);
+
+  return vlf_pass_close (pass, scope, vlf_linear (pass, h, block->down, VLF_NONE, &a));
+}
+
+static VlfTensor
+feed_forward (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x)
+{
+  VlfTensor h = vlf_linear (pass, x, layer->up, layer->act, NULL);
+
+  return vlf_add_norm (pass, vlf_linear (pass, h, layer->down, VLF_NONE, NULL), x, &layer->norm);
+}
+
+VlfTensor
+vlf_post_norm_layer (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, const VlfAttention *self)
+{
+  guint scope = vlf_pass_open (pass);
+  VlfTensor a = vlf_add_norm (pass, vlf_self_attention (pass, &layer->self, x, self, NULL), x, &layer->self_norm);
+
+  return vlf_pass_close (pass, scope, feed_forward (pass, layer, a));
+}
+
+VlfTensor
+vlf_post_norm_cross_layer (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, const VlfAttention *self,
+                           VlfTensor y, const VlfAttention *cross)
+{
+  guint scope = vlf_pass_open (pass);
+  VlfTensor a = vlf_add_norm (pass, vlf_self_attention (pass, &layer->self, x, self, NULL), x, &layer->self_norm);
+  VlfTensor b = vlf_add_norm (pass, vlf_cross_attention (pass, &layer->cross, a, y, cross), a, &layer->cross_norm);
+
+  return vlf_pass_close (pass, scope, feed_forward (pass, layer, b));
+}
+
+static const char *const *
+names (VlfLoader *loader, const char **to, const char *base, const char *a, const char *b, const char *c)
+{
+  guint n = 0;
+
+  to[n++] = vlf_name (loader, "%s.%s", base, a);
+  if (b)
+    to[n++] = vlf_name (loader, "%s.%s", base, b);
+  if (c)
+    to[n++] = vlf_name (loader, "%s.%s", base, c);
+  to[n] = NULL;
+  return to;
+}
+
+VlfPostNormLayer
+vlf_load_post_norm_layer (VlfLoader *l, const char *name, guint dim, guint heads, guint intermediate, VlfActivation act,
+                          float eps, gboolean has_cross, guint cross_dim)
+{
+  const char *n[4];
+  const char *self = vlf_name (l, "%s.attention", name), *cross = vlf_name (l, "%s.crossattention", name);
+  VlfPostNormLayer layer = {.act = act};
+
+  layer.self.heads = layer.cross.heads = heads;
+  layer.self.qkv = vlf_load_linear (l, dim, dim, TRUE, names (l, n, self, "self.query", "self.key", "self.value"));
+  layer.self.output = vlf_load_linear (l, dim, dim, TRUE, names (l, n, self, "output.dense", NULL, NULL));
+  layer.self_norm = vlf_load_norm (l, dim, eps, vlf_name (l, "%s.output.LayerNorm", self));
+  if (has_cross) {
+    layer.cross.query = vlf_load_linear (l, dim, dim, TRUE, names (l, n, cross, "self.query", NULL, NULL));
+    layer.cross.kv = vlf_load_linear (l, dim, cross_dim, TRUE, names (l, n, cross, "self.key", "self.value", NULL));
+    layer.cross.output = vlf_load_linear (l, dim, dim, TRUE, names (l, n, cross, "output.dense", NULL, NULL));
+    layer.cross_norm = vlf_load_norm (l, dim, eps, vlf_name (l, "%s.output.LayerNorm", cross));
+  }
+  layer.up = vlf_load_linear (l, intermediate, dim, TRUE, names (l, n, name, "intermediate.dense", NULL, NULL));
+  layer.down = vlf_load_linear (l, dim, intermediate, TRUE, names (l, n, name, "output.dense", NULL, NULL));
+  layer.norm = vlf_load_norm (l, dim, eps, vlf_name (l, "%s.output.LayerNorm", name));
+  return layer;
+}
+
+VlfActivation
+vlf_load_activation (VlfLoader *loader, const char *name, const char *field)
+{
+  if (!g_strcmp0 (name, "gelu"))
+    return VLF_GELU;
+  if (!g_strcmp0 (name, "quick_gelu"))
+    return VLF_QUICK_GELU;
+  if (!g_strcmp0 (name, "relu"))
+    return VLF_RELU;
+  if (!loader->error)
+    g_set_error (&loader->error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "config.json: %s: expected \"gelu\", \"quick_gelu\" or \"relu\", found \"%s\"", field,
+                 name ? name : "");
+  return VLF_NONE;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "models/weights.h"
+
+G_BEGIN_DECLS
+
+/* Blocks that several architectures are built of. A block is its weights; the function of the same name runs it. Shapes: d is the
+ * model's width, [b, n, d] a batch of token sequences. */
+
+/* Multi-head attention with its projections. Self-attention uses one product for query, key and value. */
+typedef struct {
+  VlfWeight *qkv;        /* self: [3 d, d], query first */
+  VlfWeight *query, *kv; /* cross: [d, d], [2 d, d], key first */
+  VlfWeight *output;     /* [d, d] */
+  guint heads;
+} VlfMultiHead;
+
+/* output (attention (x, x)) [b, n, d], plus @residual if given. */
+VlfTensor vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, const VlfAttention *options,
+                              const VlfTensor *residual);
+/* x [b, n, d] looks at y [b, m, d]; either may be broadcast. */
+VlfTensor
+vlf_cross_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, VlfTensor y, const VlfAttention *options);
+
+/* CLIP's residual block: x + attention (norm1 (x)), then x + mlp (norm2 (x)). */
+typedef struct {
+  VlfNorm norm1, norm2;
+  VlfMultiHead attention;
+  VlfWeight *up, *down;
+  VlfActivation act;
+} VlfPreNormBlock;
+
+VlfTensor vlf_pre_norm_block (VlfPass *pass, const VlfPreNormBlock *block, VlfTensor x, const VlfAttention *options);
+
+/* BERT's layer: norm (x + attention (x)), [norm (x + cross attention (x, y)),] norm (x + mlp (x)). */
+typedef struct {
+  VlfMultiHead self, cross;
+  VlfNorm self_norm, cross_norm, norm;
+  VlfWeight *up, *down;
+  VlfActivation act;
+} VlfPostNormLayer;
+
+/* @bias: of x's own keys, NULL for none. Returns [b, n, d]. */
+VlfTensor vlf_post_norm_layer (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, const VlfAttention *self);
+/* With cross-attention to y [b, m, d]; the result's batch is the larger of x's and y's. */
+VlfTensor vlf_post_norm_cross_layer (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x,
+                                     const VlfAttention *self, VlfTensor y, const VlfAttention *cross);
+
+/* BERT's tensor names below @name: attention.self.{query,key,value}, attention.output.{dense,LayerNorm}, intermediate.dense,
+ * output.{dense,LayerNorm}, and with @has_cross crossattention.* whose keys read @cross_dim columns. */
+VlfPostNormLayer
+vlf_load_post_norm_layer (VlfLoader *loader, const char *name, guint dim, guint heads, guint intermediate,
+                          VlfActivation act, float eps, gboolean has_cross, guint cross_dim);
+
+/* "gelu", "quick_gelu", "relu" of a config.json; anything else is an error of the loader that names @field. */
+VlfActivation vlf_load_activation (VlfLoader *loader, const char *name, const char *field);
+
+G_END_DECLS

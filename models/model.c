@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Model directories: finding, checking, opening, sharing. */
+#include "models/model.h"
+#include <string.h>
+
+#define DEFAULT_MODEL     "vlf-shapes"
+#define DEFAULT_THRESHOLD 0.5
+
+/* Words that say nothing about where to look. A model's vlfusion.json may have its own list. */
+static const char *const default_stop_words[] = {"a",   "an",    "the",  "of",   "and",  "or",   "is",
+                                                 "are", "there", "this", "that", "with", "in",   "on",
+                                                 "at",  "to",    "it",   "its",  "be",   "from", NULL};
+
+/* ---- finding ---- */
+
+static gchar *
+find_below (const char *folder, const char *name)
+{
+  gchar *path = g_build_filename (folder, name, NULL);
+
+  if (g_file_test (path, G_FILE_TEST_IS_DIR))
+    return path;
+  g_free (path);
+  return NULL;
+}
+
+/* Names are looked up only where they are single names: "../x" never is. */
+static gchar *
+search (const char *name)
+{
+  g_auto (GStrv) env =
+      g_strsplit (g_getenv ("VLF_MODEL_PATH") ? g_getenv ("VLF_MODEL_PATH") : "", G_SEARCHPATH_SEPARATOR_S, 0);
+  gchar *found = NULL;
+
+  for (guint i = 0; env[i] && !found; i++)
+    if (*env[i])
+      found = find_below (env[i], name);
+  if (!found)
+    found = find_below (VLF_DATADIR "/models", name);
+  if (!found)
+    found = find_below (VLF_SOURCE_MODELS, name);
+  return found;
+}
+
+gchar *
+vlf_model_find (const char *name, GError **error)
+{
+  const char *wanted = name && *name ? name : DEFAULT_MODEL;
+  gchar *found = NULL;
+
+  if (name && *name && g_file_test (name, G_FILE_TEST_IS_DIR))
+    return g_strdup (name);
+  if (!strchr (wanted, G_DIR_SEPARATOR))
+    found = search (wanted);
+  if (!found)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NOT_FOUND,
+                 "model \"%s\": no such directory; looked for it as a path, below VLF_MODEL_PATH (%s), %s and %s",
+                 wanted, g_getenv ("VLF_MODEL_PATH") ? g_getenv ("VLF_MODEL_PATH") : "not set", VLF_DATADIR "/models",
+                 VLF_SOURCE_MODELS);
+  return found;
+}
+
+/* ---- reading a directory ---- */
+
+/* @n numbers of vlfusion.json's list, each -limit..limit-1. */
+static gint *
+read_list (VlfConfig *c, const char *field, guint limit, guint *n)
+{
+  gint *list = g_new0 (gint, limit);
+
+  *n = vlf_config_ints (c, field, list, limit, -(gint) limit, (gint) limit - 1);
+  if (*n == 0)
+    g_clear_pointer (&list, g_free);
+  return list;
+}
+
+static void
+read_stop_words (VlfModel *model, VlfConfig *c)
+{
+  g_autoptr (GPtrArray) words = g_ptr_array_new ();
+  const VlfJson *list = vlf_config_get (c, "stop_words");
+
+  if (!list) {
+    model->stop_words = g_strdupv ((gchar **) default_stop_words);
+    return;
+  }
+  for (const VlfJson *word = vlf_json_first (list); word; word = vlf_json_next (word)) {
+    const char *text = vlf_json_string (word, NULL);
+    if (!text)
+      vlf_config_fail (c, VLF_ERROR_FORMAT, "stop_words: expected strings, found %s", vlf_json_type_name (word));
+    else
+      g_ptr_array_add (words, g_utf8_strdown (text, -1));
+  }
+  g_ptr_array_add (words, NULL);
+  model->stop_words = (gchar **) g_ptr_array_steal (words, NULL);
+}
+
+static gboolean
+read_defaults (VlfModel *model, const char *directory, GError **error)
+{
+  g_autoptr (VlfConfig) c = vlf_config_load_optional (directory, "vlfusion.json", error);
+  g_autofree gchar *base = g_path_get_basename (directory);
+
+  if (!c)
+    return FALSE;
+  model->name = g_strdup (vlf_config_string (c, "name", base));
+  model->threshold = vlf_config_double (c, "threshold", DEFAULT_THRESHOLD, 0, 1);
+  model->layers = read_list (c, "attention_layers", model->net->layers, &model->n_layers);
+  model->heads = read_list (c, "attention_heads", model->net->heads, &model->n_heads);
+  read_stop_words (model, c);
+  return vlf_config_check (c, error);
+}
+
+static gboolean
+read_tokenizer (VlfModel *model, const char *directory, GError **error)
+{
+  const VlfNet *net = model->net;
+
+  model->tokenizer = vlf_tokenizer_new (directory, model->type, error);
+  if (!model->tokenizer)
+    return FALSE;
+  if (vlf_tokenizer_size (model->tokenizer) > net->vocab) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                 "%s: the tokenizer has ids up to %u, config.json's vocab_size is only %u", directory,
+                 vlf_tokenizer_size (model->tokenizer) - 1, net->vocab);
+    return FALSE;
+  }
+  model->max_tokens = MIN (vlf_tokenizer_model_max_length (model->tokenizer), net->max_tokens);
+  if (model->max_tokens < 3) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: expected room for 3 tokens or more in a prompt, found %u",
+                 directory, model->max_tokens);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+set_precision (VlfLoader *loader, const char *precision, GError **error)
+{
+  static const struct {
+    const char *name;
+    VlfDType type;
+  } known[] = {{"f32", VLF_F32}, {"f16", VLF_F16}, {"bf16", VLF_BF16}};
+
+  if (!precision || !*precision || !g_strcmp0 (precision, "auto"))
+    return TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS (known); i++)
+    if (!g_strcmp0 (precision, known[i].name)) {
+      loader->force_type = TRUE;
+      loader->stored = known[i].type;
+      return TRUE;
+    }
+  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "precision: expected auto, f32, f16 or bf16, found \"%s\"",
+               precision);
+  return FALSE;
+}
+
+static const VlfArch *
+read_type (VlfModel *model, VlfConfig *config, const char *directory, GError **error)
+{
+  const VlfArch *arch;
+
+  model->type = g_strdup (vlf_config_string (config, "model_type", ""));
+  arch = vlf_arch_find (model->type);
+  if (!arch)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "%s/config.json: model_type: expected \"bridgetower\", found \"%s\"", directory, model->type);
+  return arch;
+}
+
+static gsize
+total_bytes (const VlfSafetensors *files)
+{
+  gsize total = 0;
+
+  for (guint i = 0; i < vlf_safetensors_size (files); i++)
+    total += vlf_safetensors_nth (files, i)->bytes;
+  return total;
+}
+
+/* Where the error lies is said once, in front. */
+static gboolean
+fail_in (const char *directory, GError *from, GError **error)
+{
+  g_propagate_prefixed_error (error, from, "%s: ", directory);
+  return FALSE;
+}
+
+gboolean
+vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *options, VlfDevice *device,
+                GError **error)
+{
+  g_autoptr (VlfConfig) config = vlf_config_load (directory, "config.json", error);
+  g_autoptr (VlfSafetensors) files = NULL;
+  VlfLoader loader = {.device = device, .bag = model->bag, .progress = options->progress, .user = options->user};
+  const char *architecture;
+  const VlfArch *arch;
+  GError *problem = NULL;
+
+  if (!config || !(arch = read_type (model, config, directory, error)) ||
+      !set_precision (&loader, options->precision, error))
+    return FALSE;
+  files = vlf_safetensors_open_dir (directory, error);
+  if (!files)
+    return FALSE;
+  loader.files = files;
+  loader.bytes_total = total_bytes (files);
+  architecture = vlf_json_string (vlf_json_first (vlf_config_get (config, "architectures")), NULL);
+  model->net = arch->load (&loader, config, architecture, options->all_heads);
+  if (!vlf_config_check (config, &problem)) {
+    g_clear_error (&loader.error);
+    return fail_in (directory, problem, error);
+  }
+  if (loader.error)
+    return fail_in (directory, loader.error, error);
+  return read_tokenizer (model, directory, error) && read_defaults (model, directory, error) &&
+         vlf_image_processor_load (&model->processor, directory, arch->processor, model->net->image_size,
+                                   model->net->patch, error);
+}
+
+/* ---- one object per directory, device and precision ---- */
+
+static GMutex table_lock;
+static GCond table_changed;
+static GHashTable *table; /* key -> VlfModel, or &opening while one is being made */
+static char opening;
+
+static VlfModel *
+model_new (void)
+{
+  VlfModel *model = g_new0 (VlfModel, 1);
+
+  model->refs = 1;
+  model->bag = vlf_bag_new ();
+  g_mutex_init (&model->text_lock);
+  return model;
+}
+
+static void
+model_free (VlfModel *model)
+{
+  vlf_queue_free (model->text_queue);
+  vlf_bag_free (model->bag);
+  vlf_tokenizer_free (model->tokenizer);
+  vlf_device_unref (model->device);
+  g_mutex_clear (&model->text_lock);
+  g_strfreev (model->stop_words);
+  g_free (model->layers);
+  g_free (model->heads);
+  g_free (model->name);
+  g_free (model->type);
+  g_free (model->fingerprint);
+  g_free (model->key);
+  g_free (model);
+}
+
+gboolean
+vlf_model_check (const VlfModelOptions *options, GError **error)
+{
+  g_autofree gchar *directory = vlf_model_find (options->directory, error);
+  VlfModel *model;
+  VlfDevice *device;
+  gboolean ok;
+
+  if (!directory)
+    return FALSE;
+  model = model_new ();
+  ok = vlf_model_read (model, directory, options, NULL, error);
+  model_free (model);
+  if (!ok)
+    return FALSE;
+  device = vlf_device_open (options->device, error);
+  vlf_device_unref (device);
+  return device != NULL;
+}
+
+/* The fingerprint reads as much again as the text tower holds, so it runs beside the weights' loading. */
+typedef struct {
+  const char *directory;
+  gchar *fingerprint;
+  GError *error;
+} FingerprintJob;
+
+static gpointer
+fingerprint_thread (gpointer data)
+{
+  FingerprintJob *job = data;
+
+  job->fingerprint = vlf_model_make_fingerprint (job->directory, &job->error);
+  return NULL;
+}
+
+static gboolean
+load (VlfModel *model, const char *directory, const VlfModelOptions *options, GError **error)
+{
+  FingerprintJob job = {.directory = directory};
+  GThread *thread = g_thread_new ("vlf-fingerprint", fingerprint_thread, &job);
+  gboolean ok = vlf_model_read (model, directory, options, model->device, error);
+
+  g_thread_join (thread);
+  model->fingerprint = job.fingerprint;
+  if (!ok) {
+    g_clear_error (&job.error);
+    return FALSE;
+  }
+  if (!model->fingerprint) {
+    g_propagate_error (error, job.error);
+    return FALSE;
+  }
+  model->text_queue = vlf_queue_new (model->device, error);
+  return model->text_queue != NULL;
+}
+
+static VlfModel *
+open_new (const char *directory, const VlfModelOptions *options, VlfDevice *device, GError **error)
+{
+  VlfModel *model = model_new ();
+
+  model->device = vlf_device_ref (device);
+  if (load (model, directory, options, error))
+    return model;
+  model_free (model);
+  return NULL;
+}
+
+/* Waits while somebody else opens the same; TRUE if @key is now this caller's to open, with *model NULL, or *model is it. */
+static gboolean
+claim (const char *key, const VlfModelOptions *options, VlfModel **model, GError **error)
+{
+  gpointer entry;
+
+  if (!table)
+    table = g_hash_table_new (g_str_hash, g_str_equal);
+  while ((entry = g_hash_table_lookup (table, key)) == &opening) {
+    g_cond_wait_until (&table_changed, &table_lock, g_get_monotonic_time () + G_TIME_SPAN_SECOND / 10);
+    if (options->progress && !options->progress (0.0, options->user)) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_CANCELLED, "loading was stopped");
+      return FALSE;
+    }
+  }
+  if (entry)
+    *model = vlf_model_ref (entry);
+  else
+    g_hash_table_insert (table, (gpointer) key, &opening);
+  return TRUE;
+}
+
+VlfModel *
+vlf_model_open (const VlfModelOptions *options, GError **error)
+{
+  g_autofree gchar *directory = vlf_model_find (options->directory, error);
+  g_autofree gchar *path = directory ? g_canonicalize_filename (directory, NULL) : NULL;
+  g_autoptr (VlfDevice) device = path ? vlf_device_open (options->device, error) : NULL;
+  gchar *key;
+  VlfModel *model = NULL;
+
+  if (!device)
+    return NULL;
+  key = g_strdup_printf ("%s\n%p\n%s\n%d", path, (gpointer) device, options->precision ? options->precision : "auto",
+                         options->all_heads);
+  g_mutex_lock (&table_lock);
+  if (!claim (key, options, &model, error) || model) {
+    g_mutex_unlock (&table_lock);
+    g_free (key);
+    return model;
+  }
+  g_mutex_unlock (&table_lock);
+  model = open_new (path, options, device, error);
+  g_mutex_lock (&table_lock);
+  g_hash_table_remove (table, key);
+  if (model)
+    g_hash_table_insert (table, model->key = key, model);
+  else
+    g_free (key);
+  g_cond_broadcast (&table_changed);
+  g_mutex_unlock (&table_lock);
+  return model;
+}
+
+VlfModel *
+vlf_model_ref (VlfModel *model)
+{
+  g_atomic_int_inc (&model->refs);
+  return model;
+}
+
+/* The count reaches zero only under the lock, so that nobody finds a model in the table that is about to go. */
+void
+vlf_model_unref (VlfModel *model)
+{
+  gboolean last;
+
+  if (!model)
+    return;
+  g_mutex_lock (&table_lock);
+  last = g_atomic_int_dec_and_test (&model->refs);
+  if (last)
+    g_hash_table_remove (table, model->key);
+  g_mutex_unlock (&table_lock);
+  if (last)
+    model_free (model);
+}
+
+const char *
+vlf_model_name (const VlfModel *model)
+{
+  return model->name;
+}
+
+const char *
+vlf_model_fingerprint (const VlfModel *model)
+{
+  return model->fingerprint;
+}
+
+const char *
+vlf_model_type (const VlfModel *model)
+{
+  return model->type;
+}
+
+const char *
+vlf_model_device_name (const VlfModel *model)
+{
+  return vlf_device_name (model->device);
+}
+
+double
+vlf_model_threshold (const VlfModel *model)
+{
+  return model->threshold;
+}
+
+gsize
+vlf_model_device_memory (const VlfModel *model)
+{
+  return vlf_device_memory (model->device);
+}

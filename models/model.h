@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Private to models/: what a model, a text and a session are made of. */
+#pragma once
+#include "models/arch.h"
+#include "models/image.h"
+#include "models/tokenizer.h"
+
+G_BEGIN_DECLS
+
+struct _VlfModel {
+  gint refs;
+  gchar *key; /* in the table of open models */
+  VlfDevice *device;
+  VlfBag *bag; /* owns net and all weights */
+  const VlfNet *net;
+  VlfTokenizer *tokenizer;
+  VlfImageProcessor processor;
+  guint max_tokens; /* of a prompt: what tokenizer and positions allow */
+
+  gchar *name, *type, *fingerprint;
+  gint *layers, *heads; /* the model's own defaults, NULL: all */
+  guint n_layers, n_heads;
+  gchar **stop_words; /* lower case, NULL-terminated */
+  double threshold;
+
+  GMutex text_lock; /* of the queue that texts are encoded on */
+  VlfQueue *text_queue;
+};
+
+typedef struct {
+  gchar *text;
+  gboolean stop; /* outside the phrase map, unless all are */
+} VlfWord;
+
+struct _VlfText {
+  gint refs;
+  VlfModel *model;
+  gchar *prompt;
+  gboolean truncated;
+  guint n_tokens;
+  guint32 *ids;  /* [n_tokens] */
+  gint *word_of; /* [n_tokens] index in words, -1: a special token */
+  guint n_words;
+  VlfWord *words;
+  float *taps; /* [net->layers, n_tokens, net->dim] */
+};
+
+/* The files' side of vlf_model_open(), also of vlf_model_check(): everything but the weights' numbers. @model has its directory read into it;
+ * with @device NULL no weight is read. */
+gboolean vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *options, VlfDevice *device,
+                         GError **error);
+
+/* SHA-256 in hex over canonical config, tokenizer files, safetensors headers and the text tower's tensors; free with g_free(). */
+gchar *vlf_model_make_fingerprint (const char *directory, GError **error);
+
+/* For session_tensors.c; both belong to the session. */
+VlfModel *vlf_session_model (VlfSession *session);
+VlfQueue *vlf_session_queue (VlfSession *session);
+
+G_END_DECLS

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A stream on a model: frames and texts in, results out. */
+#include "models/session.h"
+#include <math.h>
+#include <string.h>
+#include "models/explain.h"
+
+/* Prompts that run through the fusion together. More would only cost memory: the products are large by then. */
+#define GROUP 16u
+
+/* Texts of one group on the device, padded to the longest; kept while the same texts are asked. */
+typedef struct {
+  guint n, tokens;
+  VlfConstant *taps[VLF_MAX_FUSION_LAYERS]; /* [net->layers] of [n, tokens, dim] */
+  VlfConstant *key_bias;                    /* [n, 1, tokens] */
+} TextGroup;
+
+struct _VlfSession {
+  VlfModel *model;
+  VlfQueue *queue;
+  GPtrArray *texts;  /* VlfText, what @groups were made of */
+  GPtrArray *groups; /* TextGroup */
+};
+
+/* ---- texts on the device ---- */
+
+static void
+group_free (gpointer data)
+{
+  TextGroup *group = data;
+
+  for (guint i = 0; i < VLF_MAX_FUSION_LAYERS; i++)
+    vlf_constant_free (group->taps[i]);
+  vlf_constant_free (group->key_bias);
+  g_free (group);
+}
+
+static VlfConstant *
+group_tap (VlfSession *session, VlfText *const *texts, const TextGroup *group, guint layer, GError **error)
+{
+  const VlfNet *net = session->model->net;
+  gsize row = net->dim, one = group->tokens * row;
+  g_autofree float *data = g_try_new0 (float, group->n *one);
+
+  if (!data) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "%u prompts of %u tokens do not fit in memory", group->n,
+                 group->tokens);
+    return NULL;
+  }
+  for (guint i = 0; i < group->n; i++) {
+    gsize length = texts[i]->n_tokens * row;
+    memcpy (data + i * one, texts[i]->taps + layer * length, length * sizeof (float));
+  }
+  return vlf_constant_new_from_data (session->model->device, data, group->n, group->tokens, net->dim, error);
+}
+
+static VlfConstant *
+group_bias (VlfSession *session, VlfText *const *texts, const TextGroup *group, GError **error)
+{
+  g_autofree float *data = g_new (float, (gsize) group->n * group->tokens);
+
+  for (guint i = 0; i < group->n; i++)
+    for (guint t = 0; t < group->tokens; t++)
+      data[i * group->tokens + t] = t < texts[i]->n_tokens ? 0.0f : -3e38f;
+  return vlf_constant_new_from_data (session->model->device, data, group->n, 1, group->tokens, error);
+}
+
+static TextGroup *
+group_new (VlfSession *session, VlfText *const *texts, guint n, GError **error)
+{
+  TextGroup *group = g_new0 (TextGroup, 1);
+
+  group->n = n;
+  for (guint i = 0; i < n; i++)
+    group->tokens = MAX (group->tokens, texts[i]->n_tokens);
+  for (guint layer = 0; layer < session->model->net->layers; layer++)
+    if (!(group->taps[layer] = group_tap (session, texts, group, layer, error)))
+      goto fail;
+  if (!(group->key_bias = group_bias (session, texts, group, error)))
+    goto fail;
+  return group;
+
+fail:
+  group_free (group);
+  return NULL;
+}
+
+static gboolean
+same_texts (const VlfSession *session, VlfText *const *texts, guint n)
+{
+  return session->texts->len == n && (n == 0 || !memcmp (session->texts->pdata, texts, n * sizeof *texts));
+}
+
+static gboolean
+set_texts (VlfSession *session, VlfText *const *texts, guint n, GError **error)
+{
+  if (same_texts (session, texts, n))
+    return TRUE;
+  g_ptr_array_set_size (session->texts, 0);
+  g_ptr_array_set_size (session->groups, 0);
+  for (guint i = 0; i < n; i++)
+    if (texts[i]->model != session->model) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "prompt \"%s\" was encoded by another model", texts[i]->prompt);
+      return FALSE;
+    }
+  for (guint i = 0; i < n; i += GROUP) {
+    TextGroup *group = group_new (session, texts + i, MIN (GROUP, n - i), error);
+    if (!group) {
+      g_ptr_array_set_size (session->groups, 0);
+      return FALSE;
+    }
+    g_ptr_array_add (session->groups, group);
+  }
+  for (guint i = 0; i < n; i++)
+    g_ptr_array_add (session->texts, vlf_text_ref (texts[i]));
+  return TRUE;
+}
+
+/* ---- one run ---- */
+
+/* What is read back for one frame and one group of prompts. */
+typedef struct {
+  guint frame, first, n, tokens; /* prompts [first, first + n) */
+  float *match;                  /* [n, 2] or NULL */
+  float *embedding;              /* [n, size] */
+  guint embedding_size;
+  const char *embedding_kind;
+  float **text, **image; /* see VlfAttentionMaps */
+} Reading;
+
+typedef struct {
+  VlfSession *session;
+  const VlfNet *net;
+  guint n_layers;
+  guint *layers;   /* chosen */
+  gboolean *heads; /* [net->heads] */
+  guint n_heads;
+  gboolean maps;
+  guint n_readings;
+  Reading *readings;
+  float *image_embeddings; /* [frames, size] or NULL */
+  guint image_embedding_size;
+} Run;
+
+static void
+run_clear (Run *run)
+{
+  for (guint i = 0; i < run->n_readings; i++) {
+    Reading *r = &run->readings[i];
+    for (guint layer = 0; layer < run->n_layers; layer++) {
+      g_free (r->text ? r->text[layer] : NULL);
+      g_free (r->image ? r->image[layer] : NULL);
+    }
+    g_free (r->text);
+    g_free (r->image);
+    g_free (r->match);
+    g_free (r->embedding);
+  }
+  g_free (run->readings);
+  g_free (run->layers);
+  g_free (run->heads);
+  g_free (run->image_embeddings);
+}
+
+/* A list of the caller or the model as places in 0..size-1; negative counts from the end. NULL: all. */
+static gboolean *
+choose (const char *what, const gint *list, guint n, guint size, guint *n_chosen, GError **error)
+{
+  gboolean *chosen = g_new0 (gboolean, size);
+
+  for (guint i = 0; i < size && !list; i++)
+    chosen[i] = TRUE;
+  for (guint i = 0; i < n && list; i++) {
+    gint64 place = list[i] < 0 ? (gint64) list[i] + size : list[i];
+    if (place < 0 || place >= size) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: expected %d to %d, found %d", what, -(gint) size,
+                   (gint) size - 1, list[i]);
+      g_free (chosen);
+      return NULL;
+    }
+    chosen[place] = TRUE;
+  }
+  *n_chosen = 0;
+  for (guint i = 0; i < size; i++)
+    *n_chosen += chosen[i];
+  return chosen;
+}
+
+static gboolean
+choose_maps (Run *run, const VlfRunOptions *options, GError **error)
+{
+  const VlfModel *model = run->session->model;
+  const VlfNet *net = run->net;
+  gboolean own_layers = options && options->layers, own_heads = options && options->heads;
+  g_autofree gboolean *layers =
+      choose ("attention layer", own_layers ? options->layers : model->layers,
+              own_layers ? options->n_layers : model->n_layers, net->layers, &run->n_layers, error);
+
+  if (!layers)
+    return FALSE;
+  run->layers = g_new0 (guint, net->layers);
+  for (guint i = 0, n = 0; i < net->layers; i++)
+    if (layers[i])
+      run->layers[n++] = i;
+  run->heads = choose ("attention head", own_heads ? options->heads : model->heads,
+                       own_heads ? options->n_heads : model->n_heads, net->heads, &run->n_heads, error);
+  run->maps = !(options && options->no_maps) && run->n_layers && run->n_heads;
+  return run->heads != NULL;
+}
+
+/* Host memory for @x, filled when the pass has ended. */
+static float *
+read_back (VlfPass *pass, VlfTensor x)
+{
+  float *to;
+
+  if (!x.buffer)
+    return NULL;
+  to = g_try_new (float, MAX ((gsize) x.batch * x.rows * x.cols, 1));
+  if (!to)
+    vlf_pass_fail (pass, g_error_new (VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for [%u, %u, %u] results", x.batch,
+                                      x.rows, x.cols));
+  else
+    vlf_output (pass, x, to);
+  return to;
+}
+
+static void
+read_fusion (Run *run, VlfPass *pass, const VlfFusion *fusion, const VlfMaps *maps, Reading *r)
+{
+  VlfTensor embedding = fusion->embedding.buffer ? fusion->embedding : fusion->pooled;
+
+  r->match = read_back (pass, fusion->match);
+  r->embedding = read_back (pass, embedding);
+  r->embedding_size = embedding.cols;
+  r->embedding_kind = fusion->embedding.buffer ? "cross_embeds" : "pooler_output";
+  if (!run->maps)
+    return;
+  r->text = g_new0 (float *, run->n_layers);
+  r->image = g_new0 (float *, run->n_layers);
+  for (guint i = 0; i < run->n_layers; i++) {
+    r->text[i] = read_back (pass, maps->text[run->layers[i]]);
+    r->image[i] = read_back (pass, vlf_rows (maps->image[run->layers[i]], 0, 1));
+  }
+}
+
+static void
+fuse_group (Run *run, VlfPass *pass, const VlfSight *sight, const TextGroup *group, Reading *reading)
+{
+  VlfTextBatch texts = {.key_bias = group->key_bias->tensor};
+  VlfMaps maps = {0};
+  guint scope = vlf_pass_open (pass);
+  VlfFusion fusion;
+
+  for (guint i = 0; i < run->net->layers; i++)
+    texts.taps[i] = group->taps[i]->tensor;
+  for (guint i = 0; i < run->n_layers && run->maps; i++)
+    maps.wanted[run->layers[i]] = TRUE;
+  reading->n = group->n;
+  reading->tokens = group->tokens;
+  fusion = run->net->arch->fuse (run->net, pass, sight, &texts, run->maps ? &maps : NULL);
+  read_fusion (run, pass, &fusion, &maps, reading);
+  vlf_pass_close (pass, scope, (VlfTensor){0});
+}
+
+static void
+enqueue (Run *run, VlfPass *pass, const VlfImage *frames, const VlfImagePlan *plans, guint n_frames)
+{
+  const VlfNet *net = run->net;
+  GPtrArray *groups = run->session->groups;
+  VlfSight sight = net->arch->see (net, pass, vlf_patches (pass, frames, plans, n_frames));
+
+  run->image_embeddings = read_back (pass, sight.embedding);
+  run->image_embedding_size = sight.embedding.cols;
+  run->readings = g_new0 (Reading, MAX ((gsize) n_frames * groups->len, 1));
+  for (guint frame = 0; frame < n_frames; frame++) {
+    VlfSight one = vlf_sight_nth (net, &sight, frame);
+    for (guint g = 0; g < groups->len; g++) {
+      Reading *reading = &run->readings[run->n_readings++];
+      reading->frame = frame;
+      reading->first = g * GROUP;
+      fuse_group (run, pass, &one, g_ptr_array_index (groups, g), reading);
+    }
+  }
+}
+
+/* ---- results ---- */
+
+/* ITM logits [other, match]: their difference is the score, its sigmoid the softmax of the second. */
+static void
+score_prompt (const Reading *r, guint which, VlfPromptResult *prompt)
+{
+  prompt->match = prompt->score = NAN;
+  if (!r->match)
+    return;
+  prompt->score = (double) r->match[2 * which + 1] - r->match[2 * which];
+  prompt->match = 1.0 / (1.0 + exp (-prompt->score));
+}
+
+static void
+fill_prompt (const Run *run, const Reading *r, guint which, const VlfText *text, const VlfResult *result,
+             VlfPromptResult *prompt)
+{
+  VlfAttentionMaps maps = {.net = run->net,
+                           .n_layers = run->n_layers,
+                           .text = r->text,
+                           .image = r->image,
+                           .tokens = r->tokens,
+                           .heads = run->heads,
+                           .n_heads = run->n_heads};
+
+  prompt->text = g_strdup (text->prompt);
+  prompt->peak_x = prompt->peak_y = NAN;
+  score_prompt (r, which, prompt);
+  prompt->embedding_size = r->embedding_size;
+  prompt->embedding_kind = r->embedding_kind;
+  prompt->embedding = g_memdup2 (r->embedding + (gsize) which * r->embedding_size, r->embedding_size * sizeof (float));
+  if (run->maps)
+    vlf_explain_prompt (&maps, which, text, result, prompt);
+  else
+    vlf_explain_words (text, prompt);
+}
+
+static VlfResult *
+make_result (const Run *run, guint frame, const VlfImage *image, const VlfImagePlan *plan, double milliseconds)
+{
+  const VlfModel *model = run->session->model;
+  GPtrArray *texts = run->session->texts;
+  VlfResult *result = vlf_result_new ();
+
+  result->frame_width = image->width;
+  result->frame_height = image->height;
+  result->rows = run->net->rows;
+  result->cols = run->net->cols;
+  vlf_image_plan_region (plan, image->width, image->height, result->region);
+  result->model = g_strdup (model->name);
+  result->fingerprint = g_strdup (model->fingerprint);
+  result->milliseconds = milliseconds;
+  if (run->image_embeddings) {
+    gsize size = result->image_embedding_size = run->image_embedding_size;
+    result->image_embedding = g_memdup2 (run->image_embeddings + frame * size, size * sizeof (float));
+  }
+  result->n_prompts = texts->len;
+  result->prompts = g_new0 (VlfPromptResult, MAX (texts->len, 1));
+  for (guint i = 0; i < run->n_readings; i++) {
+    const Reading *r = &run->readings[i];
+    for (guint k = 0; r->frame == frame && k < r->n; k++)
+      fill_prompt (run, r, k, g_ptr_array_index (texts, r->first + k), result, &result->prompts[r->first + k]);
+  }
+  return result;
+}
+
+gboolean
+vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
+                 const VlfRunOptions *options, VlfResult **results, GError **error)
+{
+  const VlfModel *model = session->model;
+  g_autofree VlfImagePlan *plans = g_new (VlfImagePlan, MAX (n_frames, 1));
+  Run run = {.session = session, .net = model->net};
+  gint64 start = g_get_monotonic_time ();
+  VlfPass *pass;
+  gboolean ok;
+
+  if (n_frames == 0)
+    return TRUE;
+  if (!set_texts (session, texts, n_texts, error))
+    return FALSE;
+  ok = choose_maps (&run, options, error);
+  if (ok) {
+    for (guint i = 0; i < n_frames; i++)
+      plans[i] = vlf_image_plan (&model->processor, MAX (frames[i].width, 1), MAX (frames[i].height, 1),
+                                 options ? options->fit : VLF_FIT_MODEL);
+    pass = vlf_pass_begin (session->queue);
+    enqueue (&run, pass, frames, plans, n_frames);
+    ok = vlf_pass_end (pass, error);
+  }
+  if (ok) {
+    double milliseconds = (g_get_monotonic_time () - start) / 1000.0 / n_frames;
+    for (guint i = 0; i < n_frames; i++)
+      results[i] = make_result (&run, i, &frames[i], &plans[i], milliseconds);
+  }
+  run_clear (&run);
+  return ok;
+}
+
+VlfSession *
+vlf_session_new (VlfModel *model, GError **error)
+{
+  VlfQueue *queue = vlf_queue_new (model->device, error);
+  VlfSession *session;
+
+  if (!queue)
+    return NULL;
+  session = g_new0 (VlfSession, 1);
+  session->model = vlf_model_ref (model);
+  session->queue = queue;
+  session->texts = g_ptr_array_new_with_free_func ((GDestroyNotify) vlf_text_unref);
+  session->groups = g_ptr_array_new_with_free_func (group_free);
+  return session;
+}
+
+VlfModel *
+vlf_session_model (VlfSession *session)
+{
+  return session->model;
+}
+
+VlfQueue *
+vlf_session_queue (VlfSession *session)
+{
+  return session->queue;
+}
+
+void
+vlf_session_free (VlfSession *session)
+{
+  if (!session)
+    return;
+  vlf_queue_free (session->queue);
+  g_ptr_array_unref (session->groups);
+  g_ptr_array_unref (session->texts);
+  vlf_model_unref (session->model);
+  g_free (session);
+}

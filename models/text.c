@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A prompt, encoded once: its words, its tokens, and what the fusion reads of the text tower. */
+#include <string.h>
+#include "models/model.h"
+
+/* A word is a maximal run of non-space characters. */
+static gboolean
+next_word (const char **at, const char **begin, const char **end)
+{
+  const char *p = *at;
+
+  while (*p && g_unichar_isspace (g_utf8_get_char (p)))
+    p = g_utf8_next_char (p);
+  *begin = p;
+  while (*p && !g_unichar_isspace (g_utf8_get_char (p)))
+    p = g_utf8_next_char (p);
+  *at = *end = p;
+  return *end > *begin;
+}
+
+/* "The," and "the" are the same stop word. */
+static gboolean
+is_stop_word (char **stop_words, const char *word)
+{
+  g_autofree gchar *lower = g_utf8_strdown (word, -1);
+  gchar *begin = lower, *end;
+
+  while (*begin && !g_unichar_isalnum (g_utf8_get_char (begin)))
+    begin = g_utf8_next_char (begin);
+  for (end = begin; *end && g_unichar_isalnum (g_utf8_get_char (end));)
+    end = g_utf8_next_char (end);
+  *end = '\0';
+  return g_strv_contains ((const gchar *const *) stop_words, begin);
+}
+
+static void
+split_words (VlfText *text, GArray *ends)
+{
+  GArray *words = g_array_new (FALSE, FALSE, sizeof (VlfWord));
+  const char *at = text->prompt, *begin, *end;
+
+  while (next_word (&at, &begin, &end)) {
+    VlfWord word = {.text = g_strndup (begin, end - begin)};
+    guint offset = end - text->prompt;
+
+    word.stop = is_stop_word (text->model->stop_words, word.text);
+    g_array_append_val (words, word);
+    g_array_append_val (ends, offset);
+  }
+  text->n_words = words->len;
+  text->words = (VlfWord *) g_array_free (words, FALSE);
+}
+
+/* Tokens come in the order of the text, and none spans two words' non-space characters. */
+static void
+assign_words (VlfText *text, const VlfTokens *tokens, const GArray *ends)
+{
+  guint word = 0;
+
+  for (guint t = 0; t < tokens->n; t++) {
+    const VlfToken *token = &tokens->tokens[t];
+
+    text->ids[t] = token->id;
+    text->word_of[t] = -1;
+    if (token->special || token->begin == token->end)
+      continue;
+    while (word < ends->len && token->begin >= g_array_index (ends, guint, word))
+      word++;
+    if (word < ends->len)
+      text->word_of[t] = (gint) word;
+  }
+}
+
+static gboolean
+tokenize (VlfText *text, GError **error)
+{
+  const VlfModel *model = text->model;
+  g_auto (VlfTokens) tokens = {0};
+  g_autoptr (GArray) ends = g_array_new (FALSE, FALSE, sizeof (guint));
+
+  if (!vlf_tokenizer_encode (model->tokenizer, text->prompt, -1, model->max_tokens, &tokens, error))
+    return FALSE;
+  text->truncated = tokens.truncated;
+  text->n_tokens = tokens.n;
+  text->ids = g_new (guint32, MAX (tokens.n, 1));
+  text->word_of = g_new (gint, MAX (tokens.n, 1));
+  split_words (text, ends);
+  assign_words (text, &tokens, ends);
+  return TRUE;
+}
+
+/* Runs the text tower, on the model's own queue: sessions go on meanwhile. */
+static gboolean
+encode (VlfText *text, GError **error)
+{
+  VlfModel *model = text->model;
+  const VlfNet *net = model->net;
+  gsize tap = (gsize) text->n_tokens * net->dim;
+  g_autofree guint8 *mask = g_malloc (text->n_tokens);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&model->text_lock);
+  VlfPass *pass;
+  VlfTextBatch batch;
+
+  memset (mask, 1, text->n_tokens);
+  text->taps = g_new (float, net->layers *tap);
+  pass = vlf_pass_begin (model->text_queue);
+  batch = net->arch->encode (net, pass, text->ids, mask, 1, text->n_tokens);
+  for (guint i = 0; i < net->layers; i++)
+    vlf_output (pass, batch.taps[i], text->taps + i * tap);
+  return vlf_pass_end (pass, error);
+}
+
+VlfText *
+vlf_text_new (VlfModel *model, const char *prompt, GError **error)
+{
+  g_autoptr (VlfText) text = NULL;
+
+  if (!g_utf8_validate (prompt, -1, NULL)) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "prompt: expected UTF-8, found other bytes");
+    return NULL;
+  }
+  text = g_new0 (VlfText, 1);
+  text->refs = 1;
+  text->model = vlf_model_ref (model);
+  text->prompt = g_strdup (prompt);
+  if (!tokenize (text, error) || !encode (text, error))
+    return NULL;
+  return g_steal_pointer (&text);
+}
+
+VlfText *
+vlf_text_ref (VlfText *text)
+{
+  g_atomic_int_inc (&text->refs);
+  return text;
+}
+
+void
+vlf_text_unref (VlfText *text)
+{
+  if (!text || !g_atomic_int_dec_and_test (&text->refs))
+    return;
+  for (guint i = 0; i < text->n_words; i++)
+    g_free (text->words[i].text);
+  g_free (text->words);
+  g_free (text->ids);
+  g_free (text->word_of);
+  g_free (text->taps);
+  g_free (text->prompt);
+  vlf_model_unref (text->model);
+  g_free (text);
+}
+
+const char *
+vlf_text_prompt (const VlfText *text)
+{
+  return text->prompt;
+}
+
+gboolean
+vlf_text_truncated (const VlfText *text)
+{
+  return text->truncated;
+}
