@@ -51,11 +51,11 @@ vlf_json_sort_objects (VlfJsonDocument *document, gsize n, gboolean allow_duplic
     return FALSE;
   }
   for (gsize i = 0; i < n; i++) {
-    if (document->values[i].type != VLF_JSON_OBJECT)
+    if (vlf_json_values (document)[i].type != VLF_JSON_OBJECT)
       continue;
-    if (!sort_object (&document->values[i], to, allow_duplicates, error))
+    if (!sort_object (&vlf_json_values (document)[i], to, allow_duplicates, error))
       return FALSE;
-    to += document->values[i].length;
+    to += vlf_json_values (document)[i].length;
   }
   return TRUE;
 }
@@ -86,7 +86,7 @@ void
 vlf_json_free (VlfJson *root)
 {
   if (root)
-    vlf_json_document_free ((VlfJsonDocument *) ((char *) root - G_STRUCT_OFFSET (VlfJsonDocument, values)));
+    vlf_json_document_free ((VlfJsonDocument *) (gpointer) root - 1);
 }
 
 /* --- reading --- */

@@ -242,7 +242,7 @@ add_value (Parser *parser, gsize *index)
     parser->allocated = n;
   }
   *index = parser->n++;
-  memset (&parser->document->values[*index], 0, sizeof (VlfJson));
+  memset (&vlf_json_values (parser->document)[*index], 0, sizeof (VlfJson));
   return TRUE;
 }
 
@@ -264,8 +264,8 @@ parse_member (Parser *parser, gboolean keyed, guint depth, gsize *index)
   }
   if (!parse_value (parser, depth, index))
     return FALSE;
-  parser->document->values[*index].key = key;
-  parser->document->values[*index].key_length = key_length;
+  vlf_json_values (parser->document)[*index].key = key;
+  vlf_json_values (parser->document)[*index].key_length = key_length;
   return TRUE;
 }
 
@@ -273,7 +273,7 @@ parse_member (Parser *parser, gboolean keyed, guint depth, gsize *index)
 static gboolean
 parse_members (Parser *parser, gsize container, guint depth)
 {
-  gboolean keyed = parser->document->values[container].type == VLF_JSON_OBJECT;
+  gboolean keyed = vlf_json_values (parser->document)[container].type == VLF_JSON_OBJECT;
   guint32 members = 0;
   gsize member = 0;
 
@@ -293,10 +293,10 @@ parse_members (Parser *parser, gsize container, guint depth)
     } while (take (parser, ','));
     if (!take (parser, keyed ? '}' : ']'))
       return fail_at (parser, parser->p, keyed ? "',' or '}'" : "',' or ']'");
-    parser->document->values[member].last = TRUE;
+    vlf_json_values (parser->document)[member].last = TRUE;
   }
-  parser->document->values[container].length = members;
-  parser->document->values[container].span = (guint32) (parser->n - container);
+  vlf_json_values (parser->document)[container].length = members;
+  vlf_json_values (parser->document)[container].span = (guint32) (parser->n - container);
   return TRUE;
 }
 
@@ -308,7 +308,7 @@ parse_value (Parser *parser, guint depth, gsize *index)
   skip_space (parser);
   if (!add_value (parser, index))
     return FALSE;
-  value = &parser->document->values[*index];
+  value = &vlf_json_values (parser->document)[*index];
   value->span = 1;
   if (parser->p < parser->end && *parser->p == '"') {
     value->type = VLF_JSON_STRING;
@@ -344,7 +344,7 @@ parse_document (Parser *parser)
     return fail_at (parser, bad, "UTF-8");
   if (!parse_value (parser, 0, &root))
     return FALSE;
-  parser->document->values[root].last = TRUE;
+  vlf_json_values (parser->document)[root].last = TRUE;
   skip_space (parser);
   return parser->p == parser->end || fail_at (parser, parser->p, "nothing behind the value");
 }
@@ -378,7 +378,7 @@ vlf_json_parse (const char *data, gsize length, const VlfJsonLimits *limits, GEr
   else
     g_free (text);
   if (ok && vlf_json_sort_objects (parser.document, parser.n, parser.limits.allow_duplicates, error))
-    return parser.document->values;
+    return vlf_json_values (parser.document);
   vlf_json_document_free (parser.document);
   return NULL;
 }

@@ -27,8 +27,13 @@ struct _VlfJson {
 typedef struct {
   char *text;              /* all strings, unescaped, each with a NUL */
   const VlfJson **members; /* all objects' @sorted */
-  VlfJson values[];
-} VlfJsonDocument;
+} VlfJsonDocument;         /* the values lie behind it, in the same block */
+
+static inline VlfJson *
+vlf_json_values (VlfJsonDocument *document)
+{
+  return (VlfJson *) (document + 1);
+}
 
 /* Sorts the members of all objects among the @n values; FALSE on a key that is there twice, unless @allow_duplicates. */
 gboolean vlf_json_sort_objects (VlfJsonDocument *document, gsize n, gboolean allow_duplicates, GError **error);
