@@ -2,6 +2,7 @@
 /* Private to models/: what a model, a text and a session are made of. */
 #pragma once
 #include "models/arch.h"
+#include "models/fingerprint.h"
 #include "models/image.h"
 #include "models/tokenizer.h"
 
@@ -49,9 +50,6 @@ struct _VlfText {
  * with @device NULL no weight is read. */
 gboolean vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *options, VlfDevice *device,
                          GError **error);
-
-/* SHA-256 in hex over canonical config, tokenizer files, safetensors headers and the text tower's tensors; free with g_free(). */
-gchar *vlf_model_make_fingerprint (const char *directory, GError **error);
 
 /* For session_tensors.c; both belong to the session. */
 VlfModel *vlf_session_model (VlfSession *session);

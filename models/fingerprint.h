@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "kernels/error.h"
+
+G_BEGIN_DECLS
+
+/* What a model directory computes, as one string: SHA-256 in hex over canonical config, tokenizer files, safetensors headers and the text
+ * tower's tensors. Reads the files, needs no device. Free with g_free(). */
+gchar *vlf_model_make_fingerprint (const char *directory, GError **error);
+
+G_END_DECLS
