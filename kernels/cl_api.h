@@ -9,6 +9,11 @@
 
 G_BEGIN_DECLS
 
+/* What to install where OpenCL or its devices are missing. */
+#define VLF_CL_PACKAGES                                                                                           \
+  "ocl-icd-libopencl1 and a driver: pocl-opencl-icd (any CPU), mesa-opencl-icd (GPUs; set RUSTICL_ENABLE to the " \
+  "driver's name), or what the vendor of the GPU offers"
+
 /* Every entry point in use: X (name without "cl"). */
 #define VLF_CL_FUNCTIONS(X)   \
   X (GetPlatformIDs)          \
@@ -47,8 +52,9 @@ typedef struct {
 #undef VLF_CL_MEMBER
 } VlfClApi;
 
-/* Opens libOpenCL on the first call that succeeds and keeps it for good. NULL with VLF_ERROR_NOT_FOUND, naming what to install. The
- * table is process-wide; only tests write to it, before other threads use it. Thread-safe. */
+/* Opens libOpenCL (VLF_OPENCL_LIBRARY: another one) on the first call that succeeds and keeps it for good. NULL with
+ * VLF_ERROR_NOT_FOUND, naming what to install, or VLF_ERROR_DEVICE in a child of the process that opened it. The table is
+ * process-wide; only tests write to it, before other threads use it. Thread-safe. */
 VlfClApi *vlf_cl_api_open (GError **error);
 /* The table after a successful vlf_cl_api_open(). */
 VlfClApi *vlf_cl_api (void);

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What all kernels share. Built for one family: VLF_CPU with VLF_WIDTH 8 or 16 (one work-item per group, explicit vectors), or VLF_GPU.
+ * Plain OpenCL C 1.2. Every tensor comes as a pointer and the element it begins at. */
+
+#ifdef VLF_CPU
+#define VLF_KERNEL __kernel __attribute__ ((reqd_work_group_size (1, 1, 1)))
+#define VLF_FMA(a, b, c) fma (a, b, c)
+#else
+#define VLF_KERNEL __kernel
+#define VLF_FMA(a, b, c) mad (a, b, c)
+#endif
+
+/* Of vlf_linear(), in the order of VlfActivation in ops.h. */
+#define VLF_NONE 0
+#define VLF_GELU 1
+#define VLF_QUICK_GELU 2
+#define VLF_RELU 3
+#define VLF_TANH 4
+
+/* Functions of T, for floats (no suffix) and, on the CPU family, for vectors (suffix _v). Comparisons are written so that a NaN stays
+ * one.
+ *
+ * vlf_exp: relative error below 2e-7; 0 below -87.3, saturates at exp (88). 2^n exp (r) with |r| <= ln 2 / 2; minimax polynomial of
+ * degree 6 by Remez' algorithm, ln 2 in two parts (Cody and Waite).
+ * vlf_erf: absolute error below 3.1e-7; x P (x^2) / Q (x^2) on [-4, 4], coefficients fitted to the relative error by Lawson's reweighted
+ * least squares at 240 Chebyshev nodes. Built-in erf() is five times slower where it matters. */
+#define VLF_MATH(T, I, S, TO_INT, AS_FLOAT)                                                                            \
+  T vlf_exp##S (T x)                                                                                                   \
+  {                                                                                                                    \
+    const T high = x > (T) 88.0f ? (T) 88.0f : x, c = high < (T) -87.3f ? (T) -87.3f : high;                           \
+    const T n = rint (c * 1.442695041f);                                                                               \
+    const T r = VLF_FMA (n, (T) 2.12194440e-4f, VLF_FMA (n, (T) -0.693359375f, c));                                    \
+    T p = VLF_FMA (r, (T) 1.38368507e-3f, (T) 8.37481577e-3f);                                                         \
+    p = VLF_FMA (p, r, (T) 4.16682255e-2f);                                                                            \
+    p = VLF_FMA (p, r, (T) 1.66664202e-1f);                                                                            \
+    p = VLF_FMA (p, r, (T) 4.99999921e-1f);                                                                            \
+    p = VLF_FMA (p, r, (T) 1.00000004f);                                                                               \
+    p = VLF_FMA (p, r, (T) 1.0f);                                                                                      \
+    p *= AS_FLOAT ((TO_INT (n) + 127) << 23);                                                                          \
+    return x < (T) -87.3f ? (T) 0.0f : p;                                                                              \
+  }                                                                                                                    \
+  T vlf_erf##S (T x)                                                                                                   \
+  {                                                                                                                    \
+    const T high = x > (T) 4.0f ? (T) 4.0f : x, c = high < (T) -4.0f ? (T) -4.0f : high, y = c * c;                    \
+    T p = VLF_FMA (y, (T) 1.91035816067e-8f, (T) -1.94126265379e-6f);                                                  \
+    p = VLF_FMA (p, y, (T) 1.47157506446e-4f);                                                                         \
+    p = VLF_FMA (p, y, (T) 3.98637580985e-3f);                                                                         \
+    p = VLF_FMA (p, y, (T) 5.15125840908e-2f);                                                                         \
+    p = VLF_FMA (p, y, (T) 2.07035764972e-1f);                                                                         \
+    p = VLF_FMA (p, y, (T) 1.12837909528f);                                                                            \
+    T q = VLF_FMA (y, (T) 1.01999842585e-3f, (T) 1.4949991119e-2f);                                                    \
+    q = VLF_FMA (q, y, (T) 1.17933297794e-1f);                                                                         \
+    q = VLF_FMA (q, y, (T) 5.16811947707e-1f);                                                                         \
+    q = VLF_FMA (q, y, (T) 1.0f);                                                                                      \
+    return c * p / q;                                                                                                  \
+  }                                                                                                                    \
+  T vlf_activate##S (T x, int act)                                                                                     \
+  {                                                                                                                    \
+    switch (act) {                                                                                                     \
+    case VLF_GELU: return 0.5f * x * (1.0f + vlf_erf##S (x * 0.70710678f));                                            \
+    case VLF_QUICK_GELU: return x / (1.0f + vlf_exp##S (-1.702f * x));                                                 \
+    case VLF_RELU: return x < (T) 0.0f ? (T) 0.0f : x;                                                                 \
+    case VLF_TANH: return tanh (x);                                                                                    \
+    default: return x;                                                                                                 \
+    }                                                                                                                  \
+  }
+
+VLF_MATH (float, int, , convert_int, as_float)
+
+/* 16-bit floats of memory, one at a time. By hand, as vload_half() is not there everywhere; denormals are kept. */
+float
+vlf_from_f16 (ushort h)
+{
+  const uint m = h & 0x7fff;
+  const float x = m < 0x400 ? (float) m * 0x1p-24f : as_float ((m << 13) + (m < 0x7c00 ? 0x38000000u : 0x70000000u));
+
+  return h & 0x8000 ? -x : x;
+}
+
+float
+vlf_from_bf16 (ushort h)
+{
+  return as_float ((uint) h << 16);
+}
+
+#define VLF_SCALAR_f32(p, i) ((p)[i])
+#define VLF_SCALAR_f16(p, i) vlf_from_f16 ((p)[i])
+#define VLF_SCALAR_bf16(p, i) vlf_from_bf16 ((p)[i])
+#define VLF_STORED_f32 float
+#define VLF_STORED_f16 ushort
+#define VLF_STORED_bf16 ushort
+
+#ifdef VLF_CPU
+/* vlf_v: the vector that the device has registers for. Loads and stores need no alignment; i counts vectors. */
+#if VLF_WIDTH == 16
+typedef float16 vlf_v;
+typedef int16 vlf_vi;
+#define vlf_load(i, p) vload16 (i, p)
+#define vlf_store(x, i, p) vstore16 (x, i, p)
+#define vlf_load_half(i, p) vload_half16 (i, (__global const half *) (p))
+#define vlf_load_bf16(i, p) as_float16 (convert_uint16 (vload16 (i, p)) << 16)
+VLF_MATH (float16, int16, _v, convert_int16, as_float16)
+#else
+typedef float8 vlf_v;
+typedef int8 vlf_vi;
+#define vlf_load(i, p) vload8 (i, p)
+#define vlf_store(x, i, p) vstore8 (x, i, p)
+#define vlf_load_half(i, p) vload_half8 (i, (__global const half *) (p))
+#define vlf_load_bf16(i, p) as_float8 (convert_uint8 (vload8 (i, p)) << 16)
+VLF_MATH (float8, int8, _v, convert_int8, as_float8)
+#endif
+
+#define VLF_VECTOR_f32(i, p) vlf_load (i, p)
+#define VLF_VECTOR_f16(i, p) vlf_load_half (i, p)
+#define VLF_VECTOR_bf16(i, p) vlf_load_bf16 (i, p)
+
+float
+vlf_sum4 (float4 x)
+{
+  return (x.s0 + x.s1) + (x.s2 + x.s3);
+}
+
+float
+vlf_sum8 (float8 x)
+{
+  return vlf_sum4 (x.lo + x.hi);
+}
+
+float
+vlf_max8 (float8 x)
+{
+  const float4 y = fmax (x.lo, x.hi);
+
+  return fmax (fmax (y.s0, y.s1), fmax (y.s2, y.s3));
+}
+
+/* The sum and the largest of a vector's elements. */
+#if VLF_WIDTH == 16
+#define vlf_sum_v(x) vlf_sum8 ((x).lo + (x).hi)
+#define vlf_max_v(x) vlf_max8 (fmax ((x).lo, (x).hi))
+#else
+#define vlf_sum_v(x) vlf_sum8 (x)
+#define vlf_max_v(x) vlf_max8 (x)
+#endif
+#endif
+
+#ifdef VLF_GPU
+/* One group of this many work-items shares a row; see ROW_GROUP in ops_cl.c. */
+#define VLF_ROW_GROUP 64
+
+/* The sum of @x over the group's work-items, for all of them. @room: [VLF_ROW_GROUP]. */
+float
+vlf_group_sum (float x, __local float *room)
+{
+  const uint i = get_local_id (0);
+  float sum;
+
+  room[i] = x;
+  barrier (CLK_LOCAL_MEM_FENCE);
+  for (uint n = VLF_ROW_GROUP / 2; n > 0; n /= 2) {
+    if (i < n)
+      room[i] += room[i + n];
+    barrier (CLK_LOCAL_MEM_FENCE);
+  }
+  sum = room[0];
+  barrier (CLK_LOCAL_MEM_FENCE);
+  return sum;
+}
+#endif
+
+/* A kernel whose groups have one row each, [row, sequence]. */
+#ifdef VLF_CPU
+#define VLF_ROW_KERNEL VLF_KERNEL
+#else
+#define VLF_ROW_KERNEL __kernel __attribute__ ((reqd_work_group_size (VLF_ROW_GROUP, 1, 1)))
+#endif
+
+/* Parameters for a view of a tensor, and the row of it that this group is about. */
+#define VLF_VIEW(x) __global float *x, const ulong x##_offset, const uint x##_stride, const ulong x##_batch_stride
+#define VLF_ROW(x)                                                                                                     \
+  (x + x##_offset + get_group_id (1) * x##_batch_stride + get_group_id (0) * (ulong) x##_stride)

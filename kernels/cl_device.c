@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/cl_device.h"
+
+/* Generic GPU kernels have groups of this many work-items and this much local memory. */
+#define GROUP_SIZE 256u
+#define LOCAL_SIZE ((cl_ulong) 32 * 1024)
+
+gchar *
+vlf_cl_device_string (cl_device_id id, cl_device_info what)
+{
+  gsize size = 0;
+  gchar *text;
+
+  if (vlf_cl_api ()->GetDeviceInfo (id, what, 0, NULL, &size) != CL_SUCCESS || size == 0)
+    return g_strdup ("");
+  text = g_malloc0 (size + 1);
+  if (vlf_cl_api ()->GetDeviceInfo (id, what, size, text, NULL) != CL_SUCCESS)
+    text[0] = '\0';
+  return g_strstrip (text);
+}
+
+gchar *
+vlf_cl_platform_string (cl_platform_id id, cl_platform_info what)
+{
+  gsize size = 0;
+  gchar *text;
+
+  if (vlf_cl_api ()->GetPlatformInfo (id, what, 0, NULL, &size) != CL_SUCCESS || size == 0)
+    return g_strdup ("");
+  text = g_malloc0 (size + 1);
+  if (vlf_cl_api ()->GetPlatformInfo (id, what, size, text, NULL) != CL_SUCCESS)
+    text[0] = '\0';
+  return g_strstrip (text);
+}
+
+static gboolean
+get (cl_device_id id, cl_device_info what, gsize size, gpointer to)
+{
+  return vlf_cl_api ()->GetDeviceInfo (id, what, size, to, NULL) == CL_SUCCESS;
+}
+
+/* How wide the explicit vectors of the CPU family are: as the device's own, unless VLF_VECTOR_WIDTH says otherwise. */
+static guint
+choose_width (cl_device_id id)
+{
+  const char *wish = g_getenv ("VLF_VECTOR_WIDTH");
+  cl_uint width = 0;
+
+  if (wish && (g_str_equal (wish, "8") || g_str_equal (wish, "16")))
+    return wish[0] == '8' ? 8 : 16;
+  get (id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width);
+  return width >= 16 ? 16 : 8;
+}
+
+static gboolean
+read_limits (VlfClDevice *device, GError **error)
+{
+  cl_bool available = CL_FALSE, compiler = CL_FALSE;
+  cl_ulong alloc = 0, local = 0;
+  gsize group = 0;
+  cl_uint units = 0;
+
+  if (!get (device->id, CL_DEVICE_AVAILABLE, sizeof available, &available) ||
+      !get (device->id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler) ||
+      !get (device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof alloc, &alloc) ||
+      !get (device->id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local) ||
+      !get (device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group) ||
+      !get (device->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units)) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_DEVICE, "the driver does not tell the device's limits");
+    return FALSE;
+  }
+  if (!available || !compiler) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_DEVICE, "the device %s",
+                 available ? "has no compiler for OpenCL C" : "is not available");
+    return FALSE;
+  }
+  if (device->family == VLF_FAMILY_GPU && (group < GROUP_SIZE || local < LOCAL_SIZE)) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "the device has work-groups of %" G_GSIZE_FORMAT " and %" G_GUINT64_FORMAT
+                 " bytes of local memory; expected %u and %" G_GUINT64_FORMAT,
+                 group, (guint64) local, GROUP_SIZE, (guint64) LOCAL_SIZE);
+    return FALSE;
+  }
+  device->max_alloc = (gsize) MIN (alloc, G_MAXSIZE);
+  device->units = MAX (units, 1);
+  device->width = choose_width (device->id);
+  return TRUE;
+}
+
+static gboolean
+create_context (VlfClDevice *device, GError **error)
+{
+  cl_context_properties properties[] = { CL_CONTEXT_PLATFORM, (cl_context_properties) device->platform, 0 };
+  cl_int status;
+
+  device->context = vlf_cl_api ()->CreateContext (properties, 1, &device->id, NULL, NULL, &status);
+  if (status == CL_SUCCESS)
+    device->upload = vlf_cl_api ()->CreateCommandQueue (device->context, device->id, 0, &status);
+  if (status == CL_SUCCESS)
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_DEVICE, "the device cannot be opened: %s", vlf_cl_status_name (status));
+  return FALSE;
+}
+
+VlfClDevice *
+vlf_cl_device_new (cl_platform_id platform, cl_device_id id, VlfFamily family, GError **error)
+{
+  VlfClDevice *device = g_new0 (VlfClDevice, 1);
+
+  g_mutex_init (&device->mutex);
+  device->platform = platform;
+  device->id = id;
+  device->family = family;
+  if (read_limits (device, error) && create_context (device, error))
+    return device;
+  vlf_cl_device_free (device, FALSE);
+  return NULL;
+}
+
+void
+vlf_cl_device_free (VlfClDevice *device, gboolean abandon)
+{
+  if (!device)
+    return;
+  if (!abandon && device->program)
+    vlf_cl_api ()->ReleaseProgram (device->program);
+  if (!abandon && device->upload)
+    vlf_cl_api ()->ReleaseCommandQueue (device->upload);
+  if (!abandon && device->context)
+    vlf_cl_api ()->ReleaseContext (device->context);
+  g_mutex_clear (&device->mutex);
+  g_free (device->key);
+  g_free (device);
+}
+
+/* After these, "any OpenCL call can hang" (OpenVINO, pull request 16724). */
+static gboolean
+means_lost (cl_int status)
+{
+  return status == CL_OUT_OF_RESOURCES || status == CL_OUT_OF_HOST_MEMORY || status == CL_DEVICE_NOT_AVAILABLE ||
+         status == CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST || status == CL_INVALID_COMMAND_QUEUE ||
+         status == CL_INVALID_CONTEXT || status < -1001;
+}
+
+void
+vlf_cl_set_error (VlfDevice *device, cl_int status, const char *what, GError **error)
+{
+  gboolean memory = status == CL_MEM_OBJECT_ALLOCATION_FAILURE;
+
+  if (means_lost (status))
+    g_atomic_int_set (&device->lost, 1);
+  g_set_error (error, VLF_ERROR, memory ? VLF_ERROR_NO_MEMORY : VLF_ERROR_DEVICE, "%s: %s: %s%s", device->name, what,
+               vlf_cl_status_name (status),
+               memory                ? "; the memory of the device does not suffice"
+               : means_lost (status) ? "; it is lost"
+                                     : "");
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Private to kernels/: the OpenCL part of a device. */
+#pragma once
+#include "kernels/backend.h"
+#include "kernels/cl_api.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  VlfFamily family;
+  cl_platform_id platform;
+  cl_device_id id;
+  cl_context context;
+  gsize max_alloc; /* bytes of one buffer */
+  guint units;     /* compute units */
+  guint width;     /* floats per vector, 8 or 16 */
+
+  GMutex mutex;            /* of all below */
+  cl_command_queue upload; /* for buffer_write() */
+  cl_program program;      /* NULL until the first queue opens */
+  gchar *key;              /* of the program in the cache; NULL: nothing to store */
+} VlfClDevice;
+
+VlfClDevice *vlf_cl_device_new (cl_platform_id platform, cl_device_id id, VlfFamily family, GError **error);
+/* @abandon: call nothing of OpenCL, as the driver may hang: the device is lost or the process is another one. */
+void vlf_cl_device_free (VlfClDevice *device, gboolean abandon);
+
+/* A property of a device or platform as text, "" if it has none. Free with g_free(). */
+gchar *vlf_cl_device_string (cl_device_id id, cl_device_info what);
+gchar *vlf_cl_platform_string (cl_platform_id id, cl_platform_info what);
+
+/* What @status means for users of @device: VLF_ERROR_DEVICE or VLF_ERROR_NO_MEMORY, and the latch where the device is gone. */
+void vlf_cl_set_error (VlfDevice *device, cl_int status, const char *what, GError **error);
+
+G_END_DECLS

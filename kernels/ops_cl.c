@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The OpenCL backend: memory, queues, passes, and the launches of the plain operations. */
+#include "kernels/ops_cl.h"
+#include <string.h>
+#include "kernels/cl_device.h"
+#include "kernels/ops_cl_linear.h"
+#include "kernels/program.h"
+
+/* Work-items of a group that shares a row, on the GPU family. */
+#define ROW_GROUP 64u
+
+typedef struct {
+  cl_command_queue queue;
+  GHashTable *kernels; /* name -> cl_kernel: setting arguments is not thread-safe, so that each queue has its own */
+} ClQueue;
+
+typedef struct {
+  GPtrArray *mems; /* cl_mem, released when the pass ends */
+  GPtrArray *host; /* copies of the caller's memory that transfers still read */
+} ClPass;
+
+guint
+vlf_cl_vector_width (const VlfDevice *device)
+{
+  return ((const VlfClDevice *) device->cl)->width;
+}
+
+guint
+vlf_cl_compute_units (const VlfDevice *device)
+{
+  return ((const VlfClDevice *) device->cl)->units;
+}
+
+/* Buffers */
+
+static VlfBuffer *
+buffer_new (VlfDevice *device, gsize bytes, GError **error)
+{
+  const VlfClDevice *cl = device->cl;
+  gsize room;
+  cl_int status;
+  cl_mem mem;
+  VlfBuffer *buffer;
+
+  if (!vlf_size_add (bytes, VLF_BUFFER_SLACK, &room) || room > cl->max_alloc) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY,
+                 "%s: %" G_GSIZE_FORMAT " bytes are wanted in one piece; the device gives at most %" G_GSIZE_FORMAT,
+                 device->name, bytes, cl->max_alloc);
+    return NULL;
+  }
+  mem = vlf_cl_api ()->CreateBuffer (cl->context, CL_MEM_READ_WRITE, room, NULL, &status);
+  if (status != CL_SUCCESS) {
+    g_autofree gchar *what = g_strdup_printf ("room for %" G_GSIZE_FORMAT " bytes", bytes);
+
+    vlf_cl_set_error (device, status, what, error);
+    return NULL;
+  }
+  buffer = g_new0 (VlfBuffer, 1);
+  buffer->device = device;
+  buffer->size = bytes;
+  buffer->mem = mem;
+  return buffer;
+}
+
+static void
+buffer_free (VlfBuffer *buffer)
+{
+  if (vlf_device_check (buffer->device, NULL))
+    vlf_cl_api ()->ReleaseMemObject (buffer->mem);
+  g_free (buffer);
+}
+
+static gboolean
+buffer_write (VlfBuffer *buffer, gsize offset, gconstpointer data, gsize bytes, GError **error)
+{
+  VlfClDevice *cl = buffer->device->cl;
+  cl_int status;
+
+  if (!vlf_device_check (buffer->device, error))
+    return FALSE;
+  g_mutex_lock (&cl->mutex);
+  status = vlf_cl_api ()->EnqueueWriteBuffer (cl->upload, buffer->mem, CL_TRUE, offset, bytes, data, 0, NULL, NULL);
+  g_mutex_unlock (&cl->mutex);
+  if (status != CL_SUCCESS)
+    vlf_cl_set_error (buffer->device, status, "numbers cannot be sent", error);
+  return status == CL_SUCCESS;
+}
+
+/* Queues and passes */
+
+static void
+release_kernel (gpointer kernel)
+{
+  vlf_cl_api ()->ReleaseKernel (kernel);
+}
+
+static gboolean
+queue_open (VlfQueue *queue, GError **error)
+{
+  const VlfClDevice *cl = queue->device->cl;
+  ClQueue *native;
+  cl_command_queue commands;
+  cl_int status;
+
+  if (!vlf_program_open (queue->device, error))
+    return FALSE;
+  commands = vlf_cl_api ()->CreateCommandQueue (cl->context, cl->id, 0, &status);
+  if (status != CL_SUCCESS) {
+    vlf_cl_set_error (queue->device, status, "a command queue cannot be opened", error);
+    return FALSE;
+  }
+  native = g_new0 (ClQueue, 1);
+  native->queue = commands;
+  native->kernels = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, release_kernel);
+  queue->native = native;
+  return TRUE;
+}
+
+static void
+queue_close (VlfQueue *queue)
+{
+  ClQueue *native = queue->native;
+
+  if (vlf_device_check (queue->device, NULL)) {
+    vlf_cl_api ()->Finish (native->queue);
+    g_hash_table_unref (native->kernels);
+    vlf_cl_api ()->ReleaseCommandQueue (native->queue);
+  } else {
+    g_hash_table_steal_all (native->kernels);
+    g_hash_table_unref (native->kernels);
+  }
+  g_free (native);
+}
+
+static void
+pass_open (VlfPass *pass)
+{
+  ClPass *native = g_new0 (ClPass, 1);
+
+  native->mems = g_ptr_array_new ();
+  native->host = g_ptr_array_new_with_free_func (g_free);
+  pass->native = native;
+}
+
+static void
+pass_finish (VlfPass *pass)
+{
+  ClQueue *queue = pass->queue->native;
+  ClPass *native = pass->native;
+
+  /* Also of a failed pass: what it enqueued still writes to the caller's memory. */
+  if (!vlf_device_is_lost (pass->device))
+    vlf_cl_check (pass, vlf_cl_api ()->Finish (queue->queue), "the pass did not finish");
+  for (guint i = 0; i < native->mems->len && !vlf_device_is_lost (pass->device); i++)
+    vlf_cl_api ()->ReleaseMemObject (native->mems->pdata[i]);
+  if (!pass->error)
+    vlf_program_store (pass->device);
+  g_ptr_array_unref (native->mems);
+  g_ptr_array_unref (native->host);
+  g_free (native);
+}
+
+gboolean
+vlf_cl_check (VlfPass *pass, cl_int status, const char *what)
+{
+  GError *error = NULL;
+
+  if (status == CL_SUCCESS)
+    return TRUE;
+  vlf_cl_set_error (pass->device, status, what, &error);
+  vlf_pass_fail (pass, error);
+  return FALSE;
+}
+
+cl_mem
+vlf_cl_host (VlfPass *pass, gconstpointer data, gsize bytes, gboolean borrowed)
+{
+  const VlfClDevice *cl = pass->device->cl;
+  ClPass *native = pass->native;
+  gboolean in_place = borrowed && cl->family == VLF_FAMILY_CPU;
+  cl_mem_flags flags = CL_MEM_READ_ONLY | (in_place ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR);
+  cl_int status;
+  cl_mem mem;
+
+  if (pass->error)
+    return NULL;
+  mem = vlf_cl_api ()->CreateBuffer (cl->context, flags, bytes, (gpointer) data, &status);
+  if (!vlf_cl_check (pass, status, "host memory cannot be handed over"))
+    return NULL;
+  g_ptr_array_add (native->mems, mem);
+  return mem;
+}
+
+/* Launches */
+
+static gpointer
+next_arg (VlfClArgs *args, gsize size)
+{
+  g_assert (args->n < VLF_CL_MAX_ARGS);
+  args->items[args->n].size = size;
+  return &args->items[args->n++].value;
+}
+
+void
+vlf_cl_arg_mem (VlfClArgs *args, cl_mem mem)
+{
+  *(cl_mem *) next_arg (args, sizeof (cl_mem)) = mem;
+}
+
+void
+vlf_cl_arg_ulong (VlfClArgs *args, gsize value)
+{
+  *(cl_ulong *) next_arg (args, sizeof (cl_ulong)) = value;
+}
+
+void
+vlf_cl_arg_uint (VlfClArgs *args, guint value)
+{
+  *(cl_uint *) next_arg (args, sizeof (cl_uint)) = value;
+}
+
+void
+vlf_cl_arg_int (VlfClArgs *args, gint value)
+{
+  *(cl_int *) next_arg (args, sizeof (cl_int)) = value;
+}
+
+void
+vlf_cl_arg_float (VlfClArgs *args, float value)
+{
+  *(cl_float *) next_arg (args, sizeof (cl_float)) = value;
+}
+
+void
+vlf_cl_arg_local (VlfClArgs *args, gsize bytes)
+{
+  next_arg (args, bytes);
+  args->items[args->n - 1].local = TRUE;
+}
+
+void
+vlf_cl_arg_tensor (VlfClArgs *args, const VlfTensor *x)
+{
+  vlf_cl_arg_mem (args, x ? x->buffer->mem : NULL);
+  vlf_cl_arg_ulong (args, x ? x->offset : 0);
+}
+
+void
+vlf_cl_arg_view (VlfClArgs *args, const VlfTensor *x)
+{
+  vlf_cl_arg_tensor (args, x);
+  vlf_cl_arg_uint (args, x ? x->stride : 0);
+  vlf_cl_arg_ulong (args, x ? x->batch_stride : 0);
+}
+
+static cl_kernel
+find_kernel (VlfPass *pass, const char *name)
+{
+  ClQueue *native = pass->queue->native;
+  cl_kernel kernel = g_hash_table_lookup (native->kernels, name);
+  cl_int status;
+
+  if (kernel)
+    return kernel;
+  kernel = vlf_cl_api ()->CreateKernel (((VlfClDevice *) pass->device->cl)->program, name, &status);
+  if (!vlf_cl_check (pass, status, name))
+    return NULL;
+  g_hash_table_insert (native->kernels, (gpointer) g_intern_string (name), kernel);
+  return kernel;
+}
+
+void
+vlf_cl_launch (VlfPass *pass, const char *kernel_name, VlfClGrid grid, const VlfClArgs *args)
+{
+  ClQueue *native = pass->queue->native;
+  cl_kernel kernel = pass->error ? NULL : find_kernel (pass, kernel_name);
+  gsize global[3], local[3];
+  cl_int status = CL_SUCCESS;
+
+  if (!kernel)
+    return;
+  for (guint i = 0; i < args->n && status == CL_SUCCESS; i++)
+    status = vlf_cl_api ()->SetKernelArg (kernel, i, args->items[i].size,
+                                          args->items[i].local ? NULL : &args->items[i].value);
+  for (guint i = 0; i < 3; i++) {
+    local[i] = MAX (grid.local[i], 1);
+    global[i] = MAX (grid.groups[i], 1) * local[i];
+  }
+  if (status == CL_SUCCESS)
+    status = vlf_cl_api ()->EnqueueNDRangeKernel (native->queue, kernel, 3, NULL, global, local, 0, NULL, NULL);
+  vlf_cl_check (pass, status, kernel_name);
+}
+
+/* A grid of one group per row: [row, sequence, 1]. */
+static VlfClGrid
+row_grid (const VlfPass *pass, VlfTensor y)
+{
+  VlfClGrid grid = { .groups = { y.rows, y.batch } };
+
+  if (pass->device->family == VLF_FAMILY_GPU)
+    grid.local[0] = ROW_GROUP;
+  return grid;
+}
+
+/* Transfers */
+
+static void
+input (VlfPass *pass, VlfTensor y, const float *data)
+{
+  ClQueue *queue = pass->queue->native;
+  ClPass *native = pass->native;
+  gsize row = y.cols * sizeof (float), rows = (gsize) y.batch * y.rows;
+  gsize origin[3] = { y.offset * sizeof (float), 0, 0 }, zero[3] = { 0 }, region[3] = { row, rows, 1 };
+  gpointer copy = g_try_malloc (rows * row);
+
+  if (!copy) {
+    vlf_pass_fail (pass,
+                   g_error_new (VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %" G_GSIZE_FORMAT " bytes", rows * row));
+    return;
+  }
+  memcpy (copy, data, rows * row);
+  g_ptr_array_add (native->host, copy);
+  vlf_cl_check (pass,
+                vlf_cl_api ()->EnqueueWriteBufferRect (queue->queue, y.buffer->mem, CL_FALSE, origin, zero, region,
+                                                       y.stride * sizeof (float), 0, row, 0, copy, 0, NULL, NULL),
+                "input");
+}
+
+static void
+output (VlfPass *pass, VlfTensor x, float *to)
+{
+  ClQueue *queue = pass->queue->native;
+  gsize row = x.cols * sizeof (float), zero[3] = { 0 }, region[3] = { row, x.rows, 1 };
+
+  for (guint i = 0; i < x.batch && !pass->error; i++) {
+    gsize first = x.offset + i * x.batch_stride;
+    gsize origin[3] = { first * sizeof (float), 0, 0 };
+
+    vlf_cl_check (pass,
+                  vlf_cl_api ()->EnqueueReadBufferRect (queue->queue, x.buffer->mem, CL_FALSE, origin, zero, region,
+                                                        x.stride * sizeof (float), 0, row, 0,
+                                                        to + (gsize) i * x.rows * x.cols, 0, NULL, NULL),
+                  "output");
+  }
+}
+
+/* Operations; the parameters of a kernel are in its banner in cl/. */
+
+static void
+copy (VlfPass *pass, VlfTensor y, VlfTensor x)
+{
+  VlfClArgs args = { 0 };
+
+  vlf_cl_arg_view (&args, &y);
+  vlf_cl_arg_view (&args, &x);
+  vlf_cl_arg_uint (&args, y.cols);
+  vlf_cl_launch (pass, "vlf_copy", row_grid (pass, y), &args);
+}
+
+static void
+add (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b)
+{
+  VlfClArgs args = { 0 };
+
+  vlf_cl_arg_view (&args, &y);
+  vlf_cl_arg_view (&args, &a);
+  vlf_cl_arg_view (&args, &b);
+  vlf_cl_arg_uint (&args, y.cols);
+  vlf_cl_launch (pass, "vlf_add", row_grid (pass, y), &args);
+}
+
+static void
+norm (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfTensor *plus, const VlfNorm *weights)
+{
+  VlfClArgs args = { 0 };
+
+  vlf_cl_arg_view (&args, &y);
+  vlf_cl_arg_view (&args, &x);
+  if (plus)
+    vlf_cl_arg_view (&args, plus);
+  vlf_cl_arg_tensor (&args, &weights->weight);
+  vlf_cl_arg_tensor (&args, &weights->bias);
+  vlf_cl_arg_float (&args, weights->eps);
+  vlf_cl_arg_uint (&args, y.cols);
+  vlf_cl_launch (pass, plus ? "vlf_add_norm" : "vlf_norm", row_grid (pass, y), &args);
+}
+
+static void
+normalize (VlfPass *pass, VlfTensor y, VlfTensor x)
+{
+  VlfClArgs args = { 0 };
+
+  vlf_cl_arg_view (&args, &y);
+  vlf_cl_arg_view (&args, &x);
+  vlf_cl_arg_uint (&args, y.cols);
+  vlf_cl_launch (pass, "vlf_normalize", row_grid (pass, y), &args);
+}
+
+static void
+embed (VlfPass *pass, VlfTensor y, const VlfTable *table, const guint32 *ids)
+{
+  static const char *const kernels[] = { "vlf_embed_f32", "vlf_embed_f16", "vlf_embed_bf16" };
+  VlfClArgs args = { 0 };
+
+  vlf_cl_arg_view (&args, &y);
+  vlf_cl_arg_mem (&args, table->buffer->mem);
+  vlf_cl_arg_mem (&args, vlf_cl_host (pass, ids, (gsize) y.batch * y.rows * sizeof *ids, FALSE));
+  vlf_cl_arg_uint (&args, y.cols);
+  vlf_cl_launch (pass, kernels[table->type], row_grid (pass, y), &args);
+}
+
+const VlfBackend vlf_backend_cl = {
+  .name = "opencl",
+  .buffer_new = buffer_new,
+  .buffer_free = buffer_free,
+  .buffer_write = buffer_write,
+  .queue_open = queue_open,
+  .queue_close = queue_close,
+  .pass_open = pass_open,
+  .pass_finish = pass_finish,
+  .weight_new = vlf_cl_weight_new,
+  .weight_free = vlf_cl_weight_free,
+  .input = input,
+  .output = output,
+  .linear = vlf_cl_linear,
+  .norm = norm,
+  .add = add,
+  .attention = vlf_cl_attention,
+  .embed = embed,
+  .copy = copy,
+  .normalize = normalize,
+  .patches = vlf_cl_patches,
+};

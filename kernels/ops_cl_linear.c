@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/ops_cl_linear.h"
+#include <string.h>
+#include "kernels/cl_device.h"
+#include "kernels/half.h"
+
+#define F16_MAX 65504.0f
+
+/* Tile of one work-group of the GPU family, and its work-items; see cl/gemm.cl. */
+#define GPU_TILE       64u
+#define GPU_PANEL      32u
+#define GPU_GROUP_SIDE 16u
+
+/* A weight [n, k] in panels of @panel rows: [n / panel, k, panel], so that the kernel reads it in order, whatever the shape. Rows
+ * beyond n are 0. The bias is padded alike, and 0 where there is none. */
+typedef struct {
+  VlfWeight base;
+  VlfBuffer *buffer, *bias;
+  guint panel;
+} ClWeight;
+
+/* While a weight is packed: the rows of all parts as one matrix. */
+typedef struct {
+  const VlfSource *parts;
+  guint n_parts;
+  guint panel, inputs;
+  VlfDType stored;
+  gpointer raw;  /* [panel, inputs] of the file's type */
+  float *rows;   /* [panel, inputs] */
+  float *turned; /* [inputs, panel] */
+  gpointer packed;
+} Packing;
+
+static guint
+panel_width (const VlfDevice *device)
+{
+  return device->family == VLF_FAMILY_CPU ? 2 * vlf_cl_vector_width (device) : GPU_PANEL;
+}
+
+static gboolean
+packing_open (Packing *p, GError **error)
+{
+  gsize elements = (gsize) p->panel * p->inputs;
+
+  p->raw = g_try_malloc_n (elements, sizeof (float));
+  p->rows = g_try_malloc_n (elements, sizeof (float));
+  p->turned = g_try_malloc_n (elements, sizeof (float));
+  p->packed = g_try_malloc_n (elements, sizeof (float));
+  if (p->raw && p->rows && p->turned && p->packed)
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory to pack %u rows of %u numbers", p->panel, p->inputs);
+  return FALSE;
+}
+
+static void
+packing_close (Packing *p)
+{
+  g_free (p->raw);
+  g_free (p->rows);
+  g_free (p->turned);
+  g_free (p->packed);
+}
+
+/* Rows [first, first + panel) of the stacked parts to p->rows; those beyond the last are 0. */
+static gboolean
+read_rows (Packing *p, guint first, GError **error)
+{
+  guint have = 0, start = 0;
+
+  memset (p->rows, 0, (gsize) p->panel * p->inputs * sizeof (float));
+  for (guint i = 0; i < p->n_parts && have < p->panel; i++) {
+    const VlfSource *part = &p->parts[i];
+    guint at = first + have;
+
+    if (at < start + part->rows) {
+      guint n = MIN (p->panel - have, start + part->rows - at);
+
+      if (!vlf_source_read (part, at - start, n, p->raw, p->rows + (gsize) have * p->inputs, error))
+        return FALSE;
+      have += n;
+    }
+    start += part->rows;
+  }
+  return TRUE;
+}
+
+/* Too large numbers would become infinite in 16 bits, silently. */
+static gboolean
+check_range (const Packing *p, GError **error)
+{
+  gsize n = (gsize) p->panel * p->inputs;
+
+  for (gsize i = 0; p->stored == VLF_F16 && i < n; i++) {
+    if (p->rows[i] > F16_MAX || p->rows[i] < -F16_MAX) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                   "a weight is %g, which f16 cannot hold (at most %g); use bf16 or f32", (double) p->rows[i],
+                   (double) F16_MAX);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static gboolean
+pack_panel (Packing *p, guint panel_index, ClWeight *weight, GError **error)
+{
+  gsize bytes = (gsize) p->panel * p->inputs * vlf_dtype_size (p->stored);
+
+  if (!read_rows (p, panel_index * p->panel, error) || !check_range (p, error))
+    return FALSE;
+  for (guint k = 0; k < p->inputs; k++) {
+    for (guint n = 0; n < p->panel; n++)
+      p->turned[(gsize) k * p->panel + n] = p->rows[(gsize) n * p->inputs + k];
+  }
+  vlf_f32_to (p->stored, p->turned, (gsize) p->panel * p->inputs, p->packed);
+  return weight->base.device->backend->buffer_write (weight->buffer, panel_index * bytes, p->packed, bytes, error);
+}
+
+static gboolean
+send_bias (ClWeight *weight, const VlfSource *weights, const VlfSource *biases, guint n_parts, guint padded,
+           GError **error)
+{
+  g_autofree float *bias = g_try_new0 (float, padded), *raw = g_try_new0 (float, padded);
+  guint start = 0;
+
+  if (!bias || !raw) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for a bias of %u numbers", padded);
+    return FALSE;
+  }
+  for (guint i = 0; i < n_parts; i++) {
+    if (biases && biases[i].read && !vlf_source_read (&biases[i], 0, 1, raw, bias + start, error))
+      return FALSE;
+    start += weights[i].rows;
+  }
+  return weight->base.device->backend->buffer_write (weight->bias, 0, bias, padded * sizeof (float), error);
+}
+
+static gboolean
+fill (ClWeight *weight, const VlfSource *weights, const VlfSource *biases, guint n_parts, GError **error)
+{
+  VlfDevice *device = weight->base.device;
+  guint panels = (weight->base.outputs + weight->panel - 1) / weight->panel;
+  Packing p = { .parts = weights,
+                .n_parts = n_parts,
+                .panel = weight->panel,
+                .inputs = weight->base.inputs,
+                .stored = weight->base.stored };
+  gsize bytes;
+  gboolean good;
+
+  if (!vlf_size_mul ((gsize) panels * p.panel, p.inputs, &bytes) ||
+      !vlf_size_mul (bytes, vlf_dtype_size (p.stored), &bytes)) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "a weight [%u, %u] is too large", weight->base.outputs, p.inputs);
+    return FALSE;
+  }
+  weight->buffer = vlf_buffer_new (device, bytes, error);
+  weight->bias = weight->buffer ? vlf_buffer_new (device, (gsize) panels * p.panel * sizeof (float), error) : NULL;
+  good =
+      weight->bias && packing_open (&p, error) && send_bias (weight, weights, biases, n_parts, panels * p.panel, error);
+  for (guint i = 0; i < panels && good; i++)
+    good = pack_panel (&p, i, weight, error);
+  packing_close (&p);
+  return good;
+}
+
+VlfWeight *
+vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource *biases, guint n_parts, VlfDType stored,
+                   GError **error)
+{
+  ClWeight *weight = g_new0 (ClWeight, 1);
+
+  weight->base.device = device;
+  weight->base.inputs = weights->cols;
+  weight->base.stored = stored;
+  for (guint i = 0; i < n_parts; i++)
+    weight->base.outputs += weights[i].rows;
+  weight->panel = panel_width (device);
+  if (fill (weight, weights, biases, n_parts, error))
+    return &weight->base;
+  vlf_cl_weight_free (&weight->base);
+  return NULL;
+}
+
+void
+vlf_cl_weight_free (VlfWeight *weight)
+{
+  ClWeight *w = (ClWeight *) weight;
+
+  vlf_buffer_free (w->buffer);
+  vlf_buffer_free (w->bias);
+  g_free (w);
+}
+
+/* All sequences of @x as the rows of one matrix, where strides allow it. */
+static gboolean
+flatten (VlfTensor *x)
+{
+  if (x->batch == 1)
+    return TRUE;
+  if (x->rows == 1 && x->batch_stride <= G_MAXUINT)
+    x->stride = (guint) x->batch_stride;
+  else if (x->batch_stride != (gsize) x->rows * x->stride)
+    return FALSE;
+  x->rows *= x->batch;
+  x->batch = 1;
+  return TRUE;
+}
+
+/* @x as one matrix, copied where that is what it takes. */
+static VlfTensor
+matrix (VlfPass *pass, VlfTensor x)
+{
+  VlfTensor copy;
+
+  if (flatten (&x))
+    return x;
+  copy = vlf_pass_alloc (pass, x.batch, x.rows, x.cols);
+  if (copy.buffer)
+    pass->backend->copy (pass, copy, x);
+  flatten (&copy);
+  return copy;
+}
+
+/* Tiles are as equal in height as they can be: the product is bound by arithmetic whatever the height, from about 4 rows on. */
+static VlfClGrid
+tile_grid (const VlfDevice *device, const ClWeight *weight, guint rows, guint *tiles)
+{
+  guint height = vlf_cl_vector_width (device) == 16 ? 12 : 6;
+  guint columns = (weight->base.outputs + weight->panel - 1) / weight->panel;
+
+  if (device->family == VLF_FAMILY_GPU) {
+    *tiles = 0;
+    return (VlfClGrid){ { (rows + GPU_TILE - 1) / GPU_TILE, (weight->base.outputs + GPU_TILE - 1) / GPU_TILE },
+                        { GPU_GROUP_SIDE, GPU_GROUP_SIDE } };
+  }
+  *tiles = (rows + height - 1) / height;
+  return (VlfClGrid){ { *tiles, columns }, { 0 } };
+}
+
+void
+vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfActivation act,
+               const VlfTensor *residual)
+{
+  static const char *const kernels[] = { "vlf_gemm_f32", "vlf_gemm_f16", "vlf_gemm_bf16" };
+  const ClWeight *weight = (const ClWeight *) w;
+  guint scope = vlf_pass_open (pass), tiles;
+  VlfTensor a = matrix (pass, x), r = residual ? matrix (pass, *residual) : (VlfTensor){ 0 };
+  VlfClArgs args = { 0 };
+  VlfClGrid grid;
+
+  if (pass->error)
+    return;
+  flatten (&y);
+  grid = tile_grid (pass->device, weight, y.rows, &tiles);
+  vlf_cl_arg_tensor (&args, &y);
+  vlf_cl_arg_uint (&args, y.stride);
+  vlf_cl_arg_tensor (&args, &a);
+  vlf_cl_arg_uint (&args, a.stride);
+  vlf_cl_arg_mem (&args, weight->buffer->mem);
+  vlf_cl_arg_mem (&args, weight->bias->mem);
+  vlf_cl_arg_tensor (&args, residual ? &r : NULL);
+  vlf_cl_arg_uint (&args, r.stride);
+  vlf_cl_arg_uint (&args, y.rows);
+  vlf_cl_arg_uint (&args, y.cols);
+  vlf_cl_arg_uint (&args, x.cols);
+  vlf_cl_arg_int (&args, (gint) act);
+  vlf_cl_launch (pass, kernels[w->stored], grid, &args);
+  vlf_pass_close (pass, scope, (VlfTensor){ 0 });
+}

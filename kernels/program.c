@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/program.h"
+#include <string.h>
+#include "kernels/cache.h"
+
+/* Goes up with every change of what is stored, beyond the sources themselves. */
+#define FORMAT "1"
+
+/* Not -cl-fast-relaxed-math: it folds the bit tricks of vlf_exp() away, and its finite-math makes NaN of masks. Denormals are flushed
+ * because they cost up to a hundred times a normal number. */
+#define OPTIONS "-cl-std=CL1.2 -cl-denorms-are-zero -cl-mad-enable -cl-no-signed-zeros"
+
+static gchar *
+build_options (const VlfClDevice *cl)
+{
+  if (cl->family == VLF_FAMILY_CPU)
+    return g_strdup_printf (OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u", cl->width);
+  return g_strdup (OPTIONS " -DVLF_GPU=1");
+}
+
+static void
+digest_string (GChecksum *sum, const char *text)
+{
+  g_checksum_update (sum, (const guchar *) text, (gssize) strlen (text) + 1);
+}
+
+static void
+digest_taken (GChecksum *sum, gchar *text)
+{
+  digest_string (sum, text);
+  g_free (text);
+}
+
+/* What the host's processor can do, as binaries for CPUs depend on it and a cache folder may be shared between machines. */
+static void
+digest_processor (GChecksum *sum)
+{
+  static const char *const fields[] = { "vendor_id", "cpu family", "model",    "stepping",        "flags",
+                                        "Features",  "CPU part",   "cpu\t\t:", "CPU implementer", "isa" };
+  g_autofree gchar *text = NULL;
+  g_auto (GStrv) lines = NULL;
+
+  if (!g_file_get_contents ("/proc/cpuinfo", &text, NULL, NULL))
+    return;
+  lines = g_strsplit (text, "\n", 64);
+  for (guint i = 0; lines[i] && lines[i][0] != '\0' && lines[i + 1]; i++) {
+    for (gsize j = 0; j < G_N_ELEMENTS (fields); j++) {
+      if (g_str_has_prefix (lines[i], fields[j]))
+        digest_string (sum, lines[i]);
+    }
+  }
+}
+
+static gchar *
+program_key (const VlfClDevice *cl, const char *options)
+{
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+
+  digest_string (sum, FORMAT);
+  digest_string (sum, options);
+  for (guint i = 0; i < vlf_cl_source_lines; i++)
+    digest_string (sum, vlf_cl_source[i]);
+  digest_taken (sum, vlf_cl_platform_string (cl->platform, CL_PLATFORM_NAME));
+  digest_taken (sum, vlf_cl_platform_string (cl->platform, CL_PLATFORM_VERSION));
+  digest_taken (sum, vlf_cl_device_string (cl->id, CL_DEVICE_NAME));
+  digest_taken (sum, vlf_cl_device_string (cl->id, CL_DEVICE_VERSION));
+  digest_taken (sum, vlf_cl_device_string (cl->id, CL_DRIVER_VERSION));
+  digest_processor (sum);
+  return g_strdup (g_checksum_get_string (sum));
+}
+
+/* Whether @program holds what it should: a kernel that every program has. */
+static gboolean
+program_works (cl_program program)
+{
+  cl_int status;
+  cl_kernel kernel = vlf_cl_api ()->CreateKernel (program, "vlf_copy", &status);
+
+  if (status != CL_SUCCESS)
+    return FALSE;
+  vlf_cl_api ()->ReleaseKernel (kernel);
+  return TRUE;
+}
+
+static cl_program
+load_program (const VlfClDevice *cl, const char *options, const char *key)
+{
+  g_autoptr (GBytes) payload = vlf_cache_load (key);
+  const unsigned char *data;
+  gsize size;
+  cl_program program;
+  cl_int status, loaded;
+
+  if (!payload)
+    return NULL;
+  data = g_bytes_get_data (payload, &size);
+  program = vlf_cl_api ()->CreateProgramWithBinary (cl->context, 1, &cl->id, &size, &data, &loaded, &status);
+  if (status == CL_SUCCESS) {
+    if (loaded == CL_SUCCESS && vlf_cl_api ()->BuildProgram (program, 1, &cl->id, options, NULL, NULL) == CL_SUCCESS &&
+        program_works (program))
+      return program;
+    vlf_cl_api ()->ReleaseProgram (program);
+  }
+  g_info ("the driver does not take the compiled kernels of the cache; they are made again");
+  vlf_cache_remove (key);
+  return NULL;
+}
+
+static void
+set_build_error (const VlfDevice *device, cl_program program, cl_int status, GError **error)
+{
+  const VlfClDevice *cl = device->cl;
+  g_autofree gchar *log = NULL;
+  gsize size = 0;
+
+  vlf_cl_api ()->GetProgramBuildInfo (program, cl->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size);
+  log = g_try_malloc0 (size + 1);
+  if (log && size > 0)
+    vlf_cl_api ()->GetProgramBuildInfo (program, cl->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
+  g_set_error (error, VLF_ERROR, VLF_ERROR_BUILD, "%s: the kernels did not compile: %s: %.2000s", device->name,
+               vlf_cl_status_name (status), log && log[0] != '\0' ? log : "no reason given");
+}
+
+static cl_program
+compile_program (VlfDevice *device, const char *options, GError **error)
+{
+  const VlfClDevice *cl = device->cl;
+  cl_int status;
+  cl_program program = vlf_cl_api ()->CreateProgramWithSource (cl->context, vlf_cl_source_lines,
+                                                               (const char **) vlf_cl_source, NULL, &status);
+
+  if (status != CL_SUCCESS) {
+    vlf_cl_set_error (device, status, "the kernels' source is refused", error);
+    return NULL;
+  }
+  status = vlf_cl_api ()->BuildProgram (program, 1, &cl->id, options, NULL, NULL);
+  if (status == CL_SUCCESS)
+    return program;
+  set_build_error (device, program, status, error);
+  vlf_cl_api ()->ReleaseProgram (program);
+  return NULL;
+}
+
+gboolean
+vlf_program_open (VlfDevice *device, GError **error)
+{
+  VlfClDevice *cl = device->cl;
+  g_autofree gchar *options = build_options (cl);
+  gboolean good;
+
+  g_mutex_lock (&cl->mutex);
+  if (!cl->program) {
+    g_autofree gchar *key = program_key (cl, options);
+
+    cl->program = load_program (cl, options, key);
+    if (!cl->program) {
+      cl->program = compile_program (device, options, error);
+      g_free (cl->key);
+      cl->key = cl->program ? g_steal_pointer (&key) : NULL;
+    }
+  }
+  good = cl->program != NULL;
+  g_mutex_unlock (&cl->mutex);
+  return good;
+}
+
+static GBytes *
+program_binary (cl_program program)
+{
+  gsize size = 0;
+  unsigned char *data;
+
+  /* The program has one device, and so one binary. */
+  if (vlf_cl_api ()->GetProgramInfo (program, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) != CL_SUCCESS ||
+      size == 0)
+    return NULL;
+  data = g_try_malloc (size);
+  if (data && vlf_cl_api ()->GetProgramInfo (program, CL_PROGRAM_BINARIES, sizeof data, &data, NULL) == CL_SUCCESS)
+    return g_bytes_new_take (data, size);
+  g_free (data);
+  return NULL;
+}
+
+void
+vlf_program_store (VlfDevice *device)
+{
+  VlfClDevice *cl = device->cl;
+  g_autofree gchar *key = NULL;
+  g_autoptr (GBytes) binary = NULL;
+
+  g_mutex_lock (&cl->mutex);
+  key = g_steal_pointer (&cl->key);
+  if (key)
+    binary = program_binary (cl->program);
+  g_mutex_unlock (&cl->mutex);
+  if (binary)
+    vlf_cache_store (key, binary);
+}
