@@ -67,8 +67,8 @@ encode (const VlfNet *base, VlfPass *p, const guint32 *ids, const guint8 *mask, 
 {
   const BridgeTower *net = (const BridgeTower *) base;
   g_autofree float *bias = g_new (float, (gsize) n *tokens);
-  VlfTextBatch texts = {0};
-  VlfAttention look = {.key_bias = &texts.key_bias};
+  VlfTextBatch texts = { 0 };
+  VlfAttention look = { .key_bias = &texts.key_bias };
   VlfTensor x;
 
   for (gsize i = 0; i < (gsize) n * tokens; i++)
@@ -99,7 +99,7 @@ see (const VlfNet *base, VlfPass *p, VlfTensor patches)
 {
   const BridgeTower *net = (const BridgeTower *) base;
   guint last = base->layers - 1;
-  VlfSight sight = {0};
+  VlfSight sight = { 0 };
   VlfTensor x = embed_image (net, p, patches);
 
   for (guint i = 0; i < net->n_tower; i++) {
@@ -134,9 +134,9 @@ cross (const BridgeTower *net, VlfPass *p, const VlfSight *sight, const VlfTextB
   for (guint i = 0; i < net->base.layers; i++) {
     VlfTensor *text_map = wanted (p, &net->base, maps, maps ? &maps->text[i] : NULL, i, n, tokens, cells);
     VlfTensor *image_map = wanted (p, &net->base, maps, maps ? &maps->image[i] : NULL, i, n, cells, tokens);
-    VlfAttention self = {.key_bias = &texts->key_bias};
-    VlfAttention to_image = {.maps = text_map};
-    VlfAttention to_text = {.key_bias = &texts->key_bias, .maps = image_map};
+    VlfAttention self = { .key_bias = &texts->key_bias };
+    VlfAttention to_image = { .maps = text_map };
+    VlfAttention to_text = { .key_bias = &texts->key_bias, .maps = image_map };
 
     if (i > 0) {
       text = vlf_add_norm (p, texts->taps[i], text, &net->text.link[i - 1]);
@@ -153,7 +153,7 @@ static VlfFusion
 fuse (const VlfNet *base, VlfPass *p, const VlfSight *sight, const VlfTextBatch *texts, VlfMaps *maps)
 {
   const BridgeTower *net = (const BridgeTower *) base;
-  VlfFusion out = {0};
+  VlfFusion out = { 0 };
   VlfTensor text, image;
 
   cross (net, p, sight, texts, maps, &out);
@@ -216,7 +216,7 @@ typedef struct {
 static Config
 read_config (VlfConfig *c)
 {
-  static const char *const link_types[] = {"add", NULL};
+  static const char *const link_types[] = { "add", NULL };
   Config config = {
       .dim = vlf_config_uint (c, "hidden_size", 768, 4, 16384),
       .layers = vlf_config_uint (c, "num_hidden_layers", 6, 1, VLF_MAX_FUSION_LAYERS),
@@ -289,7 +289,7 @@ check_config (VlfConfig *c, const Config *config)
 static VlfWeight *
 linear (VlfLoader *l, guint outputs, guint inputs, gboolean bias, const char *name)
 {
-  const char *const names[] = {name, NULL};
+  const char *const names[] = { name, NULL };
 
   return vlf_load_linear (l, outputs, inputs, bias, names);
 }
@@ -301,14 +301,14 @@ load_block (VlfLoader *l, guint i, const VisionConfig *c)
   guint d = c->dim;
 
   return (VlfPreNormBlock){
-      .norm1 = vlf_load_norm (l, d, c->eps, vlf_name (l, "%s.ln_1", name)),
-      .norm2 = vlf_load_norm (l, d, c->eps, vlf_name (l, "%s.ln_2", name)),
-      .attention = {.qkv = linear (l, 3 * d, d, TRUE, vlf_name (l, "%s.attn.in_proj_weight", name)),
-                    .output = linear (l, d, d, TRUE, vlf_name (l, "%s.attn.out_proj", name)),
-                    .heads = d / 64},
-      .up = linear (l, 4 * d, d, TRUE, vlf_name (l, "%s.mlp.c_fc", name)),
-      .down = linear (l, d, 4 * d, TRUE, vlf_name (l, "%s.mlp.c_proj", name)),
-      .act = VLF_QUICK_GELU,
+    .norm1 = vlf_load_norm (l, d, c->eps, vlf_name (l, "%s.ln_1", name)),
+    .norm2 = vlf_load_norm (l, d, c->eps, vlf_name (l, "%s.ln_2", name)),
+    .attention = { .qkv = linear (l, 3 * d, d, TRUE, vlf_name (l, "%s.attn.in_proj_weight", name)),
+                   .output = linear (l, d, d, TRUE, vlf_name (l, "%s.attn.out_proj", name)),
+                   .heads = d / 64 },
+    .up = linear (l, 4 * d, d, TRUE, vlf_name (l, "%s.mlp.c_fc", name)),
+    .down = linear (l, d, 4 * d, TRUE, vlf_name (l, "%s.mlp.c_proj", name)),
+    .act = VLF_QUICK_GELU,
   };
 }
 
@@ -413,17 +413,17 @@ load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_he
     return NULL;
   net = vlf_bag_alloc (l->bag, sizeof *net);
   net->base = (VlfNet){
-      .arch = &vlf_bridgetower,
-      .image_size = c.vision.image_size,
-      .patch = c.vision.patch,
-      .rows = c.vision.image_size / c.vision.patch,
-      .cols = c.vision.image_size / c.vision.patch,
-      .max_tokens = c.text.positions - c.text.pad - 1,
-      .vocab = c.text.vocab,
-      .pad_id = c.text.pad,
-      .dim = c.dim,
-      .layers = c.layers,
-      .heads = c.text.heads,
+    .arch = &vlf_bridgetower,
+    .image_size = c.vision.image_size,
+    .patch = c.vision.patch,
+    .rows = c.vision.image_size / c.vision.patch,
+    .cols = c.vision.image_size / c.vision.patch,
+    .max_tokens = c.text.positions - c.text.pad - 1,
+    .vocab = c.text.vocab,
+    .pad_id = c.text.pad,
+    .dim = c.dim,
+    .layers = c.layers,
+    .heads = c.text.heads,
   };
   net->n_tower = c.text.layers;
   net->split = c.text.layers - c.layers + 1;
@@ -445,11 +445,11 @@ load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_he
 }
 
 const VlfArch vlf_bridgetower = {
-    .model_type = "bridgetower",
-    .processor = "BridgeTowerImageProcessor",
-    .load = load,
-    .encode = encode,
-    .see = see,
-    .fuse = fuse,
-    .outputs = outputs,
+  .model_type = "bridgetower",
+  .processor = "BridgeTowerImageProcessor",
+  .load = load,
+  .encode = encode,
+  .see = see,
+  .fuse = fuse,
+  .outputs = outputs,
 };

@@ -5,16 +5,16 @@
 #include "models/config.h"
 
 /* Means and deviations of OpenAI's CLIP, the default of all three processors. */
-static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
-static const double clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
+static const double clip_mean[3] = { 0.48145466, 0.4578275, 0.40821073 };
+static const double clip_std[3] = { 0.26862954, 0.26130258, 0.27577711 };
 
 /* PIL's numbers of the "resample" field. */
 static const struct {
   int pil;
   VlfFilter filter;
 } filters[] = {
-    {0, VLF_FILTER_NEAREST}, {1, VLF_FILTER_LANCZOS}, {2, VLF_FILTER_BILINEAR},
-    {3, VLF_FILTER_BICUBIC}, {4, VLF_FILTER_BOX},
+  { 0, VLF_FILTER_NEAREST }, { 1, VLF_FILTER_LANCZOS }, { 2, VLF_FILTER_BILINEAR },
+  { 3, VLF_FILTER_BICUBIC }, { 4, VLF_FILTER_BOX },
 };
 
 static VlfFilter
@@ -102,7 +102,7 @@ gboolean
 vlf_image_processor_load (VlfImageProcessor *p, const char *dir, const char *class, guint input, guint patch,
                           GError **error)
 {
-  static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
+  static const double zero[3] = { 0, 0, 0 }, one[3] = { 1, 1, 1 };
   g_autoptr (VlfConfig) c = vlf_config_load_optional (dir, "preprocessor_config.json", error);
   gboolean normalize;
 
@@ -115,10 +115,6 @@ vlf_image_processor_load (VlfImageProcessor *p, const char *dir, const char *cla
   p->filter = read_filter (c);
   p->resize = vlf_config_bool (c, "do_resize", TRUE);
   p->center_crop = p->kind != VLF_PROCESSOR_BLIP && vlf_config_bool (c, "do_center_crop", TRUE);
-  if (!p->resize || (p->kind != VLF_PROCESSOR_BLIP && !p->center_crop))
-    vlf_config_fail (c, VLF_ERROR_UNSUPPORTED,
-                     "do_resize, do_center_crop: expected true, found false: pictures of any size "
-                     "could not become the model's input");
   read_size (p, c, input);
   p->rescale =
       vlf_config_bool (c, "do_rescale", TRUE) ? vlf_config_double (c, "rescale_factor", 1.0 / 255, 1e-9, 1e9) : 1.0;
@@ -165,6 +161,11 @@ clip_size (const VlfImageProcessor *p, guint width, guint height, guint *to_widt
 static void
 resized_size (const VlfImageProcessor *p, guint width, guint height, guint *to_width, guint *to_height)
 {
+  if (!p->resize) {
+    *to_width = width;
+    *to_height = height;
+    return;
+  }
   switch (p->kind) {
   case VLF_PROCESSOR_BRIDGETOWER: bridgetower_size (p, width, height, to_width, to_height); break;
   case VLF_PROCESSOR_CLIP: clip_size (p, width, height, to_width, to_height); break;
@@ -198,7 +199,8 @@ VlfImagePlan
 vlf_image_plan (const VlfImageProcessor *p, guint width, guint height, VlfFit fit)
 {
   VlfImagePlan plan = {
-      .filter = p->filter, .width = p->input, .height = p->input, .patch = p->patch, .rescale = (float) p->rescale};
+    .filter = p->filter, .width = p->input, .height = p->input, .patch = p->patch, .rescale = (float) p->rescale
+  };
 
   for (guint i = 0; i < 3; i++) {
     plan.mean[i] = (float) p->mean[i];
@@ -211,6 +213,8 @@ vlf_image_plan (const VlfImageProcessor *p, guint width, guint height, VlfFit fi
     inscribed_size (p->input, width, height, &plan.resized_width, &plan.resized_height);
   else
     resized_size (p, width, height, &plan.resized_width, &plan.resized_height);
+  if (fit == VLF_FIT_MODEL && p->resize && !p->center_crop) /* the network takes no other size */
+    plan.resized_width = plan.resized_height = p->input;
   plan.crop_x = centre (plan.resized_width, p->input);
   plan.crop_y = centre (plan.resized_height, p->input);
   return plan;

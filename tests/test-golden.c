@@ -78,11 +78,11 @@ check_case (gconstpointer data)
   g_autofree gchar *out_path = g_build_filename (folder, "expected.safetensors", NULL);
   g_autoptr (VlfSafetensors) in = vlf_safetensors_open (in_path, &error);
   g_autoptr (VlfSafetensors) expected = vlf_safetensors_open (out_path, &error);
-  VlfModelOptions options = {.directory = directory, .device = device_name, .all_heads = TRUE};
+  VlfModelOptions options = { .directory = directory, .device = device_name, .all_heads = TRUE };
   g_autoptr (VlfModel) model = vlf_model_open (&options, &error);
   g_autoptr (VlfSession) session = NULL;
   const VlfTensorInfo *pixels, *ids, *mask;
-  Comparison comparison = {.expected = expected, .name = folder};
+  Comparison comparison = { .expected = expected, .name = folder };
 
   g_assert_no_error (error);
   session = vlf_session_new (model, &error);
@@ -91,8 +91,8 @@ check_case (gconstpointer data)
     g_autofree float *pixel_values = read_tensor (in, "pixel_values", VLF_TENSOR_F32, &pixels);
     g_autofree gint64 *input_ids = read_tensor (in, "input_ids", VLF_TENSOR_I64, &ids);
     g_autofree gint64 *attention_mask = read_tensor (in, "attention_mask", VLF_TENSOR_I64, &mask);
-    VlfTensorInput input = {pixel_values,     input_ids,        attention_mask, pixels->shape[0],
-                            pixels->shape[2], pixels->shape[3], ids->shape[1]};
+    VlfTensorInput input = { pixel_values,     input_ids,        attention_mask, pixels->shape[0],
+                             pixels->shape[2], pixels->shape[3], ids->shape[1] };
 
     vlf_session_run_tensors (session, &input, compare, &comparison, &error);
     g_assert_no_error (error);
@@ -106,7 +106,7 @@ check_family (gconstpointer expected)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfDevice) device = vlf_device_open (device_name, &error);
-  static const char *const names[] = {"cpu", "gpu", "reference"};
+  static const char *const names[] = { "cpu", "gpu", "reference" };
 
   g_assert_no_error (error);
   g_test_message ("%s", vlf_device_name (device));

@@ -6,6 +6,8 @@ transformers make of them; and sizes.txt, the geometry alone for many picture si
     python tests/golden/generate_preprocess.py
 
 The default processors of transformers 5 run on torchvision, whose bicubic differs a little; PIL's are the yardstick.
+Use Pillow 12 or older: like all before it, it resizes rows before columns. Pillow 13 takes columns first for some
+pictures that grow in width and shrink in height, which rounds differently; ordinary shrinking is the same.
 """
 
 import json
