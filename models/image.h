@@ -20,9 +20,9 @@ typedef struct {
   double mean[3], std[3];
 } VlfImageProcessor;
 
-/* From @dir's preprocessor_config.json, or the class's defaults where the file or a field is absent. @class: image_processor_type if the file
+/* From @dir's preprocessor_config.json, or the class's defaults where the file or a field is absent. @class_name: image_processor_type if the file
  * does not say. @input, @patch: of the network; a processor that makes another size is VLF_ERROR_RANGE. */
-gboolean vlf_image_processor_load (VlfImageProcessor *processor, const char *dir, const char *class, guint input,
+gboolean vlf_image_processor_load (VlfImageProcessor *processor, const char *dir, const char *class_name, guint input,
                                    guint patch, GError **error);
 
 /* What to do with a picture of @width x @height (> 0). Pure.
