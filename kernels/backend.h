@@ -95,7 +95,7 @@ gboolean vlf_image_check (const VlfImage *image, GError **error);
 
 /* The table of typed operations. The front (ops.c) has checked shapes, aliasing and the pass's state and has allocated @y; a backend
  * only computes. Where the front's contract says "broadcast", batch_stride is 0 in that operand (and stride 0 for broadcast rows of
- * add). What fails calls vlf_pass_fail(). */
+ * mix). What fails calls vlf_pass_fail(). */
 struct _VlfBackend {
   const char *name;
 
@@ -118,7 +118,7 @@ struct _VlfBackend {
   void (*linear) (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfActivation act,
                   const VlfTensor *residual);
   void (*norm) (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfTensor *plus, const VlfNorm *norm);
-  void (*add) (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
+  void (*mix) (VlfPass *pass, VlfTensor y, VlfTensor a, float a_share, VlfTensor b, float b_share);
   void (*attention) (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTensor v, guint heads,
                      const VlfAttention *options);
   void (*embed) (VlfPass *pass, VlfTensor y, const VlfTable *table, const guint32 *ids);

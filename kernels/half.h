@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Private to kernels/: the 16-bit types of files and of stored weights on the host. Rounding is to nearest, ties to even, as
+/* The 16-bit types of files and of stored weights on the host. Rounding is to nearest, ties to even, as
  * OpenCL's vstore_half_rte() and torch's conversions have it. */
 #pragma once
 #include <math.h>

@@ -3,7 +3,7 @@
  * device's backend. */
 #include "kernels/backend.h"
 
-#define NO_TENSOR ((VlfTensor){0})
+#define NO_TENSOR ((VlfTensor){ 0 })
 #define SHAPE     "[%u, %u, %u]"
 #define IN(x)     (x).batch, (x).rows, (x).cols
 
@@ -131,7 +131,7 @@ vlf_add_norm (VlfPass *pass, VlfTensor x, VlfTensor y, const VlfNorm *norm)
   return result;
 }
 
-/* @x as an operand of add: one row stands for @rows. */
+/* @x as an operand of mix: one row stands for @rows. */
 static VlfTensor
 broadcast_rows (VlfTensor x, guint batch, guint rows)
 {
@@ -145,6 +145,12 @@ broadcast_rows (VlfTensor x, guint batch, guint rows)
 VlfTensor
 vlf_add (VlfPass *pass, VlfTensor x, VlfTensor y)
 {
+  return vlf_mix (pass, x, 1.0f, y, 1.0f);
+}
+
+VlfTensor
+vlf_mix (VlfPass *pass, VlfTensor x, float x_share, VlfTensor y, float y_share)
+{
   VlfTensor result;
   guint batch = MAX (x.batch, y.batch), rows = MAX (x.rows, y.rows);
 
@@ -155,7 +161,7 @@ vlf_add (VlfPass *pass, VlfTensor x, VlfTensor y)
 
   result = vlf_pass_alloc (pass, batch, rows, x.cols);
   if (result.buffer)
-    pass->backend->add (pass, result, broadcast_rows (x, batch, rows), broadcast_rows (y, batch, rows));
+    pass->backend->mix (pass, result, broadcast_rows (x, batch, rows), x_share, broadcast_rows (y, batch, rows), y_share);
   return result;
 }
 
@@ -192,7 +198,7 @@ check_attention (VlfPass *pass, guint batch, guint heads, guint n, guint m, cons
 VlfTensor
 vlf_attention (VlfPass *pass, VlfTensor q, VlfTensor k, VlfTensor v, guint heads, const VlfAttention *options)
 {
-  VlfAttention all = options ? *options : (VlfAttention){0};
+  VlfAttention all = options ? *options : (VlfAttention){ 0 };
   guint batch = MAX (q.batch, k.batch);
   VlfTensor y, bias;
 

@@ -35,6 +35,8 @@ VlfTensor vlf_add_norm (VlfPass *pass, VlfTensor x, VlfTensor y, const VlfNorm *
 
 /* x + y. Each operand's batch and rows may be 1 and are then broadcast. */
 VlfTensor vlf_add (VlfPass *pass, VlfTensor x, VlfTensor y);
+/* x_share x + y_share y, otherwise as vlf_add(). */
+VlfTensor vlf_mix (VlfPass *pass, VlfTensor x, float x_share, VlfTensor y, float y_share);
 
 /* What an attention may do beyond the plain one. All zero is the plain one. */
 typedef struct {

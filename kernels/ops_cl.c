@@ -358,15 +358,17 @@ copy (VlfPass *pass, VlfTensor y, VlfTensor x)
 }
 
 static void
-add (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b)
+mix (VlfPass *pass, VlfTensor y, VlfTensor a, float a_share, VlfTensor b, float b_share)
 {
   VlfClArgs args = { 0 };
 
   vlf_cl_arg_view (&args, &y);
   vlf_cl_arg_view (&args, &a);
   vlf_cl_arg_view (&args, &b);
+  vlf_cl_arg_float (&args, a_share);
+  vlf_cl_arg_float (&args, b_share);
   vlf_cl_arg_uint (&args, y.cols);
-  vlf_cl_launch (pass, "vlf_add", row_grid (pass, y), &args);
+  vlf_cl_launch (pass, "vlf_mix", row_grid (pass, y), &args);
 }
 
 static void
@@ -424,7 +426,7 @@ const VlfBackend vlf_backend_cl = {
   .output = output,
   .linear = vlf_cl_linear,
   .norm = norm,
-  .add = add,
+  .mix = mix,
   .attention = vlf_cl_attention,
   .embed = embed,
   .copy = copy,

@@ -37,7 +37,7 @@ ref_buffer_new (VlfDevice *device, gsize bytes, GError **error)
     return NULL;
   }
   buffer = g_new (VlfBuffer, 1);
-  *buffer = (VlfBuffer){.device = device, .size = bytes, .mem = mem};
+  *buffer = (VlfBuffer){ .device = device, .size = bytes, .mem = mem };
   return buffer;
 }
 
@@ -163,7 +163,7 @@ ref_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource *bi
 {
   RefWeight *w = g_new0 (RefWeight, 1);
 
-  w->base = (VlfWeight){.device = device, .inputs = weights[0].cols, .stored = stored};
+  w->base = (VlfWeight){ .device = device, .inputs = weights[0].cols, .stored = stored };
   for (guint i = 0; i < n_parts; i++)
     w->base.outputs += weights[i].rows;
   if (!fill_weight (w, weights, biases, n_parts, error)) {
@@ -197,7 +197,7 @@ ref_output (VlfPass *pass, VlfTensor x, float *to)
 static double
 dot (const float *a, const float *b, guint n)
 {
-  double sum[8] = {0}, rest = 0;
+  double sum[8] = { 0 }, rest = 0;
   guint i = 0;
 
   for (; i + 8 <= n; i += 8) {
@@ -285,7 +285,7 @@ ref_norm (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfTensor *plus, const 
 }
 
 static void
-ref_add (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b)
+ref_mix (VlfPass *pass, VlfTensor y, VlfTensor a, float a_share, VlfTensor b, float b_share)
 {
   (void) pass;
   for (guint s = 0; s < y.batch; s++) {
@@ -294,7 +294,7 @@ ref_add (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b)
       float *to = row_of (y, s, i);
 
       for (guint j = 0; j < y.cols; j++)
-        to[j] = left[j] + right[j];
+        to[j] = (float) ((double) a_share * left[j] + (double) b_share * right[j]);
     }
   }
 }
@@ -356,7 +356,7 @@ ref_attention (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTensor v
   const guint d = q.cols / heads, m = k.rows;
   g_autofree double *p = g_try_new (double, m);
   g_autofree guint8 *kept = g_try_new (guint8, m);
-  Head h = {.p = p, .kept = kept};
+  Head h = { .p = p, .kept = kept };
 
   if (!p || !kept) {
     vlf_ref_no_memory (pass, m * sizeof *p);
@@ -417,24 +417,24 @@ ref_normalize (VlfPass *pass, VlfTensor y, VlfTensor x)
 }
 
 const VlfBackend vlf_backend_ref = {
-    .name = "reference",
-    .buffer_new = ref_buffer_new,
-    .buffer_free = ref_buffer_free,
-    .buffer_write = ref_buffer_write,
-    .queue_open = ref_queue_open,
-    .queue_close = ref_queue_close,
-    .pass_open = ref_pass_nothing,
-    .pass_finish = ref_pass_nothing,
-    .weight_new = ref_weight_new,
-    .weight_free = ref_weight_free,
-    .input = ref_input,
-    .output = ref_output,
-    .linear = ref_linear,
-    .norm = ref_norm,
-    .add = ref_add,
-    .attention = ref_attention,
-    .embed = ref_embed,
-    .copy = ref_copy,
-    .normalize = ref_normalize,
-    .patches = vlf_ref_patches,
+  .name = "reference",
+  .buffer_new = ref_buffer_new,
+  .buffer_free = ref_buffer_free,
+  .buffer_write = ref_buffer_write,
+  .queue_open = ref_queue_open,
+  .queue_close = ref_queue_close,
+  .pass_open = ref_pass_nothing,
+  .pass_finish = ref_pass_nothing,
+  .weight_new = ref_weight_new,
+  .weight_free = ref_weight_free,
+  .input = ref_input,
+  .output = ref_output,
+  .linear = ref_linear,
+  .norm = ref_norm,
+  .mix = ref_mix,
+  .attention = ref_attention,
+  .embed = ref_embed,
+  .copy = ref_copy,
+  .normalize = ref_normalize,
+  .patches = vlf_ref_patches,
 };

@@ -2,7 +2,7 @@
 #include "models/arch.h"
 
 /* Adding a model is adding its line here. */
-static const VlfArch *const archs[] = {&vlf_bridgetower};
+static const VlfArch *const archs[] = { &vlf_bridgetower };
 
 const VlfArch *
 vlf_arch_find (const char *model_type)
@@ -16,7 +16,7 @@ vlf_arch_find (const char *model_type)
 VlfSight
 vlf_sight_nth (const VlfNet *net, const VlfSight *sight, guint i)
 {
-  VlfSight one = {0};
+  VlfSight one = { 0 };
 
   for (guint layer = 0; layer < net->layers; layer++)
     one.taps[layer] = vlf_sequences (sight->taps[layer], i, 1);

@@ -4,12 +4,20 @@
 #include <string.h>
 #include "models/arch.h"
 
+/* BridgeTowerLinkTower: norm (tower_share tower state + stream_share stream). */
+typedef struct {
+  float tower_share, stream_share;
+  VlfNorm norm;
+} Link;
+
+typedef enum { LINK_ADD, LINK_SCALED_ADD, LINK_INTERPOLATE } LinkType;
+
 /* One stream of the fusion: how tower states come in, and its layers. */
 typedef struct {
   VlfWeight *transform[VLF_MAX_FUSION_LAYERS]; /* [dim, tower dim]; one for all where the config shares it */
   VlfTensor type;                              /* [1, 1, dim] token type embedding of this stream */
   VlfNorm norm;                                /* before the first layer */
-  VlfNorm link[VLF_MAX_FUSION_LAYERS];         /* before layer i + 1 */
+  Link link[VLF_MAX_FUSION_LAYERS];            /* before layer i + 1 */
   VlfPostNormLayer layers[VLF_MAX_FUSION_LAYERS];
   VlfWeight *pooler;
 } Stream;
@@ -114,6 +122,14 @@ see (const VlfNet *base, VlfPass *p, VlfTensor patches)
   return sight;
 }
 
+static VlfTensor
+bridge (VlfPass *p, const Link *link, VlfTensor tower, VlfTensor stream)
+{
+  if (link->tower_share == 1.0f && link->stream_share == 1.0f)
+    return vlf_add_norm (p, tower, stream, &link->norm);
+  return vlf_norm (p, vlf_mix (p, tower, link->tower_share, stream, link->stream_share), &link->norm);
+}
+
 static VlfTensor *
 wanted (VlfPass *p, const VlfNet *net, VlfMaps *maps, VlfTensor *map, guint layer, guint n, guint rows, guint cols)
 {
@@ -139,8 +155,8 @@ cross (const BridgeTower *net, VlfPass *p, const VlfSight *sight, const VlfTextB
     VlfAttention to_text = { .key_bias = &texts->key_bias, .maps = image_map };
 
     if (i > 0) {
-      text = vlf_add_norm (p, texts->taps[i], text, &net->text.link[i - 1]);
-      image = vlf_add_norm (p, sight->taps[i], image, &net->image.link[i - 1]);
+      text = bridge (p, &net->text.link[i - 1], texts->taps[i], text);
+      image = bridge (p, &net->image.link[i - 1], sight->taps[i], image);
     }
     out->text = vlf_post_norm_cross_layer (p, &net->text.layers[i], text, &self, image, &to_image);
     out->image = vlf_post_norm_cross_layer (p, &net->image.layers[i], image, NULL, text, &to_text);
@@ -209,6 +225,7 @@ typedef struct {
   guint dim, layers, contrastive;
   double eps;
   gboolean share_transform;
+  LinkType link;
   TextConfig text;
   VisionConfig vision;
 } Config;
@@ -216,7 +233,7 @@ typedef struct {
 static Config
 read_config (VlfConfig *c)
 {
-  static const char *const link_types[] = { "add", NULL };
+  static const char *const link_types[] = { "add", "scaled_add", "interpolate", NULL };
   Config config = {
       .dim = vlf_config_uint (c, "hidden_size", 768, 4, 16384),
       .layers = vlf_config_uint (c, "num_hidden_layers", 6, 1, VLF_MAX_FUSION_LAYERS),
@@ -246,7 +263,7 @@ read_config (VlfConfig *c)
           },
   };
 
-  vlf_config_choice (c, "link_tower_type", link_types, 0);
+  config.link = vlf_config_choice (c, "link_tower_type", link_types, LINK_ADD);
   if (vlf_config_bool (c, "vision_config.remove_last_layer", FALSE))
     config.vision.layers--;
   return config;
@@ -341,6 +358,20 @@ load_text (BridgeTower *net, VlfLoader *l, const TextConfig *c, VlfActivation ac
                                                     c->intermediate, act, c->eps, FALSE, 0);
 }
 
+static Link
+load_link (VlfLoader *l, const Config *c, const char *name)
+{
+  Link link = { 1.0f, 1.0f, vlf_load_norm (l, c->dim, c->eps, vlf_name (l, "%s.LayerNorm", name)) };
+
+  if (c->link == LINK_SCALED_ADD) {
+    link.tower_share = vlf_load_scalar (l, 1.0f, vlf_name (l, "%s.scaled_factor", name));
+  } else if (c->link == LINK_INTERPOLATE) {
+    link.stream_share = vlf_load_scalar (l, 0.5f, vlf_name (l, "%s.beta", name));
+    link.tower_share = 1.0f - link.stream_share;
+  }
+  return link;
+}
+
 /* @which: "text" or "image". */
 static void
 load_stream (Stream *stream, VlfLoader *l, const Config *c, const char *which, guint tower_dim, VlfTensor types,
@@ -360,8 +391,7 @@ load_stream (Stream *stream, VlfLoader *l, const Config *c, const char *which, g
     stream->layers[i] =
         vlf_load_post_norm_layer (l, layer, t->dim, t->heads, t->intermediate, act, t->eps, TRUE, t->dim);
     if (i > 0)
-      stream->link[i - 1] =
-          vlf_load_norm (l, c->dim, c->eps, vlf_name (l, "cross_modal_%s_link_tower.%u.LayerNorm", which, i - 1));
+      stream->link[i - 1] = load_link (l, c, vlf_name (l, "cross_modal_%s_link_tower.%u", which, i - 1));
   }
   stream->type = vlf_rows (types, type, 1);
   stream->norm = vlf_load_norm (l, c->dim, c->eps, vlf_name (l, "cross_modal_%s_layernorm", which));

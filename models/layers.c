@@ -82,7 +82,7 @@ vlf_load_post_norm_layer (VlfLoader *l, const char *name, guint dim, guint heads
 {
   const char *n[4];
   const char *self = vlf_name (l, "%s.attention", name), *cross = vlf_name (l, "%s.crossattention", name);
-  VlfPostNormLayer layer = {.act = act};
+  VlfPostNormLayer layer = { .act = act };
 
   layer.self.heads = layer.cross.heads = heads;
   layer.self.qkv = vlf_load_linear (l, dim, dim, TRUE, names (l, n, self, "self.query", "self.key", "self.value"));

@@ -7,9 +7,9 @@
 #define DEFAULT_THRESHOLD 0.5
 
 /* Words that say nothing about where to look. A model's vlfusion.json may have its own list. */
-static const char *const default_stop_words[] = {"a",   "an",    "the",  "of",   "and",  "or",   "is",
-                                                 "are", "there", "this", "that", "with", "in",   "on",
-                                                 "at",  "to",    "it",   "its",  "be",   "from", NULL};
+static const char *const default_stop_words[] = { "a",   "an",    "the",  "of",   "and",  "or",   "is",
+                                                  "are", "there", "this", "that", "with", "in",   "on",
+                                                  "at",  "to",    "it",   "its",  "be",   "from", NULL };
 
 /* ---- finding ---- */
 
@@ -140,7 +140,7 @@ set_precision (VlfLoader *loader, const char *precision, GError **error)
   static const struct {
     const char *name;
     VlfDType type;
-  } known[] = {{"f32", VLF_F32}, {"f16", VLF_F16}, {"bf16", VLF_BF16}};
+  } known[] = { { "f32", VLF_F32 }, { "f16", VLF_F16 }, { "bf16", VLF_BF16 } };
 
   if (!precision || !*precision || !g_strcmp0 (precision, "auto"))
     return TRUE;
@@ -192,7 +192,7 @@ vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *o
 {
   g_autoptr (VlfConfig) config = vlf_config_load (directory, "config.json", error);
   g_autoptr (VlfSafetensors) files = NULL;
-  VlfLoader loader = {.device = device, .bag = model->bag, .progress = options->progress, .user = options->user};
+  VlfLoader loader = { .device = device, .bag = model->bag, .progress = options->progress, .user = options->user };
   const char *architecture;
   const VlfArch *arch;
   GError *problem = NULL;
@@ -293,7 +293,7 @@ fingerprint_thread (gpointer data)
 static gboolean
 load (VlfModel *model, const char *directory, const VlfModelOptions *options, GError **error)
 {
-  FingerprintJob job = {.directory = directory};
+  FingerprintJob job = { .directory = directory };
   GThread *thread = g_thread_new ("vlf-fingerprint", fingerprint_thread, &job);
   gboolean ok = vlf_model_read (model, directory, options, model->device, error);
 

@@ -247,8 +247,8 @@ read_fusion (Run *run, VlfPass *pass, const VlfFusion *fusion, const VlfMaps *ma
 static void
 fuse_group (Run *run, VlfPass *pass, const VlfSight *sight, const TextGroup *group, Reading *reading)
 {
-  VlfTextBatch texts = {.key_bias = group->key_bias->tensor};
-  VlfMaps maps = {0};
+  VlfTextBatch texts = { .key_bias = group->key_bias->tensor };
+  VlfMaps maps = { 0 };
   guint scope = vlf_pass_open (pass);
   VlfFusion fusion;
 
@@ -260,7 +260,7 @@ fuse_group (Run *run, VlfPass *pass, const VlfSight *sight, const TextGroup *gro
   reading->tokens = group->tokens;
   fusion = run->net->arch->fuse (run->net, pass, sight, &texts, run->maps ? &maps : NULL);
   read_fusion (run, pass, &fusion, &maps, reading);
-  vlf_pass_close (pass, scope, (VlfTensor){0});
+  vlf_pass_close (pass, scope, (VlfTensor){ 0 });
 }
 
 static void
@@ -301,13 +301,13 @@ static void
 fill_prompt (const Run *run, const Reading *r, guint which, const VlfText *text, const VlfResult *result,
              VlfPromptResult *prompt)
 {
-  VlfAttentionMaps maps = {.net = run->net,
-                           .n_layers = run->n_layers,
-                           .text = r->text,
-                           .image = r->image,
-                           .tokens = r->tokens,
-                           .heads = run->heads,
-                           .n_heads = run->n_heads};
+  VlfAttentionMaps maps = { .net = run->net,
+                            .n_layers = run->n_layers,
+                            .text = r->text,
+                            .image = r->image,
+                            .tokens = r->tokens,
+                            .heads = run->heads,
+                            .n_heads = run->n_heads };
 
   prompt->text = g_strdup (text->prompt);
   prompt->peak_x = prompt->peak_y = NAN;
@@ -356,7 +356,7 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
 {
   const VlfModel *model = session->model;
   g_autofree VlfImagePlan *plans = g_new (VlfImagePlan, MAX (n_frames, 1));
-  Run run = {.session = session, .net = model->net};
+  Run run = { .session = session, .net = model->net };
   gint64 start = g_get_monotonic_time ();
   VlfPass *pass;
   gboolean ok;

@@ -32,7 +32,7 @@ output_free (gpointer data)
 static Output *
 output_new (Gather *gather, const char *name, VlfTensor x, guint rank)
 {
-  const guint dims[3] = {x.batch, x.rows, x.cols};
+  const guint dims[3] = { x.batch, x.rows, x.cols };
   Output *output = g_new0 (Output, 1);
 
   output->name = g_strdup (name);
@@ -74,7 +74,7 @@ patch_rows (VlfPass *pass, const VlfNet *net, const float *pixels, guint width, 
 
   if (!data) {
     vlf_pass_fail (pass, g_error_new (VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %u patches", cells));
-    return (VlfTensor){0};
+    return (VlfTensor){ 0 };
   }
   for (guint cell = 0; cell < cells; cell++)
     for (guint c = 0; c < 3; c++)
@@ -126,7 +126,7 @@ enqueue_pair (Gather *gather, const VlfNet *net, const VlfTensorInput *in)
   gsize first = (gsize) gather->pair * in->tokens;
   g_autofree guint32 *ids = g_new (guint32, in->tokens);
   g_autofree guint8 *mask = g_new (guint8, in->tokens);
-  VlfMaps maps = {0};
+  VlfMaps maps = { 0 };
   VlfTextBatch texts;
   VlfSight sight;
   VlfFusion fusion;
@@ -153,7 +153,7 @@ vlf_session_run_tensors (VlfSession *session, const VlfTensorInput *in, VlfTenso
 {
   const VlfNet *net = vlf_session_model (session)->net;
   g_autoptr (GPtrArray) outputs = g_ptr_array_new_with_free_func (output_free);
-  Gather gather = {.batch = in->batch, .outputs = outputs};
+  Gather gather = { .batch = in->batch, .outputs = outputs };
 
   if (!check_input (net, in, error))
     return FALSE;

@@ -40,7 +40,7 @@ split_words (VlfText *text, GArray *ends)
   const char *at = text->prompt, *begin, *end;
 
   while (next_word (&at, &begin, &end)) {
-    VlfWord word = {.text = g_strndup (begin, end - begin)};
+    VlfWord word = { .text = g_strndup (begin, end - begin) };
     guint offset = end - text->prompt;
 
     word.stop = is_stop_word (text->model->stop_words, word.text);
@@ -75,7 +75,7 @@ static gboolean
 tokenize (VlfText *text, GError **error)
 {
   const VlfModel *model = text->model;
-  g_auto (VlfTokens) tokens = {0};
+  g_auto (VlfTokens) tokens = { 0 };
   g_autoptr (GArray) ends = g_array_new (FALSE, FALSE, sizeof (guint));
 
   if (!vlf_tokenizer_encode (model->tokenizer, text->prompt, -1, model->max_tokens, &tokens, error))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "models/weights.h"
+#include "kernels/half.h"
 
 /* What a loader made, freed last to first. */
 typedef struct {
@@ -36,7 +37,7 @@ vlf_bag_free (VlfBag *bag)
 static gpointer
 put (VlfBag *bag, gpointer thing, GDestroyNotify destroy)
 {
-  BagItem item = {thing, destroy};
+  BagItem item = { thing, destroy };
 
   if (thing)
     g_array_append_val (bag->items, item);
@@ -146,8 +147,8 @@ find (VlfLoader *loader, const char *name, guint rows, guint cols, Reader *reade
                  info->name, vlf_tensor_type_name (info->type));
     return FALSE;
   }
-  *reader = (Reader){loader, info, cols * vlf_dtype_size (type)};
-  *source = (VlfSource){.type = type, .rows = rows, .cols = cols, .read = read_rows, .user = reader};
+  *reader = (Reader){ loader, info, cols * vlf_dtype_size (type) };
+  *source = (VlfSource){ .type = type, .rows = rows, .cols = cols, .read = read_rows, .user = reader };
   return TRUE;
 }
 
@@ -191,7 +192,7 @@ load_parts (VlfLoader *loader, guint outputs, guint inputs, const char *const *n
 VlfWeight *
 vlf_load_linear (VlfLoader *loader, guint outputs, guint inputs, gboolean bias, const char *const *names)
 {
-  const char *weights[MAX_PARTS + 1] = {NULL}, *biases[MAX_PARTS + 1] = {NULL};
+  const char *weights[MAX_PARTS + 1] = { NULL }, *biases[MAX_PARTS + 1] = { NULL };
 
   for (guint i = 0; i < MAX_PARTS && names[i]; i++) {
     weights[i] = weight_name (loader, names[i]);
@@ -203,7 +204,7 @@ vlf_load_linear (VlfLoader *loader, guint outputs, guint inputs, gboolean bias, 
 VlfWeight *
 vlf_load_linear_with_bias (VlfLoader *loader, guint outputs, guint inputs, const char *name, const char *bias)
 {
-  const char *weights[] = {weight_name (loader, name), NULL}, *biases[] = {bias, NULL};
+  const char *weights[] = { weight_name (loader, name), NULL }, *biases[] = { bias, NULL };
 
   return load_parts (loader, outputs, inputs, weights, biases);
 }
@@ -216,19 +217,35 @@ vlf_load_matrix (VlfLoader *loader, guint rows, guint cols, const char *name)
   VlfConstant *constant;
 
   if (!find (loader, name, rows, cols, &reader, &source) || !loader->device)
-    return (VlfTensor){0};
+    return (VlfTensor){ 0 };
   constant =
       keep (loader, vlf_constant_new (loader->device, &source, &loader->error), (GDestroyNotify) vlf_constant_free);
-  return constant ? constant->tensor : (VlfTensor){0};
+  return constant ? constant->tensor : (VlfTensor){ 0 };
+}
+
+float
+vlf_load_scalar (VlfLoader *loader, float absent, const char *name)
+{
+  Reader reader;
+  VlfSource source;
+  guint8 stored[4];
+  float number;
+
+  if (!find (loader, name, 1, 1, &reader, &source) || !loader->device)
+    return absent;
+  if (!read_rows (&reader, 0, 1, stored, &loader->error))
+    return absent;
+  vlf_f32_from (source.type, stored, 1, &number);
+  return number;
 }
 
 VlfNorm
 vlf_load_norm (VlfLoader *loader, guint dim, float eps, const char *name)
 {
   return (VlfNorm){
-      .weight = vlf_load_matrix (loader, 1, dim, vlf_name (loader, "%s.weight", name)),
-      .bias = vlf_load_matrix (loader, 1, dim, vlf_name (loader, "%s.bias", name)),
-      .eps = eps,
+    .weight = vlf_load_matrix (loader, 1, dim, vlf_name (loader, "%s.weight", name)),
+    .bias = vlf_load_matrix (loader, 1, dim, vlf_name (loader, "%s.bias", name)),
+    .eps = eps,
   };
 }
 

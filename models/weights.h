@@ -46,6 +46,9 @@ vlf_load_linear_with_bias (VlfLoader *loader, guint outputs, guint inputs, const
 /* A tensor of rows * cols elements, whatever its rank, as [1, rows, cols] float32. */
 VlfTensor vlf_load_matrix (VlfLoader *loader, guint rows, guint cols, const char *name);
 
+/* The one number of tensor @name, on the host; @absent when only checking. */
+float vlf_load_scalar (VlfLoader *loader, float absent, const char *name);
+
 /* Layer norm "X": X.weight [dim], X.bias [dim]. */
 VlfNorm vlf_load_norm (VlfLoader *loader, guint dim, float eps, const char *name);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vlf_copy, vlf_add, vlf_embed_*, vlf_normalize: bound by memory. Groups { rows, sequences }, one row each. Broadcasts are strides
+/* vlf_copy, vlf_mix, vlf_embed_*, vlf_normalize: bound by memory. Groups { rows, sequences }, one row each. Broadcasts are strides
  * of 0. The result shares no memory with the operands. */
 
 #ifdef VLF_CPU
@@ -26,12 +26,13 @@ vlf_copy (VLF_VIEW (y), VLF_VIEW (x), const uint cols)
 }
 
 VLF_ROW_KERNEL void
-vlf_add (VLF_VIEW (y), VLF_VIEW (a), VLF_VIEW (b), const uint cols)
+vlf_mix (VLF_VIEW (y), VLF_VIEW (a), VLF_VIEW (b), const float a_share, const float b_share, const uint cols)
 {
   __global float *to = VLF_ROW (y);
   __global const float *p = VLF_ROW (a), *q = VLF_ROW (b);
 
-  VLF_FOR_ROW (cols, vlf_store (vlf_load (i, p) + vlf_load (i, q), i, to), to[i] = p[i] + q[i])
+  VLF_FOR_ROW (cols, vlf_store (a_share * vlf_load (i, p) + b_share * vlf_load (i, q), i, to),
+               to[i] = a_share * p[i] + b_share * q[i])
 }
 
 /* table [entries, cols] of the stored type, ids [sequences, rows]; ids are inside, which the host has seen to. */
