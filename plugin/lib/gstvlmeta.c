@@ -25,9 +25,9 @@ gst_vl_kind_get_type (void)
 {
   static gsize type = 0;
   static const GEnumValue values[] = {
-      {GST_VL_KIND_FUSION, "GST_VL_KIND_FUSION", "fusion"},
-      {GST_VL_KIND_CAPTION, "GST_VL_KIND_CAPTION", "caption"},
-      {0, NULL, NULL},
+    { GST_VL_KIND_FUSION, "GST_VL_KIND_FUSION", "fusion" },
+    { GST_VL_KIND_CAPTION, "GST_VL_KIND_CAPTION", "caption" },
+    { 0, NULL, NULL },
   };
 
   if (g_once_init_enter (&type))
@@ -39,8 +39,8 @@ GType
 gst_vl_meta_api_get_type (void)
 {
   static gsize type = 0;
-  static const gchar *tags[] = {GST_META_TAG_VIDEO_STR, GST_META_TAG_VIDEO_SIZE_STR, GST_META_TAG_VIDEO_ORIENTATION_STR,
-                                NULL};
+  static const gchar *tags[] = { GST_META_TAG_VIDEO_STR, GST_META_TAG_VIDEO_SIZE_STR,
+                                 GST_META_TAG_VIDEO_ORIENTATION_STR, NULL };
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, gst_meta_api_type_register ("GstVlMetaAPI", tags));
@@ -229,7 +229,7 @@ remove_if_asked (GstBuffer *buffer, GstMeta **meta, gpointer user)
 guint
 gst_buffer_remove_vl_meta (GstBuffer *buffer, const gchar *producer)
 {
-  Removal removal = {producer, 0};
+  Removal removal = { producer, 0 };
 
   g_return_val_if_fail (GST_IS_BUFFER (buffer) && gst_buffer_is_writable (buffer), 0);
   gst_buffer_foreach_meta (buffer, remove_if_asked, &removal);

@@ -426,7 +426,7 @@ gst_vl_result_set_image_embedding (GstVlResult *result, GBytes *embedding)
 guint
 gst_vl_result_add_prompt (GstVlResult *result, const gchar *text, gdouble match, gdouble score, GBytes *map)
 {
-  Prompt prompt = {.match = match, .score = score, .peak_x = NAN, .peak_y = NAN};
+  Prompt prompt = { .match = match, .score = score, .peak_x = NAN, .peak_y = NAN };
 
   g_return_val_if_fail (is_writable (result), 0);
   g_return_val_if_fail (text, 0);
@@ -472,7 +472,7 @@ guint
 gst_vl_result_add_word (GstVlResult *result, guint prompt, const gchar *text, gdouble weight, GBytes *map)
 {
   Prompt *p = prompt_at (result, prompt);
-  Word word = {.weight = weight};
+  Word word = { .weight = weight };
 
   g_return_val_if_fail (p && is_writable (result), 0);
   g_return_val_if_fail (text, 0);

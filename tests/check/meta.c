@@ -102,7 +102,7 @@ GST_START_TEST (test_transform)
   GstBuffer *from = gst_buffer_new (), *to = gst_buffer_new ();
   GstVlMeta *meta = gst_buffer_add_vl_meta (from, result, "one", GST_VL_KIND_FUSION);
   GstVideoInfo in, out;
-  GstVideoMetaTransform scale = {&in, &out};
+  GstVideoMetaTransform scale = { &in, &out };
   GstMetaTransformFunction transform = GST_VL_META_INFO->transform_func;
   GQuark quark = gst_video_meta_transform_scale_get_quark ();
 

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvldrawing.h"
+#include "plugin/gstvllabel.h"
+#include "plugin/gstvlsmoothing.h"
+#include "plugin/lib/vlfusion.h"
+#include <math.h>
+
+#define MAP_SIDE       160 /* longer side of a painted map, pixels: smooth already, and cheap */
+#define LINES_SIDE     640 /* with lines in it */
+#define FADE_STEPS     16
+#define SMALLEST_LABEL 40 /* lines of a frame that labels fit on */
+
+/* A result that is drawn, and what it is drawn with. */
+typedef struct {
+  GstVlResult *result;
+  GstVlKind kind;
+  gdouble region[4];
+  guint fade; /* 0..FADE_STEPS, 0: as new */
+} Item;
+
+struct _GstVlDrawing {
+  GstVideoOverlayComposition *composition;
+  GArray *items; /* of Item, in @composition */
+  guint look_serial, width, height;
+  GstVlSmoothing *smoothing;
+};
+
+/* One drawing in the making. */
+typedef struct {
+  GstVlDrawing *drawing;
+  const GstVlLook *look;
+  guint width, height;
+  GstClockTime pts;
+  guint n_prompts, index; /* on this frame; of the next one */
+  GstVideoOverlayComposition *composition;
+  GArray *taken; /* of GstVideoRectangle: where labels are */
+} Sheet;
+
+static void
+item_clear (Item *item)
+{
+  gst_vl_result_unref (item->result);
+}
+
+static GArray *
+items_new (void)
+{
+  GArray *items = g_array_new (FALSE, TRUE, sizeof (Item));
+
+  g_array_set_clear_func (items, (GDestroyNotify) item_clear);
+  return items;
+}
+
+GstVlDrawing *
+gst_vl_drawing_new (void)
+{
+  GstVlDrawing *drawing = g_new0 (GstVlDrawing, 1);
+
+  drawing->items = items_new ();
+  drawing->smoothing = gst_vl_smoothing_new ();
+  return drawing;
+}
+
+void
+gst_vl_drawing_reset (GstVlDrawing *drawing)
+{
+  g_clear_pointer (&drawing->composition, gst_video_overlay_composition_unref);
+  g_array_set_size (drawing->items, 0);
+  gst_vl_smoothing_reset (drawing->smoothing);
+}
+
+void
+gst_vl_drawing_free (GstVlDrawing *drawing)
+{
+  if (!drawing)
+    return;
+  gst_vl_drawing_reset (drawing);
+  g_array_unref (drawing->items);
+  gst_vl_smoothing_free (drawing->smoothing);
+  g_free (drawing);
+}
+
+/* A carried result fades in the second half of its time. */
+static guint
+fade_of (const GstVlMeta *meta, GstClockTime expire)
+{
+  if (!meta->carried || !GST_CLOCK_TIME_IS_VALID (meta->age) || !GST_CLOCK_TIME_IS_VALID (expire) ||
+      meta->age <= expire / 2)
+    return 0;
+  if (meta->age >= expire)
+    return FADE_STEPS;
+  return (guint) gst_util_uint64_scale (meta->age - expire / 2, FADE_STEPS, expire - expire / 2);
+}
+
+static gboolean
+is_drawn (const GstVlMeta *meta, const GstVlLook *look, guint width, guint height)
+{
+  if (meta->frame_width != width || meta->frame_height != height)
+    return FALSE; /* some element changed the frame and told the meta nothing */
+  if (!(meta->region_width > 0 && meta->region_height > 0 && isfinite (meta->region_width) &&
+        isfinite (meta->region_height) && isfinite (meta->region_x) && isfinite (meta->region_y)))
+    return FALSE;
+  return !look->source || !*look->source || g_str_equal (look->source, meta->producer);
+}
+
+static GArray *
+collect (GstBuffer *buffer, const GstVlLook *look, guint width, guint height)
+{
+  GArray *items = items_new ();
+  gpointer state = NULL;
+  GstVlMeta *meta;
+
+  while ((meta = gst_buffer_iterate_vl_meta (buffer, &state))) {
+    Item item = { NULL, meta->kind, { meta->region_x, meta->region_y, meta->region_width, meta->region_height }, 0 };
+
+    item.fade = fade_of (meta, look->expire);
+    if (!is_drawn (meta, look, width, height) || item.fade == FADE_STEPS)
+      continue;
+    item.result = gst_vl_result_ref (meta->result);
+    g_array_append_val (items, item);
+  }
+  return items;
+}
+
+static gboolean
+same_items (const GArray *a, const GArray *b)
+{
+  if (a->len != b->len)
+    return FALSE;
+  for (guint i = 0; i < a->len; i++) {
+    const Item *x = &g_array_index (a, Item, i), *y = &g_array_index (b, Item, i);
+
+    if (x->result != y->result || x->kind != y->kind || x->fade != y->fade ||
+        memcmp (x->region, y->region, sizeof (x->region)))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* Takes @pixels. */
+static void
+add_rectangle (Sheet *sheet, GstBuffer *pixels, gint x, gint y, guint width, guint height)
+{
+  GstVideoOverlayRectangle *rectangle = gst_video_overlay_rectangle_new_raw (
+      pixels, x, y, width, height, GST_VIDEO_OVERLAY_FORMAT_FLAG_PREMULTIPLIED_ALPHA);
+
+  gst_buffer_unref (pixels);
+  if (!sheet->composition)
+    sheet->composition = gst_video_overlay_composition_new (rectangle);
+  else
+    gst_video_overlay_composition_add_rectangle (sheet->composition, rectangle);
+  gst_video_overlay_rectangle_unref (rectangle);
+}
+
+/* NaN, which is no match head, counts as a match: there is nothing to judge by. */
+static gdouble
+strength_of (const Sheet *sheet, const Item *item, guint prompt)
+{
+  gboolean unmatched = gst_vl_result_get_match (item->result, prompt) < sheet->look->threshold;
+
+  return (unmatched ? sheet->look->unmatched_opacity : 1) * (FADE_STEPS - item->fade) / FADE_STEPS;
+}
+
+/* The part of the region that lies in the frame: whole pixels in @part, and where they are in the region's shares in @view. */
+static gboolean
+visible_part (const Item *item, guint width, guint height, GstVideoRectangle *part, gdouble view[4])
+{
+  const gdouble *r = item->region;
+  gdouble left = floor (MAX (r[0], 0)), top = floor (MAX (r[1], 0));
+  gdouble right = ceil (MIN (r[0] + r[2], width)), bottom = ceil (MIN (r[1] + r[3], height));
+
+  if (!(right > left && bottom > top))
+    return FALSE;
+  *part = (GstVideoRectangle){ (gint) left, (gint) top, (gint) (right - left), (gint) (bottom - top) };
+  view[0] = (left - r[0]) / r[2];
+  view[1] = (top - r[1]) / r[3];
+  view[2] = (right - left) / r[2];
+  view[3] = (bottom - top) / r[3];
+  return TRUE;
+}
+
+static void
+draw_maps (Sheet *sheet, const Item *item)
+{
+  guint n = gst_vl_result_get_n_prompts (item->result), n_heats = 0;
+  gint side = sheet->look->style == GST_VL_STYLE_CONTOUR ? LINES_SIDE : MAP_SIDE, longer;
+  GstVlColormap colormap = sheet->look->colormap;
+  GstVideoRectangle part;
+  GstBuffer *picture;
+  GstVlHeat *heats;
+  gdouble view[4];
+
+  if (!visible_part (item, sheet->width, sheet->height, &part, view))
+    return;
+  if (colormap == GST_VL_COLORMAP_AUTO && sheet->n_prompts > 1)
+    colormap = GST_VL_COLORMAP_PROMPT;
+  longer = MAX (part.w, part.h);
+  side = MIN (side, longer);
+  heats = g_new0 (GstVlHeat, n);
+  for (guint i = 0; i < n; i++) {
+    GstVlHeat *heat = &heats[n_heats];
+
+    gst_vl_result_get_grid (item->result, &heat->rows, &heat->cols);
+    heat->map = gst_vl_smoothing_next (sheet->drawing->smoothing, item->result, i, sheet->pts, sheet->look->smoothing);
+    heat->index = sheet->index + i;
+    heat->strength = strength_of (sheet, item, i) * sheet->look->opacity;
+    n_heats += heat->map && heat->rows && heat->cols;
+  }
+  picture = gst_vl_paint_maps (sheet->look->style, colormap, heats, n_heats, view,
+                               (guint) MAX (part.w * (gint64) side / longer, 1),
+                               (guint) MAX (part.h * (gint64) side / longer, 1));
+  if (picture)
+    add_rectangle (sheet, picture, part.x, part.y, part.w, part.h);
+  g_free (heats);
+}
+
+static gboolean
+is_free (const Sheet *sheet, const GstVideoRectangle *place)
+{
+  for (guint i = 0; i < sheet->taken->len; i++) {
+    const GstVideoRectangle *t = &g_array_index (sheet->taken, GstVideoRectangle, i);
+
+    if (place->x < t->x + t->w && t->x < place->x + place->w && place->y < t->y + t->h && t->y < place->y + place->h)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+into_frame (const Sheet *sheet, GstVideoRectangle *place)
+{
+  place->x = MAX (MIN (place->x, (gint) sheet->width - place->w), 0);
+  place->y = MAX (MIN (place->y, (gint) sheet->height - place->h), 0);
+}
+
+/* Takes @label. Puts it at @place, or below what is there already; the last resort is to overlap. */
+static void
+place_label (Sheet *sheet, GstBuffer *label, GstVideoRectangle place)
+{
+  GstVideoRectangle free_place = place;
+  gint gap = MAX (place.h / 8, 1);
+
+  into_frame (sheet, &free_place);
+  while (!is_free (sheet, &free_place) && free_place.y + 2 * place.h + gap <= (gint) sheet->height)
+    free_place.y += gap;
+  if (!is_free (sheet, &free_place)) {
+    free_place = place;
+    into_frame (sheet, &free_place);
+    while (!is_free (sheet, &free_place) && free_place.y > gap)
+      free_place.y -= gap;
+  }
+  g_array_append_val (sheet->taken, free_place);
+  add_rectangle (sheet, label, free_place.x, free_place.y, place.w, place.h);
+}
+
+static gdouble
+type_size (const Sheet *sheet)
+{
+  return CLAMP (MIN (sheet->height / 26.0, sheet->width / 30.0), 10.0, 64.0);
+}
+
+/* Above the peak and its ring, below where there is no room above; both are drawn. */
+static void
+draw_at_peak (Sheet *sheet, GstBuffer *label, gint width, gint height, gdouble x, gdouble y, guint32 colour,
+              gdouble opacity)
+{
+  guint radius = (guint) (type_size (sheet) * 0.5);
+  GstBuffer *ring = gst_vl_ring_new (colour, radius, opacity);
+  GstVideoRectangle place = { (gint) x - width / 2, (gint) y - (gint) radius - height - 3, width, height };
+  GstVideoRectangle mark = { (gint) x - (gint) radius, (gint) y - (gint) radius, 2 * (gint) radius + 1,
+                             2 * (gint) radius + 1 };
+
+  if (place.y < 0 || !is_free (sheet, &place))
+    place.y = (gint) y + (gint) radius + 4;
+  if (ring)
+    add_rectangle (sheet, ring, mark.x, mark.y, mark.w, mark.h);
+  g_array_append_val (sheet->taken, mark);
+  place_label (sheet, label, place);
+}
+
+static void
+draw_label (Sheet *sheet, const Item *item, guint prompt)
+{
+  gdouble match = gst_vl_result_get_match (item->result, prompt), strength = strength_of (sheet, item, prompt), x, y,
+          region[4];
+  guint32 colour = gst_vl_prompt_colour (sheet->index + prompt);
+  gint margin = (gint) type_size (sheet) / 2;
+  GstVlType type = { sheet->look->font, type_size (sheet), 0.35 + 0.65 * strength,
+                     sheet->width - MIN (sheet->width, 2 * (guint) margin) };
+  gchar *value = isnan (match) ? NULL : g_strdup_printf ("%d%%", (gint) lrint (CLAMP (match, 0.0, 1.0) * 100));
+  GstBuffer *label =
+      strength > 0 ? gst_vl_label_new (gst_vl_result_get_text (item->result, prompt), value, colour, &type) : NULL;
+  GstVideoMeta *meta = label ? gst_buffer_get_video_meta (label) : NULL;
+
+  g_free (value);
+  if (!label)
+    return;
+  gst_vl_result_get_region (item->result, &region[0], &region[1], &region[2], &region[3]);
+  if (sheet->look->labels == GST_VL_LABELS_PEAK && !(match < sheet->look->threshold) && region[2] > 0 &&
+      region[3] > 0 && gst_vl_result_get_peak (item->result, prompt, &x, &y)) {
+    x = item->region[0] + (x - region[0]) / region[2] * item->region[2];
+    y = item->region[1] + (y - region[1]) / region[3] * item->region[3];
+    draw_at_peak (sheet, label, (gint) meta->width, (gint) meta->height, CLAMP (x, 0, sheet->width),
+                  CLAMP (y, 0, sheet->height), colour, type.opacity);
+  } else {
+    place_label (sheet, label, (GstVideoRectangle){ margin, margin, (gint) meta->width, (gint) meta->height });
+  }
+}
+
+static void
+draw_caption (Sheet *sheet, const Item *item, guint prompt)
+{
+  const gchar *text = gst_vl_result_get_caption (item->result, prompt);
+  GstVlType type = { sheet->look->font, type_size (sheet) * 1.15, (gdouble) (FADE_STEPS - item->fade) / FADE_STEPS,
+                     sheet->width * 9 / 10 };
+  GstBuffer *picture = text && *text ? gst_vl_caption_new (text, &type) : NULL;
+  GstVideoMeta *meta = picture ? gst_buffer_get_video_meta (picture) : NULL;
+
+  if (meta)
+    place_label (sheet, picture,
+                 (GstVideoRectangle){ ((gint) sheet->width - (gint) meta->width) / 2,
+                                      (gint) sheet->height - (gint) meta->height - (gint) (type.size * 0.8),
+                                      (gint) meta->width, (gint) meta->height });
+}
+
+static guint
+count_prompts (const GArray *items)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < items->len; i++)
+    if (g_array_index (items, Item, i).kind == GST_VL_KIND_FUSION)
+      n += gst_vl_result_get_n_prompts (g_array_index (items, Item, i).result);
+  return n;
+}
+
+/* Maps of all results first, so that no map lies on a label; prompts keep their number, and with it their colour, in both. */
+static GstVideoOverlayComposition *
+draw (GstVlDrawing *drawing, const GstVlLook *look, const GArray *items, GstClockTime pts)
+{
+  Sheet sheet = { drawing, look, drawing->width, drawing->height, pts, count_prompts (items), 0, NULL, NULL };
+  gboolean text = sheet.height >= SMALLEST_LABEL && sheet.width >= SMALLEST_LABEL;
+
+  sheet.taken = g_array_new (FALSE, FALSE, sizeof (GstVideoRectangle));
+  gst_vl_smoothing_trim (drawing->smoothing);
+  for (guint pass = 0; pass < 2; pass++) {
+    sheet.index = 0;
+    for (guint i = 0; i < items->len; i++) {
+      const Item *item = &g_array_index (items, Item, i);
+      guint n = gst_vl_result_get_n_prompts (item->result);
+
+      if (pass == 0 && item->kind == GST_VL_KIND_FUSION && look->style != GST_VL_STYLE_NONE)
+        draw_maps (&sheet, item);
+      for (guint k = 0; pass == 1 && text && k < n; k++)
+        if (item->kind == GST_VL_KIND_CAPTION && look->captions)
+          draw_caption (&sheet, item, k);
+        else if (item->kind == GST_VL_KIND_FUSION && look->labels != GST_VL_LABELS_NONE)
+          draw_label (&sheet, item, k);
+      if (item->kind == GST_VL_KIND_FUSION)
+        sheet.index += n;
+    }
+  }
+  g_array_unref (sheet.taken);
+  return sheet.composition;
+}
+
+GstVideoOverlayComposition *
+gst_vl_drawing_update (GstVlDrawing *drawing, const GstVlLook *look, guint look_serial, GstBuffer *buffer, guint width,
+                       guint height)
+{
+  GArray *items = collect (buffer, look, width, height);
+  gboolean same = look_serial == drawing->look_serial && width == drawing->width && height == drawing->height &&
+                  same_items (items, drawing->items) && (look->smoothing == 0 || items->len == 0);
+
+  g_array_unref (drawing->items);
+  drawing->items = items;
+  if (!same) {
+    drawing->look_serial = look_serial;
+    drawing->width = width;
+    drawing->height = height;
+    g_clear_pointer (&drawing->composition, gst_video_overlay_composition_unref);
+    drawing->composition = draw (drawing, look, items, GST_BUFFER_PTS (buffer));
+  }
+  return drawing->composition ? gst_video_overlay_composition_ref (drawing->composition) : NULL;
+}
