@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvlengine.h"
+
+#define PATIENCE (G_USEC_PER_SEC) /* for a running kernel at closing */
+
+GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
+#define GST_CAT_DEFAULT gst_vl_debug
+
+/* What lives on the worker's thread. */
+typedef struct {
+  GWeakRef owner;
+  gchar *directory;
+  GstVlEngineSettings settings;
+  gdouble told; /* fraction that the bus heard of last */
+  VlfModel *model;
+  VlfSession *session;
+} Loaded;
+
+struct _GstVlEngine {
+  GstVlWorker *worker; /* its data is a Loaded */
+  GstVlTask *load;     /* done: loaded->model and ->session are set, or loading failed; neither changes any more */
+  Loaded *loaded;
+  GstVlEngineSettings settings;
+};
+
+void
+gst_vl_engine_settings_clear (GstVlEngineSettings *settings)
+{
+  g_clear_pointer (&settings->model, g_free);
+  g_clear_pointer (&settings->device, g_free);
+  g_clear_pointer (&settings->precision, g_free);
+}
+
+void
+gst_vl_engine_settings_copy (GstVlEngineSettings *to, const GstVlEngineSettings *from)
+{
+  to->model = g_strdup (from->model);
+  to->device = g_strdup (from->device);
+  to->precision = g_strdup (from->precision);
+}
+
+gboolean
+gst_vl_engine_settings_equal (const GstVlEngineSettings *a, const GstVlEngineSettings *b)
+{
+  return g_strcmp0 (a->model, b->model) == 0 && g_strcmp0 (a->device, b->device) == 0 &&
+         g_strcmp0 (a->precision, b->precision) == 0;
+}
+
+void
+gst_vl_post_error (GstElement *element, const GError *error)
+{
+  static const struct {
+    gint code;
+    gboolean library;
+    gint gst_code;
+  } table[] = {
+    { VLF_ERROR_NOT_FOUND, FALSE, GST_RESOURCE_ERROR_NOT_FOUND },
+    { VLF_ERROR_IO, FALSE, GST_RESOURCE_ERROR_OPEN_READ },
+    { VLF_ERROR_FORMAT, FALSE, GST_RESOURCE_ERROR_READ },
+    { VLF_ERROR_RANGE, FALSE, GST_RESOURCE_ERROR_SETTINGS },
+    { VLF_ERROR_UNSUPPORTED, FALSE, GST_RESOURCE_ERROR_SETTINGS },
+    { VLF_ERROR_NO_MEMORY, FALSE, GST_RESOURCE_ERROR_NO_SPACE_LEFT },
+    { VLF_ERROR_BUILD, TRUE, GST_LIBRARY_ERROR_INIT },
+    { VLF_ERROR_DEVICE, FALSE, GST_RESOURCE_ERROR_FAILED },
+  };
+  GQuark domain = GST_LIBRARY_ERROR;
+  gint code = GST_LIBRARY_ERROR_FAILED;
+
+  for (guint i = 0; error->domain == VLF_ERROR && i < G_N_ELEMENTS (table); i++) {
+    if (table[i].code == error->code) {
+      domain = table[i].library ? GST_LIBRARY_ERROR : GST_RESOURCE_ERROR;
+      code = table[i].gst_code;
+    }
+  }
+  gst_element_message_full (element, GST_MESSAGE_ERROR, domain, code, g_strdup (error->message), NULL, __FILE__,
+                            GST_FUNCTION, __LINE__);
+}
+
+static void
+post_progress (Loaded *loaded, GstProgressType type, const gchar *text)
+{
+  GstElement *owner = g_weak_ref_get (&loaded->owner);
+
+  if (!owner)
+    return;
+  gst_element_post_message (owner, gst_message_new_progress (GST_OBJECT (owner), type, "load", text));
+  gst_object_unref (owner);
+}
+
+static void
+loaded_free (gpointer data)
+{
+  Loaded *loaded = data;
+
+  vlf_session_free (loaded->session);
+  vlf_model_unref (loaded->model);
+  g_weak_ref_clear (&loaded->owner);
+  gst_vl_engine_settings_clear (&loaded->settings);
+  g_free (loaded->directory);
+  g_free (loaded);
+}
+
+static void
+set_options (VlfModelOptions *options, const GstVlEngineSettings *settings, const gchar *directory)
+{
+  options->directory = directory;
+  options->device = settings->device;
+  options->precision = settings->precision;
+}
+
+/* VlfProgress, with the worker as its user data. */
+static gboolean
+on_progress (double fraction, gpointer user)
+{
+  GstVlWorker *worker = user;
+  Loaded *loaded = gst_vl_worker_get_data (worker);
+
+  if (fraction >= loaded->told + 0.05) {
+    g_autofree gchar *text = g_strdup_printf ("%s: %.0f %%", loaded->directory, 100.0 * fraction);
+
+    loaded->told = fraction;
+    post_progress (loaded, GST_PROGRESS_TYPE_CONTINUE, text);
+  }
+  return !gst_vl_worker_is_closing (worker);
+}
+
+static void
+report_failure (Loaded *loaded, GstVlWorker *worker, const GError *error)
+{
+  GstElement *owner = g_weak_ref_get (&loaded->owner);
+
+  if (gst_vl_worker_is_closing (worker)) {
+    post_progress (loaded, GST_PROGRESS_TYPE_CANCELED, loaded->directory);
+  } else if (owner) {
+    post_progress (loaded, GST_PROGRESS_TYPE_ERROR, loaded->directory);
+    gst_vl_post_error (owner, error);
+  }
+  g_clear_pointer (&owner, gst_object_unref);
+}
+
+static void
+load (GstVlTask *task, GstVlWorker *worker)
+{
+  Loaded *loaded = gst_vl_worker_get_data (worker);
+  VlfModelOptions options = { .progress = on_progress, .user = worker };
+  g_autoptr (GError) error = NULL;
+
+  (void) task;
+  set_options (&options, &loaded->settings, loaded->directory);
+  post_progress (loaded, GST_PROGRESS_TYPE_START, loaded->directory);
+  loaded->model = vlf_model_open (&options, &error);
+  if (loaded->model)
+    loaded->session = vlf_session_new (loaded->model, &error);
+  if (!loaded->session) {
+    report_failure (loaded, worker, error);
+    return;
+  }
+  GST_INFO ("loaded model %s on %s", vlf_model_name (loaded->model), vlf_model_device_name (loaded->model));
+  post_progress (loaded, GST_PROGRESS_TYPE_COMPLETE, loaded->directory);
+}
+
+static void
+load_free (GstVlTask *task)
+{
+  g_free (task);
+}
+
+GstVlEngine *
+gst_vl_engine_open (GstElement *owner, const GstVlEngineSettings *settings, GError **error)
+{
+  g_autofree gchar *directory = vlf_model_find (settings->model, error);
+  VlfModelOptions options = { 0 };
+  GstVlEngine *engine;
+  Loaded *loaded;
+
+  if (!directory)
+    return NULL;
+  set_options (&options, settings, directory);
+  if (!vlf_model_check (&options, error))
+    return NULL;
+
+  loaded = g_new0 (Loaded, 1);
+  g_weak_ref_init (&loaded->owner, owner);
+  loaded->directory = g_steal_pointer (&directory);
+  gst_vl_engine_settings_copy (&loaded->settings, settings);
+
+  engine = g_new0 (GstVlEngine, 1);
+  engine->loaded = loaded;
+  gst_vl_engine_settings_copy (&engine->settings, settings);
+  engine->worker = gst_vl_worker_new ("vlf-engine", loaded, loaded_free);
+  engine->load = g_new0 (GstVlTask, 1);
+  gst_vl_task_init (engine->load, load, load_free);
+  gst_vl_worker_push (engine->worker, engine->load);
+  return engine;
+}
+
+void
+gst_vl_engine_close (GstVlEngine *engine)
+{
+  if (!engine)
+    return;
+  gst_vl_worker_close (engine->worker, PATIENCE);
+  gst_vl_task_unref (engine->load);
+  gst_vl_engine_settings_clear (&engine->settings);
+  g_free (engine);
+}
+
+const GstVlEngineSettings *
+gst_vl_engine_settings (const GstVlEngine *engine)
+{
+  return &engine->settings;
+}
+
+GstVlEngineState
+gst_vl_engine_state (GstVlEngine *engine)
+{
+  if (!gst_vl_worker_is_done (engine->worker, engine->load))
+    return GST_VL_ENGINE_LOADING;
+  return engine->loaded->session ? GST_VL_ENGINE_READY : GST_VL_ENGINE_FAILED;
+}
+
+gboolean
+gst_vl_engine_wait_loaded (GstVlEngine *engine)
+{
+  return gst_vl_worker_wait (engine->worker, engine->load);
+}
+
+VlfModel *
+gst_vl_engine_model (GstVlEngine *engine)
+{
+  return gst_vl_engine_state (engine) == GST_VL_ENGINE_READY ? engine->loaded->model : NULL;
+}
+
+void
+gst_vl_engine_interrupt (GstVlEngine *engine, gboolean interrupted)
+{
+  gst_vl_worker_interrupt (engine->worker, interrupted);
+}
+
+static void
+run_job (GstVlTask *task, GstVlWorker *worker)
+{
+  GstVlJob *job = (GstVlJob *) task;
+  Loaded *loaded = gst_vl_worker_get_data (worker);
+  GstClockTime begin = gst_util_get_timestamp ();
+
+  if (!job->infer (job, loaded->model, loaded->session, &job->error))
+    g_clear_pointer (&job->result, vlf_result_unref);
+  job->duration = gst_util_get_timestamp () - begin;
+}
+
+static void
+free_job (GstVlTask *task)
+{
+  GstVlJob *job = (GstVlJob *) task;
+
+  if (job->clear)
+    job->clear (job);
+  gst_vl_frame_clear (&job->frame);
+  vlf_result_unref (job->result);
+  g_clear_error (&job->error);
+  g_free (job);
+}
+
+gpointer
+gst_vl_job_new (gsize size, gboolean (*infer) (GstVlJob *, VlfModel *, VlfSession *, GError **),
+                void (*clear) (GstVlJob *))
+{
+  GstVlJob *job = g_malloc0 (size);
+
+  gst_vl_task_init (&job->task, run_job, free_job);
+  job->infer = infer;
+  job->clear = clear;
+  return job;
+}
+
+void
+gst_vl_job_unref (GstVlJob *job)
+{
+  if (job)
+    gst_vl_task_unref (&job->task);
+}
+
+void
+gst_vl_engine_submit (GstVlEngine *engine, GstVlJob *job)
+{
+  gst_vl_worker_push (engine->worker, &job->task);
+}
+
+gboolean
+gst_vl_engine_is_done (GstVlEngine *engine, GstVlJob *job)
+{
+  return gst_vl_worker_is_done (engine->worker, &job->task);
+}
+
+gboolean
+gst_vl_engine_wait (GstVlEngine *engine, GstVlJob *job)
+{
+  return gst_vl_worker_wait (engine->worker, &job->task);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <gst/gst.h>
+#include "models/session.h"
+#include "plugin/gstvlframe.h"
+#include "plugin/gstvlworker.h"
+
+G_BEGIN_DECLS
+
+/* A model on a device with a session for one stream, on a thread of its own: weights load there and inferences run there, so that
+ * whoever waits can be interrupted and an element always reaches NULL. */
+typedef struct _GstVlEngine GstVlEngine;
+
+/* What names a model; strings may be NULL for the default. */
+typedef struct {
+  gchar *model, *device, *precision;
+} GstVlEngineSettings;
+
+void gst_vl_engine_settings_clear (GstVlEngineSettings *settings);
+void gst_vl_engine_settings_copy (GstVlEngineSettings *to, const GstVlEngineSettings *from);
+gboolean gst_vl_engine_settings_equal (const GstVlEngineSettings *a, const GstVlEngineSettings *b);
+
+/* One inference: a frame and, in what embeds this, the questions about it. */
+typedef struct _GstVlJob GstVlJob;
+struct _GstVlJob {
+  GstVlTask task;
+  GstVlFrame frame;
+  GstClockTime pts, stream_time; /* of the frame; GST_CLOCK_TIME_NONE: unknown */
+  /* On the engine's thread, which may outlive the element: touches nothing but its arguments; fills @result. */
+  gboolean (*infer) (GstVlJob *job, VlfModel *model, VlfSession *session, GError **error);
+  /* Releases what the embedding structure owns. */
+  void (*clear) (GstVlJob *job);
+  VlfResult *result;     /* NULL on failure, then @error is set */
+  GError *error;         /* owned */
+  GstClockTime duration; /* of infer () */
+};
+
+/* @size: of the structure that embeds a GstVlJob as its first member; the rest of it is zero. */
+gpointer gst_vl_job_new (gsize size, gboolean (*infer) (GstVlJob *, VlfModel *, VlfSession *, GError **),
+                         void (*clear) (GstVlJob *));
+void gst_vl_job_unref (GstVlJob *job); /* NULL is fine */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (GstVlJob, gst_vl_job_unref)
+
+typedef enum { GST_VL_ENGINE_LOADING, GST_VL_ENGINE_READY, GST_VL_ENGINE_FAILED } GstVlEngineState;
+
+/* Checks at once what can be checked without reading weights, then loads them beside, telling @owner's bus of the progress; a failure
+ * to load is posted there as an error, once. Only a weak reference to @owner is kept. */
+GstVlEngine *gst_vl_engine_open (GstElement *owner, const GstVlEngineSettings *settings, GError **error);
+/* A kernel that runs is waited for a second at most, then left to end by itself. NULL is fine. */
+void gst_vl_engine_close (GstVlEngine *engine);
+const GstVlEngineSettings *gst_vl_engine_settings (const GstVlEngine *engine);
+GstVlEngineState gst_vl_engine_state (GstVlEngine *engine);
+/* Until the state is no longer LOADING; FALSE if interrupted before. */
+gboolean gst_vl_engine_wait_loaded (GstVlEngine *engine);
+VlfModel *gst_vl_engine_model (GstVlEngine *engine); /* borrowed; NULL unless READY */
+void gst_vl_engine_interrupt (GstVlEngine *engine, gboolean interrupted);
+
+/* Only when READY. */
+void gst_vl_engine_submit (GstVlEngine *engine, GstVlJob *job);
+gboolean gst_vl_engine_is_done (GstVlEngine *engine, GstVlJob *job);
+gboolean gst_vl_engine_wait (GstVlEngine *engine, GstVlJob *job); /* FALSE if interrupted before it was done */
+
+/* Posts @error as one GST_ELEMENT_ERROR in the domain that fits its code. */
+void gst_vl_post_error (GstElement *element, const GError *error);
+
+G_END_DECLS

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:element-vlfusion
+ * @title: vlfusion
+ * @short_description: asks a vision-language model about each frame
+ *
+ * Lets video pass, its pixels untouched, and attaches a #GstVlMeta to each frame that says for every text prompt how well the frame
+ * matches it, one embedding of frame and prompt, and where in the frame each word looked. The model is a transformer with
+ * cross-attention between image and text, a directory as Hugging Face publishes them, run as OpenCL kernels.
+ *
+ * Prompts come from #GstVlFusion:prompt or #GstVlFusion:prompts, which may change at any time, and with a time from text pads.
+ * Without any prompt frames pass without meta.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlfusion prompt="a red circle" ! vloverlay ! videoconvert ! autovideosink
+ * ]|
+ * |[
+ * gst-launch-1.0 vlfusion name=f ! vloverlay ! videoconvert ! autovideosink v4l2src ! videoconvert ! f.sink filesrc location=words.srt ! subparse ! f.text_0
+ * ]|
+ *
+ * Since: 0.1
+ */
+#include "plugin/gstvlfusion.h"
+#include "plugin/gstvlconvert.h"
+#include "plugin/gstvlprompts.h"
+
+GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
+#define GST_CAT_DEFAULT gst_vl_fusion_debug
+
+#define DEFAULT_PROMPT "" /* of both properties */
+#define DEFAULT_FIT    VLF_FIT_MODEL
+#define DEFAULT_LIST   "" /* of layers and heads: the model's own */
+
+enum { PROP_0, PROP_PROMPT, PROP_PROMPTS, PROP_FIT, PROP_ATTENTION_LAYERS, PROP_ATTENTION_HEADS };
+
+/* A list of numbers as a property holds it: the text, and what it says. */
+typedef struct {
+  gchar *text;
+  GArray *numbers; /* of gint; shared with jobs, never changed */
+} Numbers;
+
+struct _GstVlFusion {
+  GstVlInference parent;
+  GstVlPrompts *prompts;
+
+  /* Guarded by the object lock. */
+  VlfFit fit;
+  Numbers layers, heads;
+  GError *refused; /* a setting that cannot be used; the element does not start with it */
+};
+
+/* A frame's questions. */
+typedef struct {
+  GstVlJob job;
+  GstVlPromptSet *set;
+  VlfFit fit;
+  GArray *layers, *heads;
+} FusionJob;
+
+G_DEFINE_TYPE_WITH_CODE (GstVlFusion, gst_vl_fusion, GST_TYPE_VL_INFERENCE,
+                         GST_DEBUG_CATEGORY_INIT (gst_vl_fusion_debug, "vlfusion", 0, "vision-language fusion"))
+#define parent_class gst_vl_fusion_parent_class
+
+GST_ELEMENT_REGISTER_DEFINE (vlfusion, "vlfusion", GST_RANK_NONE, GST_TYPE_VL_FUSION)
+
+GType
+gst_vl_fit_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { VLF_FIT_MODEL, "As the model was trained, which may crop", "model" },
+    { VLF_FIT_SQUASH, "The whole frame, squashed to the model's shape", "squash" },
+    { VLF_FIT_PAD, "The whole frame, padded to the model's shape", "pad" },
+    { 0, NULL, NULL },
+  };
+  static gsize type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVlFit", values));
+  return type;
+}
+
+/* Inference. */
+
+static gboolean
+fusion_infer (GstVlJob *base, VlfModel *model, VlfSession *session, GError **error)
+{
+  FusionJob *job = (FusionJob *) base;
+  VlfRunOptions options = { .fit = job->fit };
+
+  if (job->layers->len > 0) {
+    options.layers = (const gint *) job->layers->data;
+    options.n_layers = job->layers->len;
+  }
+  if (job->heads->len > 0) {
+    options.heads = (const gint *) job->heads->data;
+    options.n_heads = job->heads->len;
+  }
+  return gst_vl_prompt_set_encode (job->set, model, error) &&
+         vlf_session_run (session, &base->frame.image, 1, job->set->texts, job->set->n, &options, &base->result, error);
+}
+
+static void
+fusion_job_clear (GstVlJob *base)
+{
+  FusionJob *job = (FusionJob *) base;
+
+  gst_vl_prompt_set_unref (job->set);
+  g_array_unref (job->layers);
+  g_array_unref (job->heads);
+}
+
+static GstVlJob *
+fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
+{
+  GstVlFusion *self = GST_VL_FUSION (base);
+  g_autoptr (GError) error = NULL;
+  GstVlPromptSet *set = gst_vl_prompts_choose (self->prompts, gst_vl_inference_get_model (base), texts, waits, &error);
+  FusionJob *job;
+
+  if (error)
+    GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("New prompts are not used: %s", error->message), (NULL));
+  if (!set)
+    return NULL;
+  job = gst_vl_job_new (sizeof *job, fusion_infer, fusion_job_clear);
+  job->set = set;
+  GST_OBJECT_LOCK (self);
+  job->fit = self->fit;
+  job->layers = g_array_ref (self->layers.numbers);
+  job->heads = g_array_ref (self->heads.numbers);
+  GST_OBJECT_UNLOCK (self);
+  return &job->job;
+}
+
+/* Once for each list of prompts. */
+static void
+tell_truncated (GstVlFusion *self, GstVlPromptSet *set)
+{
+  if (set->checked)
+    return;
+  set->checked = TRUE;
+  for (guint i = 0; i < set->n; i++)
+    if (vlf_text_truncated (set->texts[i]))
+      GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
+                           ("A prompt of %ld characters is longer than the model reads; its end is ignored.",
+                            g_utf8_strlen (set->prompts[i], -1)),
+                           ("prompt: %.60s...", set->prompts[i]));
+}
+
+static GstVlResult *
+fusion_finish (GstVlInference *base, GstVlJob *base_job)
+{
+  FusionJob *job = (FusionJob *) base_job;
+
+  tell_truncated (GST_VL_FUSION (base), job->set);
+  return gst_vl_result_from_vlf (base_job->result, base_job->pts, job->set->generation);
+}
+
+/* Settings. */
+
+static gboolean
+fusion_check (GstVlInference *base, GError **error)
+{
+  GstVlFusion *self = GST_VL_FUSION (base);
+
+  gboolean fine;
+
+  GST_OBJECT_LOCK (self);
+  fine = self->refused == NULL;
+  if (!fine)
+    g_propagate_error (error, g_error_copy (self->refused));
+  GST_OBJECT_UNLOCK (self);
+  return fine;
+}
+
+/* What cannot be used keeps the element from starting; once it runs the old value stays, and the bus is told. */
+static void
+refuse (GstVlFusion *self, GError *error)
+{
+  GstState state;
+
+  GST_OBJECT_LOCK (self);
+  state = GST_STATE (self);
+  if (state < GST_STATE_PAUSED) {
+    g_clear_error (&self->refused);
+    self->refused = g_steal_pointer (&error);
+  }
+  GST_OBJECT_UNLOCK (self);
+  if (error)
+    GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
+  g_clear_error (&error);
+}
+
+static void
+accept_prompts (GstVlFusion *self, gchar **prompts)
+{
+  gst_vl_prompts_want (self->prompts, prompts);
+  GST_OBJECT_LOCK (self);
+  g_clear_error (&self->refused);
+  GST_OBJECT_UNLOCK (self);
+}
+
+static gboolean
+is_utf8 (const gchar *text, GError **error)
+{
+  const gchar *end;
+
+  if (g_utf8_validate (text, -1, &end))
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "prompt: expected UTF-8, found byte 0x%02x at offset %ld",
+               (guint8) *end, (long) (end - text));
+  return FALSE;
+}
+
+static void
+set_prompt (GstVlFusion *self, const gchar *text)
+{
+  GError *error = NULL;
+
+  if (text && !is_utf8 (text, &error))
+    refuse (self, error);
+  else
+    accept_prompts (self, gst_vl_prompts_split (text));
+}
+
+static gchar *
+prompt_from_value (const GValue *value)
+{
+  GValue string = G_VALUE_INIT;
+  gchar *text;
+
+  if (G_VALUE_HOLDS_STRING (value))
+    return g_value_dup_string (value);
+  g_value_init (&string, G_TYPE_STRING);
+  text = g_value_transform (value, &string) ? g_value_dup_string (&string) : gst_value_serialize (value);
+  g_value_unset (&string);
+  return text;
+}
+
+/* One item is one prompt: line breaks in it are spaces. */
+static void
+set_prompts (GstVlFusion *self, const GValue *array)
+{
+  GPtrArray *prompts = g_ptr_array_new_with_free_func (g_free);
+  GError *error = NULL;
+
+  for (guint i = 0; !error && i < gst_value_array_get_size (array); i++) {
+    g_autofree gchar *text = prompt_from_value (gst_value_array_get_value (array, i));
+
+    if (!text || !is_utf8 (text, &error))
+      continue;
+    g_strdelimit (text, "\r\n", ' ');
+    if (*g_strstrip (text))
+      g_ptr_array_add (prompts, g_steal_pointer (&text));
+  }
+  if (error) {
+    g_ptr_array_unref (prompts);
+    refuse (self, error);
+    return;
+  }
+  g_ptr_array_add (prompts, NULL);
+  g_ptr_array_set_free_func (prompts, NULL);
+  accept_prompts (self, (gchar **) g_ptr_array_free (prompts, FALSE));
+}
+
+static GArray *
+parse_numbers (const gchar *name, const gchar *text, GError **error)
+{
+  g_auto (GStrv) parts = g_strsplit_set (text, ", \t", -1);
+  GArray *numbers = g_array_new (FALSE, FALSE, sizeof (gint));
+
+  for (gchar **part = parts; *part; part++) {
+    gint64 wide;
+    gint number;
+
+    if (!**part)
+      continue;
+    if (!g_ascii_string_to_signed (*part, 10, G_MININT, G_MAXINT, &wide, NULL)) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: expected whole numbers like \"-2,-1\", found \"%s\"", name,
+                   *part);
+      g_array_unref (numbers);
+      return NULL;
+    }
+    number = (gint) wide;
+    g_array_append_val (numbers, number);
+  }
+  return numbers;
+}
+
+static void
+set_numbers (GstVlFusion *self, const gchar *name, Numbers *numbers, const gchar *text)
+{
+  GError *error = NULL;
+  GArray *parsed = parse_numbers (name, text ? text : "", &error);
+
+  if (!parsed) {
+    refuse (self, error);
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  g_array_unref (numbers->numbers);
+  numbers->numbers = parsed;
+  g_free (numbers->text);
+  numbers->text = g_strdup (text ? text : "");
+  g_clear_error (&self->refused);
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GstVlFusion *self = GST_VL_FUSION (object);
+
+  switch (id) {
+  case PROP_PROMPT: set_prompt (self, g_value_get_string (value)); break;
+  case PROP_PROMPTS: set_prompts (self, value); break;
+  case PROP_FIT:
+    GST_OBJECT_LOCK (self);
+    self->fit = (VlfFit) g_value_get_enum (value);
+    GST_OBJECT_UNLOCK (self);
+    break;
+  case PROP_ATTENTION_LAYERS: set_numbers (self, pspec->name, &self->layers, g_value_get_string (value)); break;
+  case PROP_ATTENTION_HEADS: set_numbers (self, pspec->name, &self->heads, g_value_get_string (value)); break;
+  default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+}
+
+static void
+get_prompts (GstVlFusion *self, GValue *array)
+{
+  g_auto (GStrv) prompts = gst_vl_prompts_wanted (self->prompts);
+
+  for (gchar **prompt = prompts; *prompt; prompt++) {
+    GValue value = G_VALUE_INIT;
+
+    g_value_init (&value, G_TYPE_STRING);
+    g_value_set_string (&value, *prompt);
+    gst_value_array_append_and_take_value (array, &value);
+  }
+}
+
+static void
+get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GstVlFusion *self = GST_VL_FUSION (object);
+  g_auto (GStrv) prompts = NULL;
+
+  switch (id) {
+  case PROP_PROMPT:
+    prompts = gst_vl_prompts_wanted (self->prompts);
+    g_value_take_string (value, g_strjoinv ("\n", prompts));
+    return;
+  case PROP_PROMPTS: get_prompts (self, value); return;
+  default: break;
+  }
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+  case PROP_FIT: g_value_set_enum (value, (gint) self->fit); break;
+  case PROP_ATTENTION_LAYERS: g_value_set_string (value, self->layers.text); break;
+  case PROP_ATTENTION_HEADS: g_value_set_string (value, self->heads.text); break;
+  default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+/* Texts keep memory of the model's device; they go before it. */
+static GstStateChangeReturn
+change_state (GstElement *element, GstStateChange transition)
+{
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL)
+    gst_vl_prompts_forget (GST_VL_FUSION (element)->prompts);
+  return GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+}
+
+static void
+gst_vl_fusion_finalize (GObject *object)
+{
+  GstVlFusion *self = GST_VL_FUSION (object);
+
+  gst_vl_prompts_free (self->prompts);
+  g_array_unref (self->layers.numbers);
+  g_array_unref (self->heads.numbers);
+  g_free (self->layers.text);
+  g_free (self->heads.text);
+  g_clear_error (&self->refused);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass *klass)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
+
+  g_object_class_install_property (
+      klass, PROP_PROMPT,
+      g_param_spec_string (
+          "prompt", "Prompt",
+          "What to look for, one prompt per line; a literal \\n separates lines too. Sets the same list "
+          "as prompts",
+          DEFAULT_PROMPT, flags));
+  g_object_class_install_property (
+      klass, PROP_PROMPTS,
+      gst_param_spec_array (
+          "prompts", "Prompts",
+          "What to look for, one prompt per item, like <\"a red circle\",\"a star\">; items that are not "
+          "strings are converted",
+          NULL, flags));
+  g_object_class_install_property (klass, PROP_FIT,
+                                   g_param_spec_enum ("fit", "Fit",
+                                                      "How the frame meets the shape of the model's input",
+                                                      GST_TYPE_VL_FIT, DEFAULT_FIT, flags));
+  g_object_class_install_property (
+      klass, PROP_ATTENTION_LAYERS,
+      g_param_spec_string (
+          "attention-layers", "Attention layers",
+          "Cross-attention layers that maps are the mean of, like -2,-1; negative numbers count from the "
+          "last; empty: the model's choice, else all",
+          DEFAULT_LIST, flags));
+  g_object_class_install_property (
+      klass, PROP_ATTENTION_HEADS,
+      g_param_spec_string ("attention-heads", "Attention heads",
+                           "Attention heads that maps are the mean of, like 0,3; empty: the model's choice, else all",
+                           DEFAULT_LIST, flags));
+}
+
+static void
+gst_vl_fusion_class_init (GstVlFusionClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstVlInferenceClass *inference_class = GST_VL_INFERENCE_CLASS (klass);
+
+  object_class->set_property = set_property;
+  object_class->get_property = get_property;
+  object_class->finalize = gst_vl_fusion_finalize;
+  element_class->change_state = change_state;
+  inference_class->kind = GST_VL_KIND_FUSION;
+  inference_class->prepare = fusion_prepare;
+  inference_class->finish = fusion_finish;
+  inference_class->check = fusion_check;
+  install_properties (object_class);
+  gst_element_class_set_static_metadata (
+      element_class, "Vision-language fusion", "Filter/Analyzer/Video",
+      "Asks a vision-language model about each frame: how well text prompts match it and where their words look, by "
+      "cross-attention in OpenCL; pixels pass untouched",
+      "The gst-vlfusion developers");
+  gst_type_mark_as_plugin_api (GST_TYPE_VL_FIT, 0);
+}
+
+static void
+gst_vl_fusion_init (GstVlFusion *self)
+{
+  self->prompts = gst_vl_prompts_new ();
+  self->fit = DEFAULT_FIT;
+  self->layers.text = g_strdup (DEFAULT_LIST);
+  self->layers.numbers = g_array_new (FALSE, FALSE, sizeof (gint));
+  self->heads.text = g_strdup (DEFAULT_LIST);
+  self->heads.numbers = g_array_new (FALSE, FALSE, sizeof (gint));
+}

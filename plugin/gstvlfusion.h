@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "plugin/gstvlinference.h"
+
+G_BEGIN_DECLS
+
+#define GST_TYPE_VL_FUSION (gst_vl_fusion_get_type ())
+G_DECLARE_FINAL_TYPE (GstVlFusion, gst_vl_fusion, GST, VL_FUSION, GstVlInference)
+
+#define GST_TYPE_VL_FIT (gst_vl_fit_get_type ())
+GType gst_vl_fit_get_type (void);
+
+GST_ELEMENT_REGISTER_DECLARE (vlfusion)
+
+G_END_DECLS

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "models/session.h"
+#include "plugin/gstvlworker.h"
+
+G_BEGIN_DECLS
+
+/* A list of prompts that are asked together. The strings never change; the texts are filled in by whoever encodes them, which is one
+ * thread at a time. Reference-counted. */
+typedef struct {
+  guint64 generation; /* counts the lists that came into force, from 1 */
+  guint n;
+  gchar **prompts;  /* [n], then NULL */
+  VlfText **texts;  /* [n]; NULL: not encoded yet */
+  gboolean checked; /* what encoding said has been told the user */
+} GstVlPromptSet;
+
+GstVlPromptSet *gst_vl_prompt_set_ref (GstVlPromptSet *set);
+void gst_vl_prompt_set_unref (GstVlPromptSet *set); /* NULL is fine */
+/* Encodes what is not yet. */
+gboolean gst_vl_prompt_set_encode (GstVlPromptSet *set, VlfModel *model, GError **error);
+
+/* The prompts of a stream: those that the application wants, those encoded, those in force. A new list of the application's is encoded
+ * beside the stream and then swapped in whole, at a frame boundary; frames until then have the old one. */
+typedef struct _GstVlPrompts GstVlPrompts;
+GstVlPrompts *gst_vl_prompts_new (void);
+void gst_vl_prompts_free (GstVlPrompts *self);
+/* Any thread. @prompts: NULL-terminated, taken over. */
+void gst_vl_prompts_want (GstVlPrompts *self, gchar **prompts);
+gchar **gst_vl_prompts_wanted (GstVlPrompts *self); /* a copy */
+/* Encoded texts belong to a model: forgets them before it goes. */
+void gst_vl_prompts_forget (GstVlPrompts *self);
+
+/* What to ask of the next frame: the application's prompts, then @more (strings). A reference; NULL: nothing. Its texts may still have
+ * to be encoded: if @hold, which is for frames that wait for their result, only when there is no way around it. @model: NULL while it
+ * loads. @error: set when a new list turned out to be impossible; the old one stays. One thread at a time, as all above but for
+ * wanting. */
+GstVlPromptSet *
+gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *more, gboolean hold, GError **error);
+
+/* Helpers for properties. Lines of @text, split at line breaks and at literal "\n", trimmed, without empty ones. */
+gchar **gst_vl_prompts_split (const gchar *text);
+
+G_END_DECLS

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvlfusion.h"
+#include "plugin/gstvloverlay.h"
+
+static gboolean
+plugin_init (GstPlugin *plugin)
+{
+  return GST_ELEMENT_REGISTER (vlfusion, plugin) && GST_ELEMENT_REGISTER (vloverlay, plugin);
+}
+
+#define PACKAGE "gst-vlfusion"
+GST_PLUGIN_DEFINE (GST_VERSION_MAJOR, GST_VERSION_MINOR, vlfusion,
+                   "Vision-language models on video: cross-attention between frames and text, in OpenCL", plugin_init,
+                   VLF_VERSION, "LGPL", "gst-vlfusion", "Unknown package origin")

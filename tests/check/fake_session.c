@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/check/fake_session.h"
+#include <math.h>
+#include <string.h>
+
+struct _VlfModel {
+  gint refs;
+};
+
+struct _VlfText {
+  gint refs;
+  gchar *prompt;
+  gboolean truncated;
+};
+
+struct _VlfSession {
+  VlfModel *model;
+  gint busy;
+};
+
+FakeSession fake;
+
+void
+fake_reset (void)
+{
+  memset (&fake, 0, G_STRUCT_OFFSET (FakeSession, models_alive));
+}
+
+double
+fake_match (const char *prompt)
+{
+  return (g_str_hash (prompt) % 1000) / 1000.0;
+}
+
+static gboolean
+fails (gint *fault, const gchar *what, GError **error)
+{
+  gint code = g_atomic_int_get (fault);
+
+  if (code == 0)
+    return FALSE;
+  g_set_error (error, VLF_ERROR, code - 1, "%s: expected luck, found a fault", what);
+  return TRUE;
+}
+
+static void
+take (gint *ms)
+{
+  g_usleep ((gulong) g_atomic_int_get (ms) * 1000);
+}
+
+gchar *
+vlf_model_find (const char *name, GError **error)
+{
+  if (!name || !*name)
+    return g_strdup ("fake");
+  if (strcmp (name, "missing") != 0)
+    return g_strdup (name);
+  g_set_error (error, VLF_ERROR, VLF_ERROR_NOT_FOUND, "no model %s", name);
+  return NULL;
+}
+
+gboolean
+vlf_model_check (const VlfModelOptions *options, GError **error)
+{
+  (void) options;
+  return !fails (&fake.check_error, "check", error);
+}
+
+VlfModel *
+vlf_model_open (const VlfModelOptions *options, GError **error)
+{
+  gint ms = g_atomic_int_get (&fake.load_ms);
+  VlfModel *model;
+
+  for (gint past = 0; past < ms; past += 5) {
+    g_usleep (5000);
+    if (options->progress && !options->progress ((double) past / ms, options->user)) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_CANCELLED, "stopped");
+      return NULL;
+    }
+  }
+  if (fails (&fake.load_error, "load", error))
+    return NULL;
+  model = g_new0 (VlfModel, 1);
+  model->refs = 1;
+  g_atomic_int_inc (&fake.models_alive);
+  return model;
+}
+
+VlfModel *
+vlf_model_ref (VlfModel *model)
+{
+  g_atomic_int_inc (&model->refs);
+  return model;
+}
+
+void
+vlf_model_unref (VlfModel *model)
+{
+  if (!model || !g_atomic_int_dec_and_test (&model->refs))
+    return;
+  g_atomic_int_add (&fake.models_alive, -1);
+  g_free (model);
+}
+
+const char *
+vlf_model_name (const VlfModel *model)
+{
+  (void) model;
+  return "fake";
+}
+
+const char *
+vlf_model_fingerprint (const VlfModel *model)
+{
+  (void) model;
+  return "0123";
+}
+
+const char *
+vlf_model_type (const VlfModel *model)
+{
+  (void) model;
+  return "fake";
+}
+
+const char *
+vlf_model_device_name (const VlfModel *model)
+{
+  (void) model;
+  return "none";
+}
+
+double
+vlf_model_threshold (const VlfModel *model)
+{
+  (void) model;
+  return 0.5;
+}
+
+gsize
+vlf_model_device_memory (const VlfModel *model)
+{
+  (void) model;
+  return 0;
+}
+
+VlfText *
+vlf_text_new (VlfModel *model, const char *prompt, GError **error)
+{
+  gint limit = g_atomic_int_get (&fake.truncate_at);
+  VlfText *text;
+
+  (void) model;
+  take (&fake.text_ms);
+  if (fails (&fake.text_error, "text", error))
+    return NULL;
+  text = g_new0 (VlfText, 1);
+  text->refs = 1;
+  text->prompt = g_strdup (prompt);
+  text->truncated = limit > 0 && g_utf8_strlen (prompt, -1) > limit;
+  g_atomic_int_inc (&fake.texts_made);
+  g_atomic_int_inc (&fake.texts_alive);
+  return text;
+}
+
+VlfText *
+vlf_text_ref (VlfText *text)
+{
+  g_atomic_int_inc (&text->refs);
+  return text;
+}
+
+void
+vlf_text_unref (VlfText *text)
+{
+  if (!text || !g_atomic_int_dec_and_test (&text->refs))
+    return;
+  g_atomic_int_add (&fake.texts_alive, -1);
+  g_free (text->prompt);
+  g_free (text);
+}
+
+const char *
+vlf_text_prompt (const VlfText *text)
+{
+  return text->prompt;
+}
+
+gboolean
+vlf_text_truncated (const VlfText *text)
+{
+  return text->truncated;
+}
+
+VlfSession *
+vlf_session_new (VlfModel *model, GError **error)
+{
+  VlfSession *session = g_new0 (VlfSession, 1);
+
+  (void) error;
+  session->model = vlf_model_ref (model);
+  g_atomic_int_inc (&fake.sessions_alive);
+  return session;
+}
+
+void
+vlf_session_free (VlfSession *session)
+{
+  if (!session)
+    return;
+  vlf_model_unref (session->model);
+  g_atomic_int_add (&fake.sessions_alive, -1);
+  g_free (session);
+}
+
+static void
+add_pixel (const VlfImage *image, guint x, guint y, double sum[3])
+{
+  double c[4] = { 0, 0, 0, 1 };
+
+  for (guint i = 0; i < 3; i++) {
+    gsize at = image->components[i].offset + (y >> image->components[i].y_shift) * image->components[i].stride +
+               (gsize) (x >> image->components[i].x_shift) * image->components[i].pixel_stride;
+
+    g_assert_cmpuint (at, <, image->planes[image->components[i].plane].size);
+    c[i] = image->planes[image->components[i].plane].data[at];
+  }
+  for (guint i = 0; i < 3; i++) {
+    double value = 0;
+
+    for (guint j = 0; j < 4; j++)
+      value += image->matrix[i][j] * c[j];
+    sum[i] += CLAMP (round (value), 0, 255);
+  }
+}
+
+static float *
+look (const VlfImage *image, gint run)
+{
+  float *seen = g_new0 (float, 4);
+  double sum[3] = { 0 };
+
+  for (guint y = 0; y < image->height; y++)
+    for (guint x = 0; x < image->width; x++)
+      add_pixel (image, x, y, sum);
+  for (guint i = 0; i < 3; i++)
+    seen[i] = (float) (sum[i] / ((double) image->width * image->height));
+  seen[3] = (float) run;
+  return seen;
+}
+
+static float *
+flat_map (void)
+{
+  float *map = g_new (float, FAKE_GRID *FAKE_GRID);
+
+  for (guint i = 0; i < FAKE_GRID * FAKE_GRID; i++)
+    map[i] = 1.0f / (FAKE_GRID * FAKE_GRID);
+  return map;
+}
+
+static void
+answer (VlfPromptResult *to, const VlfImage *image, const char *prompt)
+{
+  to->text = g_strdup (prompt);
+  to->match = fake_match (prompt);
+  to->score = 2 * to->match;
+  to->peak_x = image->width / 2.0;
+  to->peak_y = image->height / 2.0;
+  to->map = flat_map ();
+  to->n_words = 1;
+  to->words = g_new0 (VlfWordResult, 1);
+  to->words[0].text = g_strdup (prompt);
+  to->words[0].weight = 1;
+  to->words[0].map = flat_map ();
+  to->embedding_size = 2;
+  to->embedding = g_new0 (float, 2);
+  to->embedding[1] = 1;
+  to->embedding_kind = "cross_embeds";
+}
+
+static VlfResult *
+make_result (const VlfImage *image, VlfText *const *texts, guint n_texts, gint run)
+{
+  VlfResult *result = vlf_result_new ();
+
+  result->frame_width = image->width;
+  result->frame_height = image->height;
+  result->region[2] = image->width;
+  result->region[3] = image->height;
+  result->rows = result->cols = FAKE_GRID;
+  result->n_prompts = n_texts;
+  result->prompts = g_new0 (VlfPromptResult, n_texts);
+  for (guint i = 0; i < n_texts; i++)
+    answer (&result->prompts[i], image, texts[i]->prompt);
+  result->image_embedding_size = 4;
+  result->image_embedding = look (image, run);
+  result->model = g_strdup ("fake");
+  result->fingerprint = g_strdup ("0123");
+  result->milliseconds = 1;
+  return result;
+}
+
+gboolean
+vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
+                 const VlfRunOptions *options, VlfResult **results, GError **error)
+{
+  gint run = g_atomic_int_add (&fake.runs, 1) + 1;
+
+  g_assert_true (g_atomic_int_compare_and_exchange (&session->busy, 0, 1)); /* one thread at a time */
+  take (&fake.run_ms);
+  for (guint i = 0; options && i < options->n_layers; i++)
+    if (options->layers[i] < -4 || options->layers[i] > 3)
+      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "attention-layers: expected -4..3, found %d", options->layers[i]);
+  if ((!error || !*error) && !fails (&fake.run_error, "run", error))
+    for (guint i = 0; i < n_frames; i++)
+      results[i] = make_result (&frames[i], texts, n_texts, run);
+  g_atomic_int_set (&session->busy, 0);
+  return !error || !*error;
+}
+
+gboolean
+vlf_session_run_tensors (VlfSession *session, const VlfTensorInput *input, VlfTensorSink sink, gpointer user,
+                         GError **error)
+{
+  (void) session;
+  (void) input;
+  (void) sink;
+  (void) user;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "a fake session has no tensors");
+  return FALSE;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "models/session.h"
+
+G_BEGIN_DECLS
+
+/* models/session.h without a model: results that say what came in, and faults on demand. Needs no device. Every field may change at any
+ * time and is read atomically. */
+typedef struct {
+  gint load_ms, text_ms, run_ms; /* how long each takes; loading asks for its progress in steps of 5 ms */
+  gint check_error, load_error;  /* a VlfError + 1: vlf_model_check() or vlf_model_open() fails so; 0: not */
+  gint text_error, run_error;    /* the same of vlf_text_new() and of vlf_session_run() */
+  gint truncate_at;              /* longest prompt, characters; 0: no limit */
+
+  gint runs, texts_made;                          /* counted */
+  gint models_alive, texts_alive, sessions_alive; /* what has not been released */
+} FakeSession;
+extern FakeSession fake;
+
+/* Back to no faults, no delays, zero counts; what is alive stays counted. */
+void fake_reset (void);
+
+#define FAKE_GRID 4
+
+/* A result's image_embedding is: mean red, green, blue of the frame (0..255, by its matrix), number of the run from 1. Each prompt's
+ * match is fake_match() of it. */
+double fake_match (const char *prompt);
+
+G_END_DECLS
