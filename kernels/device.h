@@ -34,4 +34,8 @@ gboolean vlf_device_is_lost (const VlfDevice *device);
 /* "0: platform: device\n1: ...", or why there is none. Free with g_free(). */
 gchar *vlf_device_list (void);
 
+/* How fast @device multiplies and adds in float32 with nothing else to do, in GFLOP/s, the best of several rounds, some 100 ms in
+ * all. Negative with @error set: VLF_ERROR_UNSUPPORTED on the reference. */
+double vlf_device_measure_peak (VlfDevice *device, GError **error);
+
 G_END_DECLS
