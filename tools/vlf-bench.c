@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/vlf-bench.h"
+#include "models/json.h"
+#include <math.h>
+
+#define PEAK_SECONDS 1.0
+#define OP_SECONDS   0.5
+
+void
+bench_append (GString *to, const char *name, double value)
+{
+  char digits[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_string_append_printf (to, "%s\"%s\": %s", to->str[to->len - 1] == '{' ? "" : ", ", name,
+                          isfinite (value) ? g_ascii_formatd (digits, sizeof digits, "%.6g", value) : "null");
+}
+
+static gboolean
+bench_op (VlfBench *bench, VlfBenchOp op, guint rows, guint inputs, guint outputs, double peak, GError **error)
+{
+  g_autoptr (GString) line = g_string_new ("{");
+  double milliseconds, gflops;
+
+  if (!vlf_bench_run (bench, op, rows, inputs, outputs, OP_SECONDS, &milliseconds, &gflops, error))
+    return FALSE;
+  g_string_append_printf (line, "\"op\": \"%s\", \"rows\": %u, \"inputs\": %u, \"outputs\": %u", vlf_bench_op_name (op),
+                          rows, inputs, outputs);
+  bench_append (line, "ms", milliseconds);
+  bench_append (line, "gflops", gflops > 0 ? gflops : NAN);
+  bench_append (line, "of_peak", gflops > 0 ? gflops / peak : NAN);
+  g_string_append (line, "}\n");
+  return cli_print (line->str, error);
+}
+
+/* The shapes of a base-size transformer at @rows tokens, and the attention of ten words on as many patches and back. */
+gboolean
+bench_ops (const BenchOptions *options, VlfBench *bench, double peak, GError **error)
+{
+  guint n = (guint) options->rows;
+  const struct {
+    VlfBenchOp op;
+    guint rows, inputs, outputs;
+  } cases[] = {
+    { VLF_BENCH_LINEAR, n, 768, 768 },   { VLF_BENCH_LINEAR, n, 768, 3072 },  { VLF_BENCH_LINEAR, n, 3072, 768 },
+    { VLF_BENCH_LINEAR, n, 3072, 3072 }, { VLF_BENCH_LINEAR, 10, 768, 768 },  { VLF_BENCH_ATTENTION, n, 768, n },
+    { VLF_BENCH_ATTENTION, n, 768, 10 }, { VLF_BENCH_ATTENTION, 10, 768, n }, { VLF_BENCH_ADD_NORM, n, 768, 0 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    if (!bench_op (bench, cases[i].op, cases[i].rows, cases[i].inputs, cases[i].outputs, peak, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* What the rest is measured against; released before the model opens. */
+static gboolean
+bench_device (const BenchOptions *o, double *peak, GError **error)
+{
+  g_autoptr (VlfBench) bench = vlf_bench_new (o->device, error);
+  g_autoptr (GString) line = g_string_new ("{\"device\": ");
+
+  if (!bench || !vlf_bench_peak (bench, PEAK_SECONDS, peak, error))
+    return FALSE;
+  vlf_json_quote (line, vlf_bench_device_name (bench), -1);
+  bench_append (line, "peak_gflops", *peak);
+  g_string_append (line, "}\n");
+  if (!cli_print (line->str, error))
+    return FALSE;
+  return !o->ops || bench_ops (o, bench, *peak, error);
+}
+
+static gboolean
+run (BenchOptions *o, GError **error)
+{
+  double peak;
+
+  if (o->serve)
+    return bench_serve (o, error);
+  if (!o->ops && !o->whole)
+    o->ops = o->whole = TRUE;
+  return bench_device (o, &peak, error) && (!o->whole || bench_model (o, peak, error));
+}
+
+int
+main (int argc, char **argv)
+{
+  BenchOptions o = { .frames = 50, .rows = 325, .maps = TRUE };
+  const GOptionEntry entries[] = {
+    { "ops", 0, 0, G_OPTION_ARG_NONE, &o.ops, "Time single operations (default: these and the whole model)", NULL },
+    { "whole", 0, 0, G_OPTION_ARG_NONE, &o.whole, "Time the whole model", NULL },
+    { "serve", 0, 0, G_OPTION_ARG_NONE, &o.serve, "Answer \"run N\" on stdin with N times of the whole model", NULL },
+    { "model", 'm', 0, G_OPTION_ARG_FILENAME, &o.model, "Model directory or name; default: the shipped one", "DIR" },
+    { "device", 'd', 0, G_OPTION_ARG_FILENAME, &o.device, "As vlf-run takes it", "DEVICE" },
+    { "precision", 0, 0, G_OPTION_ARG_FILENAME, &o.precision, "As vlf-run takes it", "PRECISION" },
+    { "prompt", 'p', 0, G_OPTION_ARG_FILENAME, &o.prompt, "Default: a red circle", "TEXT" },
+    { "synthetic-tokens", 0, 0, G_OPTION_ARG_INT, &o.tokens, "A prompt of exactly N tokens, special ones included",
+      "N" },
+    { "frames", 'n', 0, G_OPTION_ARG_INT, &o.frames, "Timed inferences; default: 50", "N" },
+    { "size", 0, 0, G_OPTION_ARG_FILENAME, &o.size, "Of the frames; default: 640x480", "WxH" },
+    { "rows", 0, 0, G_OPTION_ARG_INT, &o.rows, "Tokens of the single operations; default: 325", "N" },
+    { "encode", 0, 0, G_OPTION_ARG_NONE, &o.encode, "Encode the prompt anew for each frame", NULL },
+    { "no-maps", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE, &o.maps, "Do not make attention maps", NULL },
+    { 0 },
+  };
+  GError *error = NULL;
+  CliStatus status = CLI_USAGE;
+
+  if (cli_parse (entries, "Measures this machine and this model; a line of JSON per measurement.", 0, &argc, &argv)) {
+    if (o.frames < 1 || o.frames > 1000000 || o.rows < 1 || o.rows > 65536 || o.tokens < 0 || o.tokens > 65536)
+      status = cli_usage ("expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536");
+    else
+      status = run (&o, &error) ? CLI_OK : cli_fail (error);
+  }
+  g_free (o.model);
+  g_free (o.device);
+  g_free (o.precision);
+  g_free (o.prompt);
+  g_free (o.size);
+  return status;
+}

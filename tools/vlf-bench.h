@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "models/bench.h"
+#include "models/session.h"
+#include "tools/cli.h"
+
+G_BEGIN_DECLS
+
+/* What vlf-bench is asked; strings belong to the caller. */
+typedef struct {
+  gchar *model, *device, *precision, *prompt;
+  gchar *size;           /* of the frames: "640x480" */
+  gint tokens;           /* > 0: a made-up prompt of exactly so many, special ones included, instead of @prompt */
+  gint frames;           /* timed inferences */
+  gint rows;             /* of the operations' activations */
+  gboolean ops, whole;   /* what to time; neither: both */
+  gboolean encode, maps; /* the time of a frame includes encoding the prompt; making maps */
+  gboolean serve;
+} BenchOptions;
+
+/* Lines of JSON to stdout. @peak: GFLOP/s that the device reaches at best. */
+gboolean bench_ops (const BenchOptions *options, VlfBench *bench, double peak, GError **error);
+gboolean bench_model (const BenchOptions *options, double peak, GError **error);
+/* Says it is ready with a line, then answers each line "run N" on stdin with one: {"ms": [N numbers]}. Ends with the input. */
+gboolean bench_serve (const BenchOptions *options, GError **error);
+
+/* A JSON number, null for NaN. */
+void bench_append (GString *to, const char *name, double value);
+
+G_END_DECLS

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/vlf-run.h"
+
+VlfModel *
+run_open_model (const RunOptions *options, gboolean all_heads, GError **error)
+{
+  g_autofree gchar *directory = vlf_model_find (options->model, error);
+  VlfModelOptions model_options = {
+    .directory = directory, .device = options->device, .precision = options->precision, .all_heads = all_heads
+  };
+
+  return directory ? vlf_model_open (&model_options, error) : NULL;
+}
+
+/* NULL if the combination makes sense. */
+static const char *
+check_usage (const RunOptions *o)
+{
+  guint modes = (o->image != NULL) + (o->tensors != NULL) + o->tokenize;
+
+  if (modes != 1)
+    return "expected one of --image, --tensors and --tokenize";
+  if (o->image && !o->prompts)
+    return "--image needs at least one --prompt";
+  if (!o->image && o->prompts)
+    return "--prompt goes with --image";
+  if (o->tensors && !o->save)
+    return "--tensors needs --save";
+  if (!o->tensors && o->save)
+    return "--save goes with --tensors";
+  return NULL;
+}
+
+static void
+clear_options (RunOptions *o)
+{
+  g_free (o->model);
+  g_free (o->device);
+  g_free (o->precision);
+  g_free (o->image);
+  g_strfreev (o->prompts);
+  g_free (o->tensors);
+  g_free (o->save);
+}
+
+static CliStatus
+run (const RunOptions *options)
+{
+  const char *mistake = check_usage (options);
+  GError *error = NULL;
+  gboolean done;
+
+  if (mistake)
+    return cli_usage ("%s", mistake);
+  if (options->tokenize)
+    done = run_tokenize (options, &error);
+  else if (options->tensors)
+    done = run_tensors (options, &error);
+  else
+    done = run_image (options, &error);
+  return done ? CLI_OK : cli_fail (error);
+}
+
+int
+main (int argc, char **argv)
+{
+  RunOptions o = { 0 };
+  const GOptionEntry entries[] = {
+    /* FILENAME keeps the bytes as they were given, whatever the locale; the text is checked where it is read. */
+    { "model", 'm', 0, G_OPTION_ARG_FILENAME, &o.model, "Model directory or name; default: the shipped one", "DIR" },
+    { "device", 'd', 0, G_OPTION_ARG_FILENAME, &o.device,
+      "auto, cpu, gpu, reference, an index or part of a name (see vlf-inspect --devices)", "DEVICE" },
+    { "precision", 0, 0, G_OPTION_ARG_FILENAME, &o.precision, "auto, f32, f16, bf16 or int8", "PRECISION" },
+    { "image", 'i', 0, G_OPTION_ARG_FILENAME, &o.image, "Look at this JPEG or PNG; prints a JSON object", "FILE" },
+    { "prompt", 'p', 0, G_OPTION_ARG_FILENAME_ARRAY, &o.prompts, "What to look for; may be given several times",
+      "TEXT" },
+    { "tensors", 0, 0, G_OPTION_ARG_FILENAME, &o.tensors,
+      "Run the network alone on pixel_values, input_ids and attention_mask of this safetensors file", "IN" },
+    { "save", 0, 0, G_OPTION_ARG_FILENAME, &o.save, "Where --tensors writes the outputs, as safetensors", "OUT" },
+    { "tokenize", 0, 0, G_OPTION_ARG_NONE, &o.tokenize, "JSON strings on stdin to arrays of token ids on stdout",
+      NULL },
+    { 0 },
+  };
+  CliStatus status = CLI_USAGE;
+
+  if (cli_parse (entries, "Runs a vision-language model once, without a pipeline.", 0, &argc, &argv))
+    status = run (&o);
+  clear_options (&o);
+  return status;
+}

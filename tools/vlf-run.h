@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "models/session.h"
+#include "tools/cli.h"
+
+G_BEGIN_DECLS
+
+/* What the modes of vlf-run are asked; strings belong to the caller. */
+typedef struct {
+  gchar *model; /* name or directory, NULL: the default */
+  gchar *device, *precision;
+  gchar *image;
+  gchar **prompts; /* NULL-terminated, NULL: none */
+  gchar *tensors, *save;
+  gboolean tokenize;
+} RunOptions;
+
+/* The model that @options name, found and loaded. */
+VlfModel *run_open_model (const RunOptions *options, gboolean all_heads, GError **error);
+
+/* Each mode prints or saves its whole answer or nothing. */
+gboolean run_image (const RunOptions *options, GError **error);
+gboolean run_tensors (const RunOptions *options, GError **error);
+gboolean run_tokenize (const RunOptions *options, GError **error);
+
+G_END_DECLS
