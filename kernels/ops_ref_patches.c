@@ -119,7 +119,7 @@ void
 vlf_ref_patches (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImagePlan *plan,
                  const VlfResample *resample)
 {
-  Planes rgb = {0}, wide = {0}, small = {0};
+  Planes rgb = { 0 }, wide = { 0 }, small = { 0 };
 
   if (planes_alloc (&rgb, image->width, image->height) && planes_alloc (&wide, resample->x.out, image->height) &&
       planes_alloc (&small, resample->x.out, resample->y.out)) {

@@ -51,9 +51,9 @@ static const struct {
   double (*value) (double x);
   double support;
 } filters[] = {
-    [VLF_FILTER_NEAREST] = {NULL, 0.0},    [VLF_FILTER_BILINEAR] = {bilinear, 1.0},
-    [VLF_FILTER_BICUBIC] = {bicubic, 2.0}, [VLF_FILTER_LANCZOS] = {lanczos, 3.0},
-    [VLF_FILTER_BOX] = {box, 0.5},
+  [VLF_FILTER_NEAREST] = { NULL, 0.0 },    [VLF_FILTER_BILINEAR] = { bilinear, 1.0 },
+  [VLF_FILTER_BICUBIC] = { bicubic, 2.0 }, [VLF_FILTER_LANCZOS] = { lanczos, 3.0 },
+  [VLF_FILTER_BOX] = { box, 0.5 },
 };
 
 static gboolean
@@ -153,7 +153,7 @@ VlfResample *
 vlf_resample_new (VlfFilter filter, guint width, guint height, guint resized_width, guint resized_height,
                   GError **error)
 {
-  const guint sides[] = {width, height, resized_width, resized_height};
+  const guint sides[] = { width, height, resized_width, resized_height };
   VlfResample *r;
 
   for (guint i = 0; i < G_N_ELEMENTS (sides); i++) {

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* attention: fused softmax (q k^T scale + bias) v, heads of width d side by side in rows of [tokens, heads d]. Both families walk over
+ * blocks of keys and rescale what they have when a larger score turns up (online softmax: Milakov and Gimelshein 2018; Dao et al.
+ * 2022), so that no score matrix exists, unless maps are wanted: then raw scores go there and become probabilities at the end, by the
+ * work-items that wrote them. Removed keys (bias up to REMOVING, beyond the causal limit) carry the score REMOVED, whose exponential is
+ * exactly 0; finite, because minus infinity from itself is not a number. Block sizes as in ops_cl_attention.c. */
+#define REMOVED   -3e38f
+#define IS_GONE   -1e38f /* scores below are REMOVED */
+#define REMOVING  -1e30f
+#define MAX_WIDTH 256
+
+/* Parameters that both families share. @limit: the last key that query 0 sees, one more for each further one; m for all.
+ * maps_stride 0: no maps wanted; bias NULL: none. */
+#define ATTENTION                                                                                                      \
+  VLF_VIEW (bias), VLF_VIEW (y), VLF_VIEW (maps), const uint n, const uint m, const uint d, const int limit,           \
+      const float scale
+
+#ifdef VLF_CPU
+
+/* A work-item computes ROWS queries of one head. The scores of a block of up to KEYS keys stay in private memory, a third of a
+ * first-level cache. Tiles of ROWS x TILE vectors fill the registers: 24 of 32 with 16 floats, 12 of 16 with 8. */
+#define ROWS 6
+#define KEYS 512
+#define W    VLF_WIDTH
+#if W == 16
+#define TILE  4
+#define LANES (int16) (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#else
+#define TILE  2
+#define LANES (int8) (0, 1, 2, 3, 4, 5, 6, 7)
+#endif
+
+/* Keys and values of each head on their own, since rows of many heads fall into a few sets of the caches only. Keys transposed in
+ * panels of W, kt [sequences][heads][ceil (m / W)][d][W], pads repeating the last key; values vp [sequences][heads][m][dp], where dp is
+ * d rounded up to W, pads undefined. Groups { ceil (m / W), heads, sequences }. */
+VLF_KERNEL void
+vlf_attention_pack (VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (kt), VLF_VIEW (vp), const uint m, const uint d)
+{
+  const uint first = get_global_id (0) * W, head = get_global_id (1), vectors = (d + W - 1) / W;
+  uint row[W];
+
+  k += k_offset + get_global_id (2) * k_batch_stride + head * d;
+  v += v_offset + get_global_id (2) * v_batch_stride + head * d;
+  kt += kt_offset + get_global_id (2) * kt_batch_stride + (ulong) head * kt_stride + (ulong) first * d;
+  vp += vp_offset + get_global_id (2) * vp_batch_stride + (ulong) head * vp_stride;
+  for (uint i = 0; i < W; i++)
+    row[i] = min (first + i, m - 1) * k_stride;
+  for (uint c = 0; c < d; c++) {
+#pragma unroll
+    for (uint i = 0; i < W; i++)
+      kt[c * W + i] = k[row[i] + c];
+  }
+  for (uint j = first; j < min (first + W, m); j++) {
+    for (uint c = 0; c < vectors; c++)
+      vlf_store (vlf_load (c, v + (ulong) j * v_stride), (ulong) j * vectors + c, vp);
+  }
+}
+
+/* What all tiles of a work-item share. */
+typedef struct {
+  __global const float *q[ROWS];
+  __global const float *bias; /* [m], or NULL */
+  uint m, d;
+  int limit; /* of the first query */
+  float scale;
+} VlfQueries;
+
+#define EACH_ROW _Pragma ("unroll") for (int i = 0; i < ROWS; i++)
+#define EACH(T)  _Pragma ("unroll") for (int j = 0; j < T; j++)
+
+/* Scores of ROWS queries and T vectors of keys from @key on, whose panels are at @kt, to @s (that of the first query; the next is KEYS
+ * further); maxima into @top. T is a literal, since the tile lives in registers only where every loop over it is unrolled. */
+#define SCORE_TILE(T)                                                                                                  \
+  void vlf_score_tile_##T (const VlfQueries *b, __global const float *kt, uint key, float *s, vlf_v *top)              \
+  {                                                                                                                    \
+    vlf_v acc[ROWS][T], x[T];                                                                                          \
+                                                                                                                       \
+    EACH_ROW EACH (T) acc[i][j] = 0;                                                                                   \
+    for (uint c = 0; c < b->d; c++) {                                                                                  \
+      EACH (T) x[j] = vlf_load (0, kt + (j * b->d + c) * W);                                                           \
+      EACH_ROW EACH (T) acc[i][j] = fma ((vlf_v) b->q[i][c], x[j], acc[i][j]);                                         \
+    }                                                                                                                  \
+    EACH (T)                                                                                                           \
+    {                                                                                                                  \
+      const vlf_vi at = (int) (key + j * W) + LANES;                                                                   \
+      const vlf_v bias = b->bias ? vlf_load (0, b->bias + key + j * W) : (vlf_v) 0;                                    \
+      const vlf_vi gone = (at >= (int) b->m) | (bias <= REMOVING);                                                     \
+                                                                                                                       \
+      EACH_ROW                                                                                                         \
+      {                                                                                                                \
+        vlf_v score = fma (acc[i][j], (vlf_v) b->scale, bias);                                                         \
+                                                                                                                       \
+        score = select (score, (vlf_v) REMOVED, gone | (at > b->limit + i));                                           \
+        vlf_store (score, j, s + i * KEYS);                                                                            \
+        top[i] = fmax (top[i], score);                                                                                 \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+
+/* o [ROWS][T] = o * fix + s v over @n keys; @v and @o are at the first of T vectors of columns. */
+#define VALUE_TILE(T)                                                                                                  \
+  void vlf_value_tile_##T (const float *s, __global const float *v, uint stride, uint n, const float *fix, float *o)   \
+  {                                                                                                                    \
+    vlf_v acc[ROWS][T], x[T];                                                                                          \
+                                                                                                                       \
+    EACH_ROW EACH (T) acc[i][j] = vlf_load (j, o + i * MAX_WIDTH) * fix[i];                                            \
+    for (uint k = 0; k < n; k++) {                                                                                     \
+      EACH (T) x[j] = vlf_load (j, v + (ulong) k * stride);                                                            \
+      EACH_ROW EACH (T) acc[i][j] = fma ((vlf_v) s[i * KEYS + k], x[j], acc[i][j]);                                    \
+    }                                                                                                                  \
+    EACH_ROW EACH (T) vlf_store (acc[i][j], j, o + i * MAX_WIDTH);                                                     \
+  }
+
+SCORE_TILE (1)
+VALUE_TILE (1)
+#if TILE == 4
+SCORE_TILE (4)
+VALUE_TILE (4)
+#define vlf_score_tile vlf_score_tile_4
+#define vlf_value_tile vlf_value_tile_4
+#else
+SCORE_TILE (2)
+VALUE_TILE (2)
+#define vlf_score_tile vlf_score_tile_2
+#define vlf_value_tile vlf_value_tile_2
+#endif
+
+/* @s [panels W] from scores to exponentials of what they are below @top; returns their sum. */
+float
+vlf_exponentials (float *s, uint panels, float top)
+{
+  const float shift = top < IS_GONE ? 0 : top;
+  vlf_v sum = 0;
+
+  for (uint j = 0; j < panels; j++) {
+    const vlf_v x = vlf_exp_v (vlf_load (j, s) - shift);
+
+    vlf_store (x, j, s);
+    sum += x;
+  }
+  return vlf_sum_v (sum);
+}
+
+/* The end of one query: its result [d] from the sum @o, and its map [m] from raw scores, of which there are @seen; NULL: not wanted. */
+void
+vlf_finish_query (const float *o, float sum, float top, __global float *y, uint d, __global float *map, uint seen,
+                  uint m)
+{
+  const float inverse = sum > 0 ? 1 / sum : sum; /* 0 where all keys are removed, and a NaN stays one */
+  uint c = 0;
+
+  for (; c + W <= d; c += W)
+    vlf_store (vlf_load (0, o + c) * inverse, 0, y + c);
+  for (; c < d; c++)
+    y[c] = o[c] * inverse;
+  for (uint k = 0; k < m && map; k++)
+    map[k] = k < seen && top >= IS_GONE ? vlf_exp (map[k] - top) * inverse : 0;
+}
+
+/* Groups { ceil (n / ROWS), heads, sequences }. kt, vp: see vlf_attention_pack. @block: keys at a time, a multiple of W up to KEYS. */
+VLF_KERNEL void
+vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint block)
+{
+  const uint q0 = get_global_id (0) * ROWS, head = get_global_id (1), sequence = get_global_id (2);
+  const uint rows = min (n - q0, (uint) ROWS), dp = (d + W - 1) / W * W;
+  const uint end = (uint) clamp (limit + (int) (q0 + rows), 0, (int) m); /* keys that any of the queries sees */
+  float s[ROWS * KEYS], o[ROWS * MAX_WIDTH], top[ROWS], sum[ROWS], fix[ROWS];
+  VlfQueries b;
+
+  b.bias = bias ? bias + bias_offset + sequence * bias_batch_stride : 0;
+  b.m = m;
+  b.d = d;
+  b.limit = limit + (int) q0;
+  b.scale = scale;
+  kt += kt_offset + sequence * kt_batch_stride + (ulong) head * kt_stride;
+  vp += vp_offset + sequence * vp_batch_stride + (ulong) head * vp_stride;
+  y += y_offset + sequence * y_batch_stride + (ulong) q0 * y_stride + head * d;
+  maps += maps_offset + (sequence * get_global_size (1) + head) * maps_batch_stride + (ulong) q0 * maps_stride;
+  for (uint i = 0; i < ROWS; i++) {
+    b.q[i] = q + q_offset + sequence * q_batch_stride + (ulong) (q0 + min (i, rows - 1)) * q_stride + head * d;
+    top[i] = REMOVED;
+    sum[i] = 0;
+    for (uint c = 0; c < d; c += W)
+      vlf_store ((vlf_v) 0, 0, o + i * MAX_WIDTH + c);
+  }
+
+  for (uint first = 0; first < end; first += block) {
+    const uint keys = min (block, end - first), panels = (keys + W - 1) / W;
+    vlf_v most[ROWS];
+    uint p = 0;
+
+    for (uint i = 0; i < ROWS; i++)
+      most[i] = REMOVED;
+    for (; p + TILE <= panels; p += TILE)
+      vlf_score_tile (&b, kt + (ulong) (first + p * W) * d, first + p * W, s + p * W, most);
+    for (; p < panels; p++)
+      vlf_score_tile_1 (&b, kt + (ulong) (first + p * W) * d, first + p * W, s + p * W, most);
+    for (uint i = 0; i < rows && maps_stride; i++) {
+      for (uint k = 0; k < keys; k++)
+        maps[(ulong) i * maps_stride + first + k] = s[i * KEYS + k];
+    }
+
+    for (uint i = 0; i < ROWS; i++) {
+      const float before = top[i];
+
+      top[i] = fmax (before, vlf_max_v (most[i]));
+      fix[i] = vlf_exp (before - top[i]);
+      sum[i] = sum[i] * fix[i] + vlf_exponentials (s + i * KEYS, panels, top[i]);
+    }
+    for (p = 0; p + TILE * W <= dp; p += TILE * W)
+      vlf_value_tile (s, vp + (ulong) first * dp + p, dp, keys, fix, o + p);
+    for (; p < dp; p += W)
+      vlf_value_tile_1 (s, vp + (ulong) first * dp + p, dp, keys, fix, o + p);
+  }
+  for (uint i = 0; i < rows; i++)
+    vlf_finish_query (o + i * MAX_WIDTH, sum[i], top[i], y + (ulong) i * y_stride, d,
+                      maps_stride ? maps + (ulong) i * maps_stride : 0, end, m);
+}
+#undef ROWS
+#undef KEYS
+#undef W
+#undef TILE
+#undef LANES
+#undef EACH_ROW
+#undef EACH
+#undef SCORE_TILE
+#undef VALUE_TILE
+#else
+
+/* A group of 64 computes ROWS queries of one head; PARTS work-items share a query, each with every PARTS-th key of a block and every
+ * PARTS-th column of the result. Rows of queries, keys and values come through local memory in chunks of COLUMNS columns: 15 KiB. */
+#define ROWS    16
+#define PARTS   4
+#define KEYS    32
+#define COLUMNS 64
+
+/* Rows first.. of @x, those from @count on as the last one, columns [column, column + COLUMNS), those from @d on 0. */
+void
+vlf_load_chunk (__local float (*to)[COLUMNS + 1], uint rows, __global const float *x, uint stride, uint first,
+                uint count, uint column, uint d)
+{
+  for (uint i = get_local_id (0); i < rows * COLUMNS; i += ROWS * PARTS) {
+    const uint row = i / COLUMNS, c = column + i % COLUMNS;
+
+    to[row][i % COLUMNS] = c < d ? x[(ulong) min (first + row, count - 1) * stride + c] : 0.0f;
+  }
+}
+
+/* The sum or the largest of the PARTS numbers of each query, in a fixed order. */
+#define COMBINE(result, value, op)                                                                                     \
+  barrier (CLK_LOCAL_MEM_FENCE);                                                                                       \
+  parts[row][part] = value;                                                                                            \
+  barrier (CLK_LOCAL_MEM_FENCE);                                                                                       \
+  result = parts[row][0];                                                                                              \
+  for (uint i = 1; i < PARTS; i++)                                                                                     \
+    result = op (result, parts[row][i]);
+
+#define PLUS(a, b) ((a) + (b))
+
+/* For heads of up to CHUNKS * COLUMNS columns: the result of a work-item must have a fixed size to stay in registers.
+ * Groups { ceil (n / ROWS), heads, sequences } of 64. */
+#define ATTENTION_KERNEL(NAME, CHUNKS)                                                                                 \
+  __kernel __attribute__ ((reqd_work_group_size (ROWS * PARTS, 1, 1))) void NAME (VLF_VIEW (q), VLF_VIEW (k),          \
+                                                                                  VLF_VIEW (v), ATTENTION)             \
+  {                                                                                                                    \
+    __local float queries[ROWS][COLUMNS + 1], rows[KEYS][COLUMNS + 1], p[ROWS][KEYS + 1], parts[ROWS][PARTS];          \
+    const uint row = get_local_id (0) / PARTS, part = get_local_id (0) % PARTS, q0 = get_group_id (0) * ROWS;          \
+    const uint head = get_group_id (1), sequence = get_group_id (2), query = q0 + row;                                 \
+    const uint end = (uint) clamp (limit + (int) min (q0 + ROWS, n), 0, (int) m);                                      \
+    const bool has_bias = bias != 0;                                                                                   \
+    float o[CHUNKS][COLUMNS / PARTS], top = REMOVED, sum = 0.0f, all;                                                  \
+                                                                                                                       \
+    q += q_offset + sequence * q_batch_stride + head * d;                                                              \
+    k += k_offset + sequence * k_batch_stride + head * d;                                                              \
+    v += v_offset + sequence * v_batch_stride + head * d;                                                              \
+    bias += bias_offset + sequence * bias_batch_stride;                                                                \
+    y += y_offset + sequence * y_batch_stride + (ulong) query * y_stride + head * d;                                   \
+    maps += maps_offset + (sequence * get_num_groups (1) + head) * maps_batch_stride + (ulong) query * maps_stride;    \
+    for (uint c = 0; c < CHUNKS; c++)                                                                                  \
+      for (uint i = 0; i < COLUMNS / PARTS; i++)                                                                       \
+        o[c][i] = 0.0f;                                                                                                \
+                                                                                                                       \
+    for (uint first = 0; first < end; first += KEYS) {                                                                 \
+      float x[KEYS / PARTS], most = REMOVED, before = top, shift, fix;                                                 \
+                                                                                                                       \
+      for (uint j = 0; j < KEYS / PARTS; j++)                                                                          \
+        x[j] = 0.0f;                                                                                                   \
+      for (uint c = 0; c < CHUNKS; c++) {                                                                              \
+        barrier (CLK_LOCAL_MEM_FENCE);                                                                                 \
+        vlf_load_chunk (queries, ROWS, q, q_stride, q0, n, c * COLUMNS, d);                                            \
+        vlf_load_chunk (rows, KEYS, k, k_stride, first, m, c * COLUMNS, d);                                            \
+        barrier (CLK_LOCAL_MEM_FENCE);                                                                                 \
+        for (uint i = 0; i < COLUMNS; i++)                                                                             \
+          for (uint j = 0; j < KEYS / PARTS; j++)                                                                      \
+            x[j] = mad (queries[row][i], rows[j * PARTS + part][i], x[j]);                                             \
+      }                                                                                                                \
+      for (uint j = 0; j < KEYS / PARTS; j++) {                                                                        \
+        const uint key = first + j * PARTS + part;                                                                     \
+        const float extra = has_bias && key < m ? bias[key] : 0.0f;                                                    \
+                                                                                                                       \
+        x[j] = key >= m || extra <= REMOVING || (int) key > limit + (int) query ? REMOVED : mad (x[j], scale, extra);  \
+        most = fmax (most, x[j]);                                                                                      \
+        if (maps_stride && query < n && key < m)                                                                       \
+          maps[key] = x[j];                                                                                            \
+      }                                                                                                                \
+      COMBINE (top, most, fmax)                                                                                        \
+      top = fmax (top, before);                                                                                        \
+      fix = vlf_exp (before - top);                                                                                    \
+      shift = top < IS_GONE ? 0.0f : top;                                                                              \
+      sum *= fix;                                                                                                      \
+      for (uint j = 0; j < KEYS / PARTS; j++) {                                                                        \
+        x[j] = vlf_exp (x[j] - shift);                                                                                 \
+        p[row][j * PARTS + part] = x[j];                                                                               \
+        sum += x[j];                                                                                                   \
+      }                                                                                                                \
+      for (uint c = 0; c < CHUNKS; c++) {                                                                              \
+        barrier (CLK_LOCAL_MEM_FENCE);                                                                                 \
+        vlf_load_chunk (rows, KEYS, v, v_stride, first, m, c * COLUMNS, d);                                            \
+        barrier (CLK_LOCAL_MEM_FENCE);                                                                                 \
+        for (uint i = 0; i < COLUMNS / PARTS; i++)                                                                     \
+          o[c][i] *= fix;                                                                                              \
+        for (uint j = 0; j < KEYS; j++)                                                                                \
+          for (uint i = 0; i < COLUMNS / PARTS; i++)                                                                   \
+            o[c][i] = mad (p[row][j], rows[j][i * PARTS + part], o[c][i]);                                             \
+      }                                                                                                                \
+    }                                                                                                                  \
+                                                                                                                       \
+    COMBINE (all, sum, PLUS)                                                                                           \
+    if (query >= n)                                                                                                    \
+      return;                                                                                                          \
+    all = all > 0.0f ? 1.0f / all : all;                                                                               \
+    for (uint c = 0; c < CHUNKS; c++)                                                                                  \
+      for (uint i = 0; i < COLUMNS / PARTS; i++)                                                                       \
+        if (c * COLUMNS + i * PARTS + part < d)                                                                        \
+          y[c * COLUMNS + i * PARTS + part] = o[c][i] * all;                                                           \
+    for (uint key = part; maps_stride && key < m; key += PARTS)                                                        \
+      maps[key] = key < end && top >= IS_GONE ? vlf_exp (maps[key] - top) * all : 0.0f;                                \
+  }
+
+ATTENTION_KERNEL (vlf_attention_64, 1)
+ATTENTION_KERNEL (vlf_attention_256, 4)
+#undef ROWS
+#undef PARTS
+#undef KEYS
+#undef COLUMNS
+#undef COMBINE
+#undef PLUS
+#undef ATTENTION_KERNEL
+#endif
+#undef REMOVED
+#undef IS_GONE
+#undef REMOVING
+#undef MAX_WIDTH
+#undef ATTENTION

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* preprocess: pictures to normalised patch rows in three launches, in whole numbers as PIL has them, so that every device finds the
+ * same pixels. One set for both families; only the columns and rows that the cut depends on are computed.
+ *   vlf_rgb            samples of any layout -> planar RGB of 8 bits
+ *   vlf_resize_rows    horizontal filter, 8 bits again
+ *   vlf_resize_columns vertical filter, 8 bits again, then levels, fill and the order of patch rows
+ * Global size: CPU {1, rows, channels}, one work-item per row; GPU {runs rounded up to 64, rows, channels}, where a run is RUN pixels,
+ * or one in vlf_resize_rows. Scratch rows may be read RUN samples past their end: what is there meets weight 0 or is not written. */
+#define RUN         16
+#define MATRIX_BITS 18 /* VLF_MATRIX_BITS and VLF_WEIGHT_BITS of backend.h */
+#define WEIGHT_BITS 22
+
+/* The samples of pixels x..x+15 of a row, nearest where the component is subsampled; those past the picture repeat its last one. */
+int16
+vlf_fetch (__global const uchar *row, uint x, uint width, uint pixel_stride, uint shift)
+{
+  const uint16 lanes = (uint16) (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  uint16 at;
+
+  if (x + RUN < width) { /* one more, because the second of two interleaved components starts a byte later */
+    if (pixel_stride == 1 && shift == 0)
+      return convert_int16 (vload16 (0, row + x));
+    if (pixel_stride == 1 && shift == 1)
+      return convert_int16 (vload8 (0, row + x / 2).s0011223344556677);
+    if (pixel_stride == 2 && shift == 1)
+      return convert_int16 (vload16 (0, row + x).s0022446688aaccee);
+  }
+  at = (min (lanes + x, width - 1) >> shift) * pixel_stride;
+  return (int16) (row[at.s0], row[at.s1], row[at.s2], row[at.s3], row[at.s4], row[at.s5], row[at.s6], row[at.s7],
+                  row[at.s8], row[at.s9], row[at.sa], row[at.sb], row[at.sc], row[at.sd], row[at.se], row[at.sf]);
+}
+
+/* One channel of RGB: @m is a row of the matrix. */
+uchar16
+vlf_mix_rgb (int16 a, int16 b, int16 c, __global const int *m)
+{
+  int16 sum = m[0] * a + m[1] * b + m[2] * c + (m[3] + (1 << (MATRIX_BITS - 1)));
+
+  return convert_uchar16_sat (sum >> MATRIX_BITS);
+}
+
+/* A component: its plane, first sample, strides and subsampling (struct VlfImage). */
+#define COMPONENT(i)                                                                                                   \
+  __global const uchar *plane##i, ulong offset##i, ulong stride##i, uint pixel_stride##i, uint x_shift##i, uint y_shift##i
+#define FETCH(i)                                                                                                       \
+  vlf_fetch (plane##i + offset##i + (y >> y_shift##i) * stride##i, x, width, pixel_stride##i, x_shift##i)
+
+/* Pixels [x0, x1) of rows y0 + get_global_id (1); x0 is a multiple of RUN. */
+VLF_ROW_KERNEL void
+vlf_rgb (COMPONENT (0), COMPONENT (1), COMPONENT (2), __global const int *matrix, uint width, uint x0, uint x1, uint y0,
+         __global float *rgb, ulong rgb_offset, uint rgb_stride, ulong rgb_plane)
+{
+  const ulong y = y0 + get_global_id (1);
+  __global uchar *to = (__global uchar *) (rgb + rgb_offset) + get_global_id (1) * rgb_stride;
+
+  for (uint x = x0 + get_global_id (0) * RUN; x < x1; x += get_global_size (0) * RUN) {
+    int16 a = FETCH (0), b = FETCH (1), c = FETCH (2);
+
+    vstore16 (vlf_mix_rgb (a, b, c, matrix), 0, to + (x - x0));
+    vstore16 (vlf_mix_rgb (a, b, c, matrix + 4), 0, to + rgb_plane + (x - x0));
+    vstore16 (vlf_mix_rgb (a, b, c, matrix + 8), 0, to + 2 * rgb_plane + (x - x0));
+  }
+}
+
+/* Outputs [0, n) of one row of one channel; output i is the sum over count[i] source samples from first[i] on. */
+VLF_ROW_KERNEL void
+vlf_resize_rows (__global const float *rgb, ulong rgb_offset, uint rgb_stride, ulong rgb_plane, uint x0,
+                 __global const uint *first, __global const uint *count, __global const int *weights, uint taps, uint n,
+                 __global float *wide, ulong wide_offset, uint wide_stride, ulong wide_plane)
+{
+  __global const uchar *from =
+      (__global const uchar *) (rgb + rgb_offset) + get_global_id (1) * rgb_stride + get_global_id (2) * rgb_plane;
+  __global uchar *to =
+      (__global uchar *) (wide + wide_offset) + get_global_id (1) * wide_stride + get_global_id (2) * wide_plane;
+
+  for (uint i = get_global_id (0); i < n; i += get_global_size (0)) {
+    __global const uchar *in = from + (first[i] - x0);
+    __global const int *w = weights + i * taps;
+    int8 sum = 0;
+
+    for (uint j = 0; j < count[i]; j += 8)
+      sum += convert_int8 (vload8 (0, in + j)) * vload8 (0, w + j);
+    int4 four = sum.lo + sum.hi;
+    int2 two = four.lo + four.hi;
+
+    to[i] = convert_uchar_sat ((two.x + two.y + (1 << (WEIGHT_BITS - 1))) >> WEIGHT_BITS);
+  }
+}
+
+/* Sixteen columns of the vertical filter. */
+int16
+vlf_filter_column (__global const uchar *in, uint stride, __global const int *w, uint count)
+{
+  int16 sum = 1 << (WEIGHT_BITS - 1);
+
+  for (uint j = 0; j < count; j++)
+    sum += convert_int16 (vload16 (0, in + j * stride)) * w[j];
+  return clamp (sum >> WEIGHT_BITS, 0, 255);
+}
+
+/* One row of the cut in one channel, get_global_id (1) and (2), into the patches that it crosses. Columns [column0, column1) and rows
+ * [row0, row1) of the resized picture exist: @wide starts at column0, first[0] and weights[0] belong to row0; the rest is filled.
+ * @levels: [3][257], of which the last is the fill. @across: patches in a row of the grid, @size: pixels of a patch. */
+VLF_ROW_KERNEL void
+vlf_resize_columns (__global const float *wide, ulong wide_offset, uint wide_stride, ulong wide_plane, uint y0,
+                    int column0, int column1, int row0, int row1, __global const uint *first, __global const uint *count,
+                    __global const int *weights, uint taps, __global const float *levels, int crop_x, int crop_y,
+                    uint across, uint size, __global float *y, ulong y_offset, uint y_stride)
+{
+  const uint line = get_global_id (1), channel = get_global_id (2), runs = (size + RUN - 1) / RUN;
+  const int row = crop_y + (int) line;
+  const bool exists = row >= row0 && row < row1;
+  const uint i = exists ? (uint) (row - row0) : 0;
+  __global const uchar *from = (__global const uchar *) (wide + wide_offset) + channel * wide_plane +
+                             (ulong) (first[i] - y0) * wide_stride;
+  __global const float *level = levels + channel * 257;
+
+  for (uint run = get_global_id (0); run < across * runs; run += get_global_size (0)) {
+    const uint patch = line / size * across + run / runs, x = run % runs * RUN, n = min (size - x, (uint) RUN);
+    const int column = crop_x + (int) (run / runs * size + x);
+    const int start = clamp (column, column0, column1 - 1);
+    __global float *to =
+        y + y_offset + (ulong) patch * y_stride + (channel * size + line % size) * size + x;
+    int values[RUN];
+
+    vstore16 (vlf_filter_column (from + (start - column0), wide_stride, weights + i * taps, count[i]), 0, values);
+    for (uint j = 0; j < n; j++) {
+      int at = column + (int) j;
+      bool inside = exists && at >= column0 && at < column1;
+
+      to[j] = level[inside ? values[at - start] : 256];
+    }
+  }
+}
+#undef RUN
+#undef MATRIX_BITS
+#undef WEIGHT_BITS
+#undef COMPONENT
+#undef FETCH
