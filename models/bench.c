@@ -2,6 +2,7 @@
 #include "models/bench.h"
 #include "kernels/ops.h"
 #include "models/config.h"
+#include <math.h>
 #include <string.h>
 
 #define PER_PASS  4 /* repetitions that are enqueued together */
@@ -37,6 +38,17 @@ const char *
 vlf_bench_device_name (const VlfBench *bench)
 {
   return vlf_device_name (bench->device);
+}
+
+gboolean
+vlf_bench_peak (VlfBench *bench, double *gflops, GError **error)
+{
+  if (vlf_device_family (bench->device) == VLF_FAMILY_REFERENCE) {
+    *gflops = NAN;
+    return TRUE;
+  }
+  *gflops = vlf_device_measure_peak (bench->device, error);
+  return *gflops > 0;
 }
 
 const char *

@@ -15,8 +15,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfBench, vlf_bench_free)
 const char *vlf_bench_device_name (const VlfBench *bench);
 
 /* float32 multiply-adds that the whole device does per second when it does nothing else, counted as two operations each, in GFLOP/s;
- * measured for about @seconds. */
-gboolean vlf_bench_peak (VlfBench *bench, double seconds, double *gflops, GError **error);
+ * takes a fraction of a second. NaN for the reference,
+ * which has none. */
+gboolean vlf_bench_peak (VlfBench *bench, double *gflops, GError **error);
 
 /* Operations on float32 activations [rows, inputs]. */
 typedef enum {

@@ -3,8 +3,7 @@
 #include "models/json.h"
 #include <math.h>
 
-#define PEAK_SECONDS 1.0
-#define OP_SECONDS   0.5
+#define OP_SECONDS 0.5
 
 void
 bench_append (GString *to, const char *name, double value)
@@ -59,7 +58,7 @@ bench_device (const BenchOptions *o, double *peak, GError **error)
   g_autoptr (VlfBench) bench = vlf_bench_new (o->device, error);
   g_autoptr (GString) line = g_string_new ("{\"device\": ");
 
-  if (!bench || !vlf_bench_peak (bench, PEAK_SECONDS, peak, error))
+  if (!bench || !vlf_bench_peak (bench, peak, error))
     return FALSE;
   vlf_json_quote (line, vlf_bench_device_name (bench), -1);
   bench_append (line, "peak_gflops", *peak);
