@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The rows of checkcl: for each operation a random case. */
+#include <math.h>
+#include <string.h>
+#include "kernels/half.h"
+#include "tests/checkcl.h"
+
+#define CLOSE 1e-4 /* of the largest number; products and sums */
+#define EXACT 0.0  /* what only moves numbers, and pictures */
+
+/* Weights, tables and constants of one case, on both sides. */
+typedef struct {
+  const Input *in[4];
+  VlfWeight *weight[2];
+  VlfTable *table[2];
+  VlfConstant *constant[2][2];
+  VlfActivation act;
+  gboolean residual;
+} Case;
+
+/* What a source reads from. */
+typedef struct {
+  gsize row; /* bytes */
+  guint8 data[];
+} Numbers;
+
+static gboolean
+read_numbers (gpointer user, guint first, guint n, gpointer to, GError **error)
+{
+  const Numbers *numbers = user;
+
+  (void) error;
+  memcpy (to, numbers->data + first * numbers->row, n * numbers->row);
+  return TRUE;
+}
+
+/* A random source of @type; free its user with g_free(). */
+static VlfSource
+make_source (Check *c, VlfDType type, guint rows, guint cols)
+{
+  const gsize size = vlf_dtype_size (type);
+  Numbers *numbers = g_malloc (sizeof *numbers + rows * cols * size);
+
+  numbers->row = cols * size;
+  for (gsize i = 0; i < (gsize) rows * cols; i++) {
+    float x = (float) g_rand_double_range (c->rand, -1, 1);
+
+    vlf_f32_to (type, &x, 1, numbers->data + i * size);
+  }
+  return (VlfSource){ .type = type, .rows = rows, .cols = cols, .read = read_numbers, .user = numbers };
+}
+
+static VlfDType
+any_type (Check *c)
+{
+  return (VlfDType) g_rand_int_range (c->rand, VLF_F32, VLF_BF16 + 1);
+}
+
+static const gchar *
+type_name (VlfDType type)
+{
+  return type == VLF_F32 ? "f32" : type == VLF_F16 ? "f16" : "bf16";
+}
+
+static guint
+any_rows (Check *c)
+{
+  return vlf_check_any (c, 1, 2, 5, 6, 7, 11, 12, 13, 31, 33, 64, 97, 0);
+}
+
+static guint
+any_cols (Check *c)
+{
+  return vlf_check_any (c, 1, 3, 8, 15, 16, 17, 31, 32, 33, 64, 97, 192, 257, 0);
+}
+
+/* 1 or @batch: what may be broadcast. */
+static guint
+some_batch (Check *c, guint batch)
+{
+  return vlf_check_maybe (c) ? 1 : batch;
+}
+
+static VlfTensor
+op_linear (VlfPass *pass, guint side, gpointer user)
+{
+  const Case *x = user;
+  VlfTensor residual = x->in[1] ? vlf_check_send (pass, x->in[1]) : (VlfTensor){ 0 };
+
+  return vlf_linear (pass, vlf_check_send (pass, x->in[0]), x->weight[side], x->act, x->in[1] ? &residual : NULL);
+}
+
+/* A layer of one to three parts, of which some have a bias. */
+static gboolean
+make_weights (Check *c, Case *x, guint k, guint n_parts, const guint *n, VlfDType stored)
+{
+  VlfSource weights[3], biases[3] = { { 0 } };
+  gboolean with_bias = vlf_check_maybe (c);
+
+  for (guint i = 0; i < n_parts; i++) {
+    weights[i] = make_source (c, any_type (c), n[i], k);
+    if (with_bias && (i == 0 || vlf_check_maybe (c)))
+      biases[i] = make_source (c, any_type (c), 1, n[i]);
+  }
+  for (guint side = 0; side < 2; side++)
+    x->weight[side] =
+        vlf_weight_new (c->devices[side], weights, with_bias ? biases : NULL, n_parts, stored, side ? NULL : &c->error);
+  for (guint i = 0; i < n_parts; i++) {
+    g_free (weights[i].user);
+    g_free (biases[i].user);
+  }
+  return x->weight[0] && x->weight[1];
+}
+
+static void
+check_linear (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 1, 2, 3, 0), m = any_rows (c), k = vlf_check_any (c, 1, 7, 16, 64, 97, 256, 400, 0);
+  guint n_parts = vlf_check_any (c, 1, 1, 2, 3, 0), n[3], all = 0;
+  VlfDType stored = any_type (c);
+  Case x = { .act = (VlfActivation) g_rand_int_range (c->rand, VLF_NONE, VLF_TANH + 1) };
+  g_autofree gchar *shape = NULL;
+
+  for (guint i = 0; i < n_parts; i++)
+    all += n[i] = any_cols (c);
+  shape = g_strdup_printf ("linear [%u, %u, %u] to %u, %u parts, %s, activation %d", b, m, k, all, n_parts,
+                           type_name (stored), (int) x.act);
+  x.in[0] = vlf_check_input (c, b, m, k);
+  x.in[1] = vlf_check_maybe (c) ? vlf_check_input (c, b, m, all) : NULL;
+  if (make_weights (c, &x, k, n_parts, n, stored))
+    g_free (vlf_check_compare (c, op_linear, &x, CLOSE, shape));
+  else
+    vlf_check_that (c, FALSE, shape, c->error ? c->error->message : "no weight");
+  vlf_weight_free (x.weight[0]);
+  vlf_weight_free (x.weight[1]);
+}
+
+static VlfTensor
+op_norm (VlfPass *pass, guint side, gpointer user)
+{
+  const Case *x = user;
+  VlfNorm norm = { x->constant[0][side]->tensor, x->constant[1][side]->tensor, 1e-5f };
+  VlfTensor a = vlf_check_send (pass, x->in[0]);
+
+  return x->in[1] ? vlf_add_norm (pass, a, vlf_check_send (pass, x->in[1]), &norm) : vlf_norm (pass, a, &norm);
+}
+
+static void
+check_norm (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 2, 3, 0), m = any_rows (c), n = any_cols (c);
+  gboolean two = vlf_check_maybe (c);
+  g_autofree gchar *shape = g_strdup_printf ("%snorm [%u, %u, %u]", two ? "add_" : "", b, m, n);
+  Case x = { .in = { vlf_check_input (c, two ? some_batch (c, b) : b, m, n) } };
+
+  x.in[1] = two ? vlf_check_input (c, some_batch (c, b), m, n) : NULL;
+  for (guint i = 0; i < 2; i++) {
+    VlfSource source = make_source (c, any_type (c), 1, n);
+
+    for (guint side = 0; side < 2; side++)
+      x.constant[i][side] = vlf_constant_new (c->devices[side], &source, NULL);
+    g_free (source.user);
+  }
+  g_free (vlf_check_compare (c, op_norm, &x, CLOSE, shape));
+  for (guint i = 0; i < 4; i++)
+    vlf_constant_free (x.constant[i / 2][i % 2]);
+}
+
+static VlfTensor
+op_add (VlfPass *pass, guint side, gpointer user)
+{
+  const Case *x = user;
+
+  (void) side;
+  return vlf_add (pass, vlf_check_send (pass, x->in[0]), vlf_check_send (pass, x->in[1]));
+}
+
+static void
+check_add (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 2, 3, 0), m = any_rows (c), n = any_cols (c);
+  g_autofree gchar *shape = g_strdup_printf ("add [%u, %u, %u]", b, m, n);
+  Case x = { .in = { vlf_check_input (c, some_batch (c, b), some_batch (c, m), n),
+                     vlf_check_input (c, some_batch (c, b), some_batch (c, m), n) } };
+
+  g_free (vlf_check_compare (c, op_add, &x, EXACT, shape));
+}
+
+static VlfTensor
+op_concat_rows (VlfPass *pass, guint side, gpointer user)
+{
+  const Case *x = user;
+
+  (void) side;
+  return vlf_concat_rows (pass, vlf_check_send (pass, x->in[0]), vlf_check_send (pass, x->in[1]));
+}
+
+static void
+check_concat_rows (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 2, 3, 0), m = any_rows (c), k = any_rows (c), n = any_cols (c);
+  g_autofree gchar *shape = g_strdup_printf ("concat_rows [%u, %u + %u, %u]", b, m, k, n);
+  Case x = { .in = { vlf_check_input (c, some_batch (c, b), m, n), vlf_check_input (c, some_batch (c, b), k, n) } };
+
+  g_free (vlf_check_compare (c, op_concat_rows, &x, EXACT, shape));
+}
+
+static VlfTensor
+op_concat_cols (VlfPass *pass, guint side, gpointer user)
+{
+  const Case *x = user;
+
+  (void) side;
+  return vlf_concat_cols (pass, vlf_check_send (pass, x->in[0]), vlf_check_send (pass, x->in[1]));
+}
+
+static void
+check_concat_cols (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 2, 3, 0), m = any_rows (c), n = any_cols (c), k = any_cols (c);
+  g_autofree gchar *shape = g_strdup_printf ("concat_cols [%u, %u, %u + %u]", b, m, n, k);
+  Case x = { .in = { vlf_check_input (c, some_batch (c, b), m, n), vlf_check_input (c, some_batch (c, b), m, k) } };
+
+  g_free (vlf_check_compare (c, op_concat_cols, &x, EXACT, shape));
+}
+
+static VlfTensor
+op_normalize (VlfPass *pass, guint side, gpointer user)
+{
+  const Case *x = user;
+
+  (void) side;
+  return vlf_normalize (pass, vlf_check_send (pass, x->in[0]));
+}
+
+static void
+check_normalize (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 2, 0), m = any_rows (c), n = any_cols (c);
+  g_autofree gchar *shape = g_strdup_printf ("normalize [%u, %u, %u]", b, m, n);
+  Input *in = vlf_check_input (c, b, m, n);
+  Case x = { .in = { in } };
+
+  if (vlf_check_maybe (c)) /* rows of zeros are divided by 1e-12 */
+    memset (in->data, 0, sizeof (float) * (in->above + 1) * (in->left + n + in->right));
+  g_free (vlf_check_compare (c, op_normalize, &x, CLOSE, shape));
+}
+
+/* A result that only travels: uploaded, viewed and brought back, its sequences repeated where it is broadcast. */
+static VlfTensor
+op_travel (VlfPass *pass, guint side, gpointer user)
+{
+  const Case *x = user;
+  VlfTensor y = vlf_check_send (pass, x->in[0]);
+
+  (void) side;
+  if (x->residual) {
+    y.batch = 3;
+    y.batch_stride = 0;
+  }
+  return y;
+}
+
+static void
+check_travel (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 2, 3, 0), m = any_rows (c), n = any_cols (c);
+  g_autofree gchar *shape = g_strdup_printf ("input and output [%u, %u, %u]", b, m, n);
+  Case x = { .residual = vlf_check_maybe (c) };
+
+  x.in[0] = vlf_check_input (c, x.residual ? 1 : b, m, n);
+  g_free (vlf_check_compare (c, op_travel, &x, EXACT, shape));
+}
+
+#define MAX_IDS 128
+
+typedef struct {
+  VlfTable *table[2];
+  guint32 ids[MAX_IDS];
+  guint batch, n;
+} Embedding;
+
+static VlfTensor
+op_embed (VlfPass *pass, guint side, gpointer user)
+{
+  const Embedding *x = user;
+
+  return vlf_embed (pass, x->table[side], x->ids, x->batch, x->n);
+}
+
+static void
+check_embed (Check *c)
+{
+  Embedding x = { .batch = vlf_check_any (c, 1, 2, 3, 0), .n = vlf_check_any (c, 1, 7, 31, 0) };
+  VlfSource source = make_source (c, any_type (c), vlf_check_any (c, 1, 2, 97, 0), any_cols (c));
+  g_autofree gchar *shape = g_strdup_printf ("embed [%u, %u] of %s [%u, %u]", x.batch, x.n, type_name (source.type),
+                                             source.rows, source.cols);
+
+  for (guint i = 0; i < x.batch * x.n; i++)
+    x.ids[i] = (guint32) g_rand_int_range (c->rand, 0, (gint32) source.rows);
+  for (guint side = 0; side < 2; side++)
+    x.table[side] = vlf_table_new (c->devices[side], &source, NULL);
+  g_free (vlf_check_compare (c, op_embed, &x, EXACT, shape));
+  vlf_table_free (x.table[0]);
+  vlf_table_free (x.table[1]);
+  g_free (source.user);
+}
+
+const Row vlf_check_rows[] = {
+  { "input, output", check_travel },
+  { "linear", check_linear },
+  { "norm, add_norm", check_norm },
+  { "add", check_add },
+  { "attention", vlf_check_attention },
+  { "attention maps", vlf_check_maps },
+  { "embed", check_embed },
+  { "concat_rows", check_concat_rows },
+  { "concat_cols", check_concat_cols },
+  { "normalize", check_normalize },
+  { "patches", vlf_check_patches },
+  { NULL },
+};

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* checkcl: every operation on a device against the plain C reference, on random shapes that hurt: 1, primes, a tile and one more or
+ * less, views into wider tensors, broadcasts. One TAP line per operation; a failure names its seed, shape and distance.
+ *
+ *   checkcl [--device NAME] [--expect-family cpu|gpu] [--needs FILE] [--rounds N] [--seed N] [--bench] */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "tests/checkcl.h"
+
+#define DEFAULT_ROUNDS 24
+
+guint
+vlf_check_any (Check *c, ...)
+{
+  guint values[32], n = 0, value;
+  va_list args;
+
+  va_start (args, c);
+  while (n < G_N_ELEMENTS (values) && (value = va_arg (args, guint)) != 0)
+    values[n++] = value;
+  va_end (args);
+  return values[g_rand_int_range (c->rand, 0, (gint) n)];
+}
+
+gboolean
+vlf_check_maybe (Check *c)
+{
+  return g_rand_boolean (c->rand);
+}
+
+/* A random matrix in the middle of a wider one, so that strides differ from widths. */
+Input *
+vlf_check_input (Check *c, guint batch, guint rows, guint cols)
+{
+  Input *x = g_new0 (Input, 1);
+  gsize n;
+
+  *x = (Input){ .batch = batch, .rows = rows, .cols = cols };
+  if (vlf_check_maybe (c)) {
+    x->left = vlf_check_any (c, 1, 4, 32, 0);
+    x->right = vlf_check_any (c, 1, 3, 64, 0);
+    x->above = vlf_check_any (c, 1, 2, 0);
+  }
+  n = (gsize) batch * (x->above + rows) * (x->left + cols + x->right);
+  x->data = g_new (float, n);
+  for (gsize i = 0; i < n; i++)
+    x->data[i] = (float) g_rand_double_range (c->rand, -1, 1);
+  g_ptr_array_add (c->inputs, x);
+  return x;
+}
+
+static void
+input_free (gpointer data)
+{
+  Input *x = data;
+
+  g_free (x->data);
+  g_free (x);
+}
+
+VlfTensor
+vlf_check_send (VlfPass *pass, const Input *x)
+{
+  VlfTensor all = vlf_input (pass, x->data, x->batch, x->above + x->rows, x->left + x->cols + x->right);
+
+  return vlf_cols (vlf_rows (all, x->above, x->rows), x->left, x->cols);
+}
+
+/* One side's answer; NULL with the error in @c. */
+static float *
+run_side (Check *c, guint side, Op op, gpointer user, gsize *n)
+{
+  VlfPass *pass = vlf_pass_begin (c->queues[side]);
+  VlfTensor y = op (pass, side, user);
+  float *to;
+
+  *n = (gsize) y.batch * y.rows * y.cols;
+  to = g_new (float, *n + 1);
+  for (gsize i = 0; i < *n; i++)
+    to[i] = NAN;
+  vlf_output (pass, y, to);
+  g_clear_error (&c->error);
+  if (vlf_pass_end (pass, &c->error))
+    return to;
+  g_free (to);
+  return NULL;
+}
+
+static void
+fail (Check *c, const gchar *shape, const gchar *what)
+{
+  c->failed++;
+  g_print ("# %s, seed %u: %s\n", shape, c->seed, what);
+}
+
+/* The largest distance relative to the largest number that is expected, infinite where something is no number. */
+static double
+distance (const float *found, const float *expected, gsize n)
+{
+  double worst = 0, scale = 1e-30;
+
+  for (gsize i = 0; i < n; i++) {
+    if (!isfinite (found[i]))
+      return INFINITY;
+    worst = MAX (worst, fabs ((double) found[i] - expected[i]));
+    scale = MAX (scale, fabs (expected[i]));
+  }
+  return worst / scale;
+}
+
+float *
+vlf_check_compare (Check *c, Op op, gpointer user, double tolerance, const gchar *shape)
+{
+  gsize n, again_n, expected_n;
+  float *found = run_side (c, DEVICE, op, user, &n);
+  g_autofree float *again = found ? run_side (c, DEVICE, op, user, &again_n) : NULL;
+  g_autofree float *expected = again ? run_side (c, REFERENCE, op, user, &expected_n) : NULL;
+  double d;
+
+  c->cases++;
+  if (!expected) {
+    fail (c, shape, c->error->message);
+  } else if (n != expected_n || n != again_n) {
+    fail (c, shape, "results differ in size");
+  } else if (memcmp (found, again, n * sizeof *found) != 0) {
+    fail (c, shape, "the same input made other bits");
+  } else {
+    d = distance (found, expected, n);
+    c->worst = MAX (c->worst, d);
+    if (!(d <= tolerance)) {
+      g_autofree gchar *what = g_strdup_printf ("off by %.2e of the largest; allowed are %.0e", d, tolerance);
+
+      fail (c, shape, what);
+    }
+  }
+  if (!expected)
+    g_clear_pointer (&found, g_free);
+  return found;
+}
+
+void
+vlf_check_that (Check *c, gboolean good, const gchar *shape, const gchar *what)
+{
+  if (!good)
+    fail (c, shape, what);
+}
+
+/* Seconds of one of @times runs of @op in one pass, the best of five passes. */
+double
+vlf_check_time (Check *c, Op op, gpointer user, guint times)
+{
+  gint64 best = G_MAXINT64;
+
+  for (guint i = 0; i < 5; i++) {
+    VlfPass *pass = vlf_pass_begin (c->queues[DEVICE]);
+    gint64 start = g_get_monotonic_time ();
+
+    for (guint j = 0; j < times; j++) {
+      guint scope = vlf_pass_open (pass);
+
+      op (pass, DEVICE, user);
+      vlf_pass_close (pass, scope, (VlfTensor){ 0 });
+    }
+    if (!vlf_pass_end (pass, NULL))
+      return INFINITY;
+    best = MIN (best, g_get_monotonic_time () - start);
+  }
+  return best * 1e-6 / times;
+}
+
+/* An operation's line: @rounds random cases, each from a seed of its own. */
+static gboolean
+check_row (Check *c, guint number, const Row *row, guint rounds)
+{
+  c->cases = c->failed = 0;
+  c->worst = 0;
+  for (guint i = 0; i < rounds; i++) {
+    c->seed = c->base_seed + i;
+    g_rand_set_seed (c->rand, c->seed);
+    row->check (c);
+    g_ptr_array_set_size (c->inputs, 0);
+  }
+  g_print ("%sok %u - %s: %u cases from seed %u, %u failed, worst %.1e\n", c->failed ? "not " : "", number, row->name,
+           c->cases, c->base_seed, c->failed, c->worst);
+  return c->failed == 0;
+}
+
+static gboolean
+family_is (const VlfDevice *device, const gchar *expected)
+{
+  const gchar *names[] = { [VLF_FAMILY_CPU] = "cpu", [VLF_FAMILY_GPU] = "gpu", [VLF_FAMILY_REFERENCE] = "reference" };
+
+  return !expected || strcmp (names[vlf_device_family (device)], expected) == 0;
+}
+
+static gboolean
+open_sides (Check *c, const gchar *name, GError **error)
+{
+  c->devices[DEVICE] = vlf_device_open (name, error);
+  c->devices[REFERENCE] = c->devices[DEVICE] ? vlf_device_open ("reference", error) : NULL;
+  for (guint i = 0; i < 2; i++) {
+    c->queues[i] = c->devices[REFERENCE] ? vlf_queue_new (c->devices[i], error) : NULL;
+    if (!c->queues[i])
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static void
+close_sides (Check *c)
+{
+  for (guint i = 0; i < 2; i++) {
+    vlf_queue_free (c->queues[i]);
+    vlf_device_unref (c->devices[i]);
+  }
+  g_clear_error (&c->error);
+  g_ptr_array_unref (c->inputs);
+  g_rand_free (c->rand);
+}
+
+static gboolean
+check_all (Check *c, guint rounds, const gchar *family)
+{
+  gboolean good = family_is (c->devices[DEVICE], family);
+  guint n = 0;
+
+  while (vlf_check_rows[n].name)
+    n++;
+  g_print ("1..%u\n", n + 1);
+  g_print ("%sok 1 - %s takes the %s family\n", good ? "" : "not ", vlf_device_name (c->devices[DEVICE]),
+           family ? family : "right");
+  for (guint i = 0; i < n; i++)
+    good &= check_row (c, i + 2, &vlf_check_rows[i], rounds);
+  return good;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autofree gchar *device = NULL, *family = NULL, *needs = NULL;
+  gint rounds = DEFAULT_ROUNDS, seed = 1;
+  gboolean bench = FALSE, good;
+  const GOptionEntry entries[] = {
+    { "device", 0, 0, G_OPTION_ARG_STRING, &device, "What to check (auto)", "NAME" },
+    { "expect-family", 0, 0, G_OPTION_ARG_STRING, &family, "Fail if another family of kernels runs", "cpu|gpu" },
+    { "needs", 0, 0, G_OPTION_ARG_FILENAME, &needs, "Skip all where this file is absent", "FILE" },
+    { "rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "Random cases per operation", "N" },
+    { "seed", 0, 0, G_OPTION_ARG_INT, &seed, "Of the first case; the next one has one more", "N" },
+    { "bench", 0, 0, G_OPTION_ARG_NONE, &bench, "Measure instead", NULL },
+    { NULL }
+  };
+  g_autoptr (GOptionContext) options = g_option_context_new ("- compare a device with the reference");
+  g_autoptr (GError) error = NULL;
+  Check c = { 0 };
+
+  g_option_context_add_main_entries (options, entries, NULL);
+  if (!g_option_context_parse (options, &argc, &argv, &error)) {
+    g_printerr ("%s\n", error->message);
+    return 2;
+  }
+  if (needs && !g_file_test (needs, G_FILE_TEST_EXISTS)) {
+    g_print ("1..0 # SKIP %s is not there\n", needs);
+    return 0;
+  }
+  c.base_seed = (guint32) seed;
+  c.rand = g_rand_new ();
+  c.inputs = g_ptr_array_new_with_free_func (input_free);
+  good = open_sides (&c, device, &error);
+  if (!good)
+    g_printerr ("%s\n", error->message);
+  else
+    good = bench ? vlf_check_bench (&c) : check_all (&c, (guint) MAX (rounds, 1), family);
+  close_sides (&c);
+  return good ? 0 : 1;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What checkcl's files share: random operands, one operation run on a device and on the reference, the rows of the table. */
+#pragma once
+#include "kernels/ops.h"
+
+enum { DEVICE, REFERENCE };
+
+typedef struct {
+  VlfDevice *devices[2];
+  VlfQueue *queues[2];
+  GRand *rand;
+  guint32 base_seed, seed; /* of the first and of the present case */
+  GPtrArray *inputs;       /* Input, of the present case */
+  guint cases, failed;
+  double worst;
+  GError *error; /* of the side that failed last */
+} Check;
+
+/* Host numbers, [batch, above + rows, left + cols + right]. */
+typedef struct {
+  guint batch, rows, cols, left, right, above;
+  float *data;
+} Input;
+
+/* An operation, written once for both sides. */
+typedef VlfTensor (*Op) (VlfPass *pass, guint side, gpointer user);
+
+typedef struct {
+  const gchar *name;
+  void (*check) (Check *c); /* one random case */
+} Row;
+
+void vlf_check_attention (Check *c);
+void vlf_check_maps (Check *c);
+void vlf_check_patches (Check *c);
+
+extern const Row vlf_check_rows[]; /* the last one has no name */
+
+guint vlf_check_any (Check *c, ...); /* one of the arguments, of which a 0 is the last */
+gboolean vlf_check_maybe (Check *c);
+Input *vlf_check_input (Check *c, guint batch, guint rows, guint cols); /* owned by @c */
+VlfTensor vlf_check_send (VlfPass *pass, const Input *x);
+/* Runs @op on the device twice, wants the same bits, and compares them with the reference. What the device found, or NULL where a pass
+ * failed; free with g_free(). */
+float *vlf_check_compare (Check *c, Op op, gpointer user, double tolerance, const gchar *shape);
+void vlf_check_that (Check *c, gboolean good, const gchar *shape, const gchar *what);
+double vlf_check_time (Check *c, Op op, gpointer user, guint times);
+gboolean vlf_check_bench (Check *c); /* prints a table; FALSE where something failed */
