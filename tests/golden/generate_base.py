@@ -88,8 +88,8 @@ def write_expected(directory, inputs):
     models = {"itm": rb.HEADS["itm"].from_pretrained(directory, **load).eval()}
     out = rb.expected(models, inputs)
     noise = rb.rounding(models, inputs, out)
-    rows = [name for name in out if name != "logits"]        # of one row the spread says nothing
-    rb.check("base", {name: out[name] for name in rows}, {name: noise[name] for name in rows})
+    rb.check("base", {name: tensor for name, tensor in out.items() if name != "logits"}, {})    # of one row: no spread
+    assert max(noise.values()) < 1e-4, f"f32 is off by {max(noise.values()):.1e} against f64"
     for name in sorted(noise):
         print(f"{name:28} standard deviation {out[name].std().item():8.4f}   f32 against f64 {noise[name]:.1e}")
     save_file(inputs, directory / "inputs.safetensors")

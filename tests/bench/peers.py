@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The peers of compare.py, each in a process of its own that speaks as `vlf-bench --serve` does: a line of JSON when it is
+ready, then for each line "run N" on stdin one line {"ms": [N numbers]}.
+
+    python peers.py ENGINE --model DIR --inputs FILE --work DIR [--precision f32|bf16] [--threads N]
+
+Each runs the whole network on one frame and one prompt, both towers included, and returns the matching logits (the pooled
+output where the model has no such head): no maps, no hidden states. What a user would switch on for speed is on: inference
+mode, static shapes, packed weights in torch.compile, latency hints.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+WARM_UP = 3
+
+
+def load_torch(directory, dtype):
+    """The model as transformers gives it (its eager attention: there is no other for this class), and a module around it with positional tensors in and one tensor out."""
+    import torch
+    from transformers import AutoConfig, BridgeTowerForImageAndTextRetrieval, BridgeTowerModel, logging
+
+    logging.set_verbosity_error()
+    names = AutoConfig.from_pretrained(directory).architectures or []
+    bare = any(name in ("BridgeTowerModel", "BridgeTowerForMaskedLM") for name in names)
+    kind = BridgeTowerModel if bare else BridgeTowerForImageAndTextRetrieval
+    model = kind.from_pretrained(directory, dtype=dtype, attn_implementation="eager", local_files_only=True).eval()
+
+    class Whole(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixel_values, input_ids, attention_mask):
+            out = self.model(pixel_values=pixel_values, input_ids=input_ids, attention_mask=attention_mask)
+            return out.pooler_output if bare else out.logits
+
+    return Whole().eval()
+
+
+def torch_inputs(file):
+    from safetensors.torch import load_file
+
+    tensors = load_file(file)
+    return tuple(tensors[name] for name in ("pixel_values", "input_ids", "attention_mask"))
+
+
+def numpy_inputs(file):
+    from safetensors.numpy import load_file
+
+    return load_file(file)
+
+
+def torch_engine(options, compiled):
+    import torch
+
+    torch.set_num_threads(options.threads)
+    dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[options.precision]
+    inputs = torch_inputs(options.inputs)
+    inputs = (inputs[0].to(dtype),) + inputs[1:]
+    model = load_torch(options.model, dtype)
+    if compiled:
+        import torch._inductor.config as inductor
+
+        inductor.freezing = True
+        model = torch.compile(model, dynamic=False)
+
+    def run():
+        with torch.inference_mode():
+            return model(*inputs).float().numpy()
+
+    return run
+
+
+def openvino_engine(options):
+    import openvino
+    import torch
+
+    inputs = torch_inputs(options.inputs)
+    with torch.inference_mode():
+        network = openvino.convert_model(load_torch(options.model, torch.float32), example_input=inputs,
+                                         input=[list(tensor.shape) for tensor in inputs])
+    settings = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": options.threads,
+                "INFERENCE_PRECISION_HINT": options.precision}
+    compiled = openvino.Core().compile_model(network, "CPU", settings)
+    request = compiled.create_infer_request()
+    arrays = [tensor.numpy() for tensor in inputs]
+
+    def run():
+        return next(iter(request.infer(arrays, share_inputs=True).values()))
+
+    return run
+
+
+def export_onnx(options):
+    """Once per model; the file stays in the work folder."""
+    import torch
+
+    file = Path(options.work) / f"{Path(options.model).resolve().name}.onnx"
+    if not file.exists():
+        torch.set_num_threads(options.threads)
+        inputs = torch_inputs(options.inputs)
+        names = ["pixel_values", "input_ids", "attention_mask"]
+        with torch.inference_mode():
+            torch.onnx.export(load_torch(options.model, torch.float32), inputs, str(file), input_names=names,
+                              output_names=["out"], opset_version=17, dynamo=False)
+    return file
+
+
+def onnxruntime_engine(options):
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    settings.inter_op_num_threads = 1
+    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    session = onnxruntime.InferenceSession(str(export_onnx(options)), settings, providers=["CPUExecutionProvider"])
+    wanted = {i.name for i in session.get_inputs()}
+    inputs = {name: array for name, array in numpy_inputs(options.inputs).items() if name in wanted}
+
+    def run():
+        return session.run(None, inputs)[0]
+
+    return run
+
+
+ENGINES = {
+    "pytorch": lambda options: torch_engine(options, False),
+    "pytorch-compiled": lambda options: torch_engine(options, True),
+    "openvino": openvino_engine,
+    "onnxruntime": onnxruntime_engine,
+}
+
+
+def serve(run):
+    for _ in range(WARM_UP):
+        out = run()
+    print(json.dumps({"ready": True, "out": out.ravel().tolist()[:8]}), flush=True)
+    for line in sys.stdin:
+        times = []
+        for _ in range(int(line.split()[1])):
+            start = time.perf_counter()
+            run()
+            times.append((time.perf_counter() - start) * 1e3)
+        print(json.dumps({"ms": times}), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="one peer of compare.py")
+    parser.add_argument("engine", choices=sorted(ENGINES))
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--inputs", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--precision", default="f32", choices=["f32", "bf16"])
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    serve(ENGINES[options.engine](options))
+
+
+if __name__ == "__main__":
+    main()
