@@ -29,7 +29,7 @@ VlfTokenizer *vlf_tokenizer_new (const char *dir, const char *model_type, GError
 void vlf_tokenizer_free (VlfTokenizer *tokenizer); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfTokenizer, vlf_tokenizer_free)
 
-/* @text: @length bytes (-1: up to NUL) of UTF-8, else VLF_ERROR_FORMAT; at most 64 MiB. Special tokens are included. @max_length: most tokens
+/* @text: @length bytes (-1: up to NUL) of UTF-8, else VLF_ERROR_FORMAT; at most 16 MiB. Special tokens are included. @max_length: most tokens
  * including those, 0 for no limit; what is cut is the end of the text, the special tokens stay. */
 gboolean vlf_tokenizer_encode (const VlfTokenizer *tokenizer, const char *text, gssize length, guint max_length,
                                VlfTokens *tokens, GError **error);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "models/tokenizer_load.h"
+#include "models/file.h"
+#include <string.h>
+
+/* --- files --- */
+
+static gboolean
+load_json (int dir_fd, const char *name, gsize max_bytes, VlfJson **json, GError **error)
+{
+  if (!vlf_file_exists (dir_fd, name))
+    return TRUE;
+  *json = vlf_json_load (dir_fd, name, max_bytes, NULL, error);
+  if (*json && vlf_json_type (*json) != VLF_JSON_OBJECT) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "%s: expected an object, found %s", name,
+                 vlf_json_type_name (*json));
+    return FALSE;
+  }
+  return *json != NULL;
+}
+
+static gboolean
+load_files (int dir_fd, VlfTokenizerFiles *files, GError **error)
+{
+  if (!load_json (dir_fd, "tokenizer_config.json", VLF_JSON_CONFIG_BYTES, &files->config, error) ||
+      !load_json (dir_fd, "special_tokens_map.json", VLF_JSON_CONFIG_BYTES, &files->special, error) ||
+      !load_json (dir_fd, "added_tokens.json", VLF_JSON_CONFIG_BYTES, &files->added, error) ||
+      !load_json (dir_fd, "tokenizer.json", VLF_JSON_TOKENIZER_BYTES, &files->whole, error))
+    return FALSE;
+  if (files->whole)
+    return TRUE;
+  if (!vlf_file_exists (dir_fd, "vocab.json") || !vlf_file_exists (dir_fd, "merges.txt")) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NOT_FOUND,
+                 "expected tokenizer.json, or vocab.json and merges.txt, found none of these tokenizers");
+    return FALSE;
+  }
+  files->merges = vlf_file_load (dir_fd, "merges.txt", VLF_JSON_TOKENIZER_BYTES, &files->merges_length, error);
+  return files->merges && load_json (dir_fd, "vocab.json", VLF_JSON_TOKENIZER_BYTES, &files->vocab, error);
+}
+
+static void
+files_clear (VlfTokenizerFiles *files)
+{
+  vlf_json_free (files->config);
+  vlf_json_free (files->special);
+  vlf_json_free (files->added);
+  vlf_json_free (files->whole);
+  vlf_json_free (files->vocab);
+  g_free (files->merges);
+}
+
+/* --- class --- */
+
+/* The class that tokenizer_config.json names, else that of the model; a name that is unknown here does what tokenizer.json says. */
+static gboolean
+choose_class (const VlfTokenizerFiles *files, const char *model_type, VlfTokenizerClass *class_, GError **error)
+{
+  static const struct {
+    const char *model_type, *name;
+    VlfTokenizerClass class_;
+  } classes[] = {
+    { "bridgetower", "RobertaTokenizer", VLF_CLASS_ROBERTA },
+    { "roberta", "RobertaTokenizer", VLF_CLASS_ROBERTA },
+    { "clip", "CLIPTokenizer", VLF_CLASS_CLIP },
+  };
+  const char *named = vlf_json_string (vlf_json_get (files->config, "tokenizer_class"), NULL);
+  gsize length = named ? strlen (named) : 0;
+
+  if (named && g_str_has_suffix (named, "Fast"))
+    length -= strlen ("Fast");
+  for (gsize i = 0; i < G_N_ELEMENTS (classes); i++) {
+    if (named ? strncmp (classes[i].name, named, length) == 0 && !classes[i].name[length]
+              : g_strcmp0 (classes[i].model_type, model_type) == 0) {
+      *class_ = classes[i].class_;
+      return TRUE;
+    }
+  }
+  *class_ = VLF_CLASS_GENERIC;
+  if (named && files->whole)
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+               "model_type: expected a model whose tokenizer is known (bridgetower, clip, roberta), found \"%.40s\"",
+               model_type ? model_type : "null");
+  return FALSE;
+}
+
+/* What a class does whatever tokenizer.json says. */
+static gboolean
+set_class (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerClass class_, VlfBpeOptions *options,
+           GError **error)
+{
+  gboolean prefix_space = FALSE;
+
+  switch (class_) {
+  case VLF_CLASS_ROBERTA:
+    vlf_json_bool (vlf_json_get (files->config, "add_prefix_space"), &prefix_space);
+    tokenizer->split = VLF_SPLIT_GPT2 | (prefix_space ? VLF_SPLIT_PREFIX_SPACE : 0);
+    return TRUE;
+  case VLF_CLASS_CLIP:
+    tokenizer->normal = VLF_NORMAL_NFC | VLF_NORMAL_SPACES | VLF_NORMAL_LOWERCASE;
+    tokenizer->split = VLF_SPLIT_CLIP | VLF_SPLIT_GPT2;
+    options->end_of_word = "</w>";
+    options->unknown = vlf_tokenizer_named (files, class_, VLF_NAMED_UNK);
+    return TRUE;
+  default: return vlf_pipeline_parse (tokenizer, files->whole, options, error);
+  }
+}
+
+/* --- vocabulary and merges --- */
+
+static gboolean
+load_vocab (VlfTokenizer *tokenizer, const VlfJson *vocab, const char *file, GError **error)
+{
+  if (vlf_json_type (vocab) != VLF_JSON_OBJECT || vlf_json_size (vocab) == 0) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "%s: expected an object of tokens and their ids, found %s of %u",
+                 file, vlf_json_type_name (vocab), vlf_json_size (vocab));
+    return FALSE;
+  }
+  for (const VlfJson *entry = vlf_json_first (vocab); entry; entry = vlf_json_next (entry)) {
+    gsize length;
+    const char *content = vlf_json_key (entry, &length);
+    guint64 id;
+
+    if (!vlf_json_uint (entry, &id) || id > VLF_MAX_TOKEN_ID) {
+      g_autofree gchar *shown = g_strescape (content, NULL);
+
+      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                   "%s: \"%.100s\": expected an id of at most %u, found another value", file, shown, VLF_MAX_TOKEN_ID);
+      return FALSE;
+    }
+    vlf_vocab_add (tokenizer->vocab, content, length, (guint) id);
+  }
+  vlf_vocab_sort (tokenizer->vocab);
+  return TRUE;
+}
+
+/* "a b" */
+static gboolean
+add_merge_line (VlfTokenizer *tokenizer, const char *line, gsize length, GError **error)
+{
+  const char *space = memchr (line, ' ', length);
+  gsize left = space ? (gsize) (space - line) : 0, right = space ? length - left - 1 : 0;
+
+  if (space && !memchr (space + 1, ' ', right))
+    return vlf_bpe_add_merge (tokenizer->bpe, tokenizer->vocab, line, left, space + 1, right, error);
+  g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT,
+               "merges: expected two tokens with a space between them, found another line");
+  return FALSE;
+}
+
+static gboolean
+load_merges_text (VlfTokenizer *tokenizer, const char *text, gsize length, GError **error)
+{
+  const char *end = text + length, *line, *next;
+
+  for (line = text; line < end; line = next + 1) {
+    gsize n;
+
+    next = memchr (line, '\n', (gsize) (end - line));
+    next = next ? next : end;
+    n = (gsize) (next - line);
+    n -= n > 0 && line[n - 1] == '\r';
+    if (n == 0 || g_str_has_prefix (line, "#version"))
+      continue;
+    if (!add_merge_line (tokenizer, line, n, error)) {
+      g_prefix_error (error, "merges.txt: ");
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* Each one "a b" (before tokenizers 0.20) or ["a", "b"]. */
+static gboolean
+load_merges_json (VlfTokenizer *tokenizer, const VlfJson *merges, GError **error)
+{
+  for (const VlfJson *merge = vlf_json_first (merges); merge; merge = vlf_json_next (merge)) {
+    const VlfJson *first = vlf_json_first (merge), *second = vlf_json_next (first);
+    gsize length, left_length, right_length;
+    const char *line = vlf_json_string (merge, &length);
+    const char *left = vlf_json_string (first, &left_length), *right = vlf_json_string (second, &right_length);
+    gboolean ok = FALSE;
+
+    if (line)
+      ok = add_merge_line (tokenizer, line, length, error);
+    else if (left && right && vlf_json_size (merge) == 2)
+      ok = vlf_bpe_add_merge (tokenizer->bpe, tokenizer->vocab, left, left_length, right, right_length, error);
+    else
+      g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "model.merges: expected \"a b\" or [\"a\", \"b\"], found %s",
+                   vlf_json_type_name (merge));
+    if (!ok) {
+      g_prefix_error (error, "tokenizer.json: ");
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static gboolean
+load_model (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfBpeOptions *options, GError **error)
+{
+  const VlfJson *model = vlf_json_get (files->whole, "model"), *type = vlf_json_get (model, "type");
+  gboolean ok;
+
+  if (files->whole && type && !vlf_json_is (type, "BPE")) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "tokenizer.json: model.type: expected \"BPE\", found \"%.40s\"",
+                 vlf_json_string (type, NULL) ? vlf_json_string (type, NULL) : vlf_json_type_name (type));
+    return FALSE;
+  }
+  ok = files->whole ? load_vocab (tokenizer, vlf_json_get (model, "vocab"), "tokenizer.json: model.vocab", error)
+                    : load_vocab (tokenizer, files->vocab, "vocab.json", error);
+  if (!ok)
+    return FALSE;
+  tokenizer->bpe = vlf_bpe_new (options);
+  ok = files->whole ? load_merges_json (tokenizer, vlf_json_get (model, "merges"), error)
+                    : load_merges_text (tokenizer, files->merges, files->merges_length, error);
+  return ok && vlf_bpe_finish (tokenizer->bpe, tokenizer->vocab, error);
+}
+
+/* --- settings --- */
+
+static gboolean
+set_around (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerClass class_, GError **error)
+{
+  gboolean clip = class_ == VLF_CLASS_CLIP;
+  const char *first, *last;
+  gint before, after;
+
+  if (class_ == VLF_CLASS_GENERIC)
+    return vlf_pipeline_parse_specials (tokenizer, files->whole, error);
+  first = vlf_tokenizer_named (files, class_, clip ? VLF_NAMED_BOS : VLF_NAMED_CLS);
+  last = vlf_tokenizer_named (files, class_, clip ? VLF_NAMED_EOS : VLF_NAMED_SEP);
+  before = first ? vlf_tokenizer_lookup (tokenizer, first) : -1;
+  after = last ? vlf_tokenizer_lookup (tokenizer, last) : -1;
+  if (before < 0 || after < 0) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT,
+                 "tokenizer_config.json: expected the tokens that begin and end a text, found null");
+    return FALSE;
+  }
+  tokenizer->before[tokenizer->n_before++] = (guint) before;
+  tokenizer->after[tokenizer->n_after++] = (guint) after;
+  return TRUE;
+}
+
+static gboolean
+set_rest (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerClass class_, GError **error)
+{
+  static const VlfNamed roles[] = { [VLF_TOKEN_BOS] = VLF_NAMED_BOS,
+                                    [VLF_TOKEN_EOS] = VLF_NAMED_EOS,
+                                    [VLF_TOKEN_PAD] = VLF_NAMED_PAD,
+                                    [VLF_TOKEN_MASK] = VLF_NAMED_MASK,
+                                    [VLF_TOKEN_UNK] = VLF_NAMED_UNK };
+  const VlfJson *length = vlf_json_get (files->config, "model_max_length");
+  gboolean split_special = FALSE;
+  double max_length = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (roles); i++) {
+    const char *content = vlf_tokenizer_named (files, class_, roles[i]);
+    tokenizer->roles[i] = content ? vlf_tokenizer_lookup (tokenizer, content) : -1;
+  }
+  tokenizer->model_max_length = G_MAXUINT;
+  if (vlf_json_double (length, &max_length) && max_length >= 1 && max_length < G_MAXUINT)
+    tokenizer->model_max_length = (guint) max_length;
+  tokenizer->cut_start = vlf_json_is (vlf_json_get (files->config, "truncation_side"), "left");
+  vlf_json_bool (vlf_json_get (files->config, "split_special_tokens"), &split_special);
+  if (!split_special)
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+               "tokenizer_config.json: split_special_tokens: expected false, found true");
+  return FALSE;
+}
+
+gboolean
+vlf_tokenizer_load (VlfTokenizer *tokenizer, int dir_fd, const char *model_type, GError **error)
+{
+  VlfTokenizerFiles files = { 0 };
+  VlfTokenizerClass class_;
+  VlfBpeOptions options = { 0 };
+  gboolean ok = load_files (dir_fd, &files, error) && choose_class (&files, model_type, &class_, error) &&
+                set_class (tokenizer, &files, class_, &options, error) &&
+                load_model (tokenizer, &files, &options, error) &&
+                vlf_tokenizer_add_specials (tokenizer, &files, class_, error) &&
+                set_around (tokenizer, &files, class_, error) && set_rest (tokenizer, &files, class_, error);
+
+  if (ok)
+    vlf_added_finish (tokenizer->added, tokenizer->normal);
+  files_clear (&files);
+  return ok;
+}

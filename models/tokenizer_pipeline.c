@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "models/tokenizer_load.h"
+#include <string.h>
+
+static const char *
+type_of (const VlfJson *part)
+{
+  const char *type = vlf_json_string (vlf_json_get (part, "type"), NULL);
+
+  return type ? type : "";
+}
+
+static gboolean
+unsupported (const VlfJson *part, const char *field, GError **error)
+{
+  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+               "tokenizer.json: %s: expected a kind that is known here, found \"%.40s\"", field, type_of (part));
+  return FALSE;
+}
+
+static gboolean
+flag (const VlfJson *part, const char *name, gboolean absent)
+{
+  gboolean truth = absent;
+
+  vlf_json_bool (vlf_json_get (part, name), &truth);
+  return truth;
+}
+
+/* Steps come in the order of their flags, which is that of their use here. */
+static gboolean
+parse_normalizer (VlfTokenizer *tokenizer, const VlfJson *part, GError **error)
+{
+  const char *type = type_of (part);
+  VlfNormal step = 0;
+
+  if (vlf_json_type (part) == VLF_JSON_NULL)
+    return TRUE;
+  if (strcmp (type, "Sequence") == 0) {
+    for (part = vlf_json_first (vlf_json_get (part, "normalizers")); part; part = vlf_json_next (part))
+      if (!parse_normalizer (tokenizer, part, error))
+        return FALSE;
+    return TRUE;
+  }
+  if (strcmp (type, "NFC") == 0)
+    step = VLF_NORMAL_NFC;
+  else if (strcmp (type, "Lowercase") == 0)
+    step = VLF_NORMAL_LOWERCASE;
+  else if (strcmp (type, "Replace") == 0 && vlf_json_is (vlf_json_path (part, "pattern.Regex"), "\\s+") &&
+           vlf_json_is (vlf_json_get (part, "content"), " "))
+    step = VLF_NORMAL_SPACES;
+  if (step <= tokenizer->normal)
+    return unsupported (part, "normalizer", error);
+  tokenizer->normal |= step;
+  return TRUE;
+}
+
+static gboolean
+parse_pre_tokenizer (VlfTokenizer *tokenizer, const VlfJson *part, GError **error)
+{
+  static const char clip[] = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
+  const char *type = type_of (part), *pattern = vlf_json_string (vlf_json_path (part, "pattern.Regex"), NULL);
+
+  if (strcmp (type, "Sequence") == 0) {
+    for (part = vlf_json_first (vlf_json_get (part, "pretokenizers")); part; part = vlf_json_next (part))
+      if (!parse_pre_tokenizer (tokenizer, part, error))
+        return FALSE;
+    return TRUE;
+  }
+  if (strcmp (type, "Split") == 0 && pattern && g_str_has_suffix (pattern, clip) && tokenizer->split == 0 &&
+      vlf_json_is (vlf_json_get (part, "behavior"), "Removed") && flag (part, "invert", FALSE)) {
+    tokenizer->split = VLF_SPLIT_CLIP;
+    return TRUE;
+  }
+  if (strcmp (type, "ByteLevel") == 0 && flag (part, "use_regex", TRUE) && !(tokenizer->split & VLF_SPLIT_GPT2) &&
+      !(tokenizer->split && flag (part, "add_prefix_space", TRUE))) {
+    tokenizer->split |= VLF_SPLIT_GPT2 | (flag (part, "add_prefix_space", TRUE) ? VLF_SPLIT_PREFIX_SPACE : 0);
+    return TRUE;
+  }
+  return unsupported (part, "pre_tokenizer", error);
+}
+
+gboolean
+vlf_pipeline_parse (VlfTokenizer *tokenizer, const VlfJson *whole, VlfBpeOptions *options, GError **error)
+{
+  const VlfJson *model = vlf_json_get (whole, "model");
+  const char *prefix = vlf_json_string (vlf_json_get (model, "continuing_subword_prefix"), NULL);
+
+  if (!parse_normalizer (tokenizer, vlf_json_get (whole, "normalizer"), error) ||
+      !parse_pre_tokenizer (tokenizer, vlf_json_get (whole, "pre_tokenizer"), error))
+    return FALSE;
+  if (!(tokenizer->split & VLF_SPLIT_GPT2))
+    return unsupported (vlf_json_get (whole, "pre_tokenizer"), "pre_tokenizer", error);
+  if ((prefix && *prefix) || flag (model, "byte_fallback", FALSE)) {
+    g_set_error (
+        error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+        "tokenizer.json: model: expected no continuing_subword_prefix and no byte_fallback, found one of them");
+    return FALSE;
+  }
+  options->end_of_word = vlf_json_string (vlf_json_get (model, "end_of_word_suffix"), NULL);
+  options->unknown = vlf_json_string (vlf_json_get (model, "unk_token"), NULL);
+  options->fuse_unknown = flag (model, "fuse_unk", FALSE);
+  options->ignore_merges = flag (model, "ignore_merges", FALSE);
+  return TRUE;
+}
+
+/* --- the tokens around a text --- */
+
+static gboolean
+add_around (guint *ids, guint *n, const VlfJson *id, GError **error)
+{
+  guint64 number;
+
+  if (*n < VLF_MAX_SPECIAL && vlf_json_uint (id, &number) && number <= VLF_MAX_TOKEN_ID) {
+    ids[(*n)++] = (guint) number;
+    return TRUE;
+  }
+  g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT,
+               "tokenizer.json: post_processor: expected at most %u ids of at most %u, found others", VLF_MAX_SPECIAL,
+               VLF_MAX_TOKEN_ID);
+  return FALSE;
+}
+
+/* "single": [{"SpecialToken": {"id": "<s>"}}, {"Sequence": {"id": "A"}}, ...], with the ids in "special_tokens". */
+static gboolean
+parse_template (VlfTokenizer *tokenizer, const VlfJson *part, GError **error)
+{
+  gboolean behind = FALSE;
+
+  for (const VlfJson *piece = vlf_json_first (vlf_json_get (part, "single")); piece; piece = vlf_json_next (piece)) {
+    gsize length;
+    const char *name = vlf_json_string (vlf_json_path (piece, "SpecialToken.id"), &length);
+    const VlfJson *ids = name ? vlf_json_get_n (vlf_json_get (part, "special_tokens"), name, length) : NULL;
+
+    if (!name) {
+      behind = TRUE;
+      continue;
+    }
+    for (const VlfJson *id = vlf_json_first (vlf_json_get (ids, "ids")); id; id = vlf_json_next (id))
+      if (!(behind ? add_around (tokenizer->after, &tokenizer->n_after, id, error)
+                   : add_around (tokenizer->before, &tokenizer->n_before, id, error)))
+        return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+parse_post_processor (VlfTokenizer *tokenizer, const VlfJson *part, GError **error)
+{
+  const char *type = type_of (part);
+
+  if (vlf_json_type (part) == VLF_JSON_NULL || strcmp (type, "ByteLevel") == 0)
+    return TRUE;
+  if (strcmp (type, "Sequence") == 0) {
+    for (part = vlf_json_first (vlf_json_get (part, "processors")); part; part = vlf_json_next (part))
+      if (!parse_post_processor (tokenizer, part, error))
+        return FALSE;
+    return TRUE;
+  }
+  if (strcmp (type, "RobertaProcessing") == 0 || strcmp (type, "BertProcessing") == 0)
+    return add_around (tokenizer->before, &tokenizer->n_before, vlf_json_nth (vlf_json_get (part, "cls"), 1), error) &&
+           add_around (tokenizer->after, &tokenizer->n_after, vlf_json_nth (vlf_json_get (part, "sep"), 1), error);
+  if (strcmp (type, "TemplateProcessing") == 0)
+    return parse_template (tokenizer, part, error);
+  return unsupported (part, "post_processor", error);
+}
+
+gboolean
+vlf_pipeline_parse_specials (VlfTokenizer *tokenizer, const VlfJson *whole, GError **error)
+{
+  return parse_post_processor (tokenizer, vlf_json_get (whole, "post_processor"), error);
+}

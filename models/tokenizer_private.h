@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "models/json.h"
+#include "models/tokenizer.h"
+
+G_BEGIN_DECLS
+
+/* The parts of a tokenizer, in the order in which a text passes through them: added tokens are split off, what remains is normalised, cut
+ * into words, and a model turns each word into tokens. Only the tokenizer's own files include this. */
+
+/* --- text that knows where it came from: tokenizer_text.c --- */
+
+/* Bytes of UTF-8; byte i stems from bytes [begin[i], end[i]) of the original, which are whole characters. */
+typedef struct {
+  const char *text;
+  const guint32 *begin, *end;
+  gsize length;
+} VlfSlice;
+
+/* A text under construction; zeroed is empty. Appending remembers when memory did not suffice. */
+typedef struct {
+  char *text;
+  guint32 *begin, *end;
+  gsize length, allocated;
+  gboolean failed;
+} VlfAligned;
+
+void vlf_aligned_append (VlfAligned *to, gunichar c, guint32 begin, guint32 end);
+void vlf_aligned_clear (VlfAligned *aligned);
+static inline VlfSlice
+vlf_aligned_slice (const VlfAligned *aligned, gsize from, gsize to)
+{
+  return (VlfSlice){ aligned->text + from, aligned->begin + from, aligned->end + from, to - from };
+}
+static inline VlfSlice
+vlf_slice_part (const VlfSlice *slice, gsize from, gsize to)
+{
+  return (VlfSlice){ slice->text + from, slice->begin + from, slice->end + from, to - from };
+}
+
+/* White_Space of Unicode; \p{L}; \p{N}; \w of regular expressions. GLib's version of Unicode decides. */
+gboolean vlf_is_space (gunichar c);
+gboolean vlf_is_letter (gunichar c);
+gboolean vlf_is_number (gunichar c);
+gboolean vlf_is_word (gunichar c);
+
+typedef enum {
+  VLF_NORMAL_NFC = 1 << 0,
+  VLF_NORMAL_SPACES = 1 << 1, /* runs of white space become one space */
+  VLF_NORMAL_LOWERCASE = 1 << 2,
+} VlfNormal;
+
+/* @slice, normalised by the steps @normal in their order above, behind what @to has. */
+void vlf_normalise (VlfNormal normal, const VlfSlice *slice, VlfAligned *to);
+
+/* How a text is cut into words: in this order, the later ones within the words of the earlier ones. */
+typedef enum {
+  VLF_SPLIT_PREFIX_SPACE = 1 << 0, /* a space before a text that has none */
+  VLF_SPLIT_CLIP = 1 << 1,
+  VLF_SPLIT_GPT2 = 1 << 2,
+} VlfSplit;
+
+/* Bytes of the first word at @text, at least 1; @text < @end. Sources: the regular expressions of OpenAI's GPT-2 (encoder.py) and CLIP
+ * (simple_tokenizer.py). Returns 0 from the second one at white space, which belongs to no word. */
+gsize vlf_gpt2_word (const char *text, const char *end);
+gsize vlf_clip_word (const char *text, const char *end);
+
+/* --- vocabulary: tokenizer_vocab.c --- */
+
+#define VLF_MAX_TOKEN_ID 999999u
+
+/* Contents of tokens and their ids. Found by sorting: hostile contents cannot make it slow. */
+typedef struct _VlfVocab VlfVocab;
+VlfVocab *vlf_vocab_new (void);
+void vlf_vocab_free (VlfVocab *vocab);
+void vlf_vocab_add (VlfVocab *vocab, const char *content, gsize length, guint id);
+void vlf_vocab_sort (VlfVocab *vocab); /* after the last vlf_vocab_add(), before the calls below */
+gint vlf_vocab_find (const VlfVocab *vocab, const char *content, gsize length);
+/* Range [*low, *high) of sorted entries whose first @depth bytes agree, narrowed to those with byte @c next; FALSE if none is left.
+ * Begin with 0 and vlf_vocab_size(). @id receives that of the entry that ends there, else -1. */
+gboolean vlf_vocab_narrow (const VlfVocab *vocab, guint *low, guint *high, gsize depth, guint8 c, gint *id);
+guint vlf_vocab_size (const VlfVocab *vocab); /* entries */
+const char *vlf_vocab_content (const VlfVocab *vocab, guint entry, guint *id);
+
+/* --- added tokens: tokenizer_added.c --- */
+
+typedef struct {
+  const char *content;
+  guint id;
+  gboolean lstrip, rstrip, single_word, normalized, special;
+} VlfAddedToken;
+
+typedef struct _VlfAdded VlfAdded;
+VlfAdded *vlf_added_new (void);
+void vlf_added_free (VlfAdded *added);
+/* Adds a copy of @token or, if there is one of the same content, changes its flags. Its id is that in @vocab, else one beyond what is
+ * taken. */
+gboolean vlf_added_add (VlfAdded *added, const VlfAddedToken *token, const VlfVocab *vocab, GError **error);
+void vlf_added_finish (VlfAdded *added, VlfNormal normal); /* after the last one, before the calls below */
+gint vlf_added_find (const VlfAdded *added, const char *content);
+guint vlf_added_size (const VlfAdded *added);
+const VlfAddedToken *vlf_added_nth (const VlfAdded *added, guint n);
+gint vlf_added_max_id (const VlfAdded *added); /* -1: none */
+
+/* Cuts a text at added tokens: at those matched in the normalised text, or at the others. */
+typedef struct {
+  const VlfAdded *added;
+  gboolean normalized;
+  VlfSlice text;
+  gsize scanned, done;
+  gint pending; /* id of a token found behind a text part, -1: none */
+  gsize pending_begin, pending_end;
+} VlfAddedCursor;
+
+void vlf_added_start (VlfAddedCursor *cursor, const VlfAdded *added, gboolean normalized, const VlfSlice *text);
+/* The next part, [*begin, *end) of the text: a token's @id or, with -1, text between. FALSE at the end. */
+gboolean vlf_added_next (VlfAddedCursor *cursor, gsize *begin, gsize *end, gint *id);
+
+/* --- models --- */
+
+/* Appends a token for the part [first, last] of @word, by bytes. FALSE without memory. */
+gboolean vlf_tokens_append (VlfTokens *to, gsize *allocated, guint id, guint begin, guint end, gboolean special);
+
+/* Byte pair encoding over bytes: tokenizer_bpe.c. */
+typedef struct _VlfBpe VlfBpe;
+
+typedef struct {
+  const char *end_of_word; /* "</w>" or "" */
+  const char *unknown;     /* content of the token for what has none, NULL: leave it out */
+  gboolean fuse_unknown;   /* one token for a run of them */
+  gboolean ignore_merges;  /* a word that is in the vocabulary is one token */
+} VlfBpeOptions;
+
+VlfBpe *vlf_bpe_new (const VlfBpeOptions *options);
+void vlf_bpe_free (VlfBpe *bpe);
+/* In the order of their ranks. VLF_ERROR_FORMAT if a part or the whole is not in @vocab. */
+gboolean vlf_bpe_add_merge (VlfBpe *bpe, const VlfVocab *vocab, const char *left, gsize left_length, const char *right,
+                            gsize right_length, GError **error);
+gboolean vlf_bpe_finish (VlfBpe *bpe, const VlfVocab *vocab, GError **error);
+
+/* What encoding needs beside the model, kept from word to word; zeroed is empty. */
+typedef struct {
+  gpointer symbols, queue;
+  gsize n_symbols, n_queue; /* allocated */
+} VlfBpeScratch;
+void vlf_bpe_scratch_clear (VlfBpeScratch *scratch);
+
+gboolean vlf_bpe_encode (const VlfBpe *bpe, const VlfVocab *vocab, const VlfSlice *word, VlfBpeScratch *scratch,
+                         VlfTokens *to, gsize *allocated);
+
+/* --- the whole: built by tokenizer_load.c, used by tokenizer.c --- */
+
+#define VLF_MAX_SPECIAL 8
+
+struct _VlfTokenizer {
+  VlfVocab *vocab;
+  VlfAdded *added;
+  VlfBpe *bpe;
+  VlfNormal normal;
+  VlfSplit split;
+  guint before[VLF_MAX_SPECIAL], after[VLF_MAX_SPECIAL]; /* ids around every text */
+  guint n_before, n_after;
+  gboolean cut_start; /* truncation drops the beginning of the text */
+  guint model_max_length;
+  gint roles[VLF_TOKEN_UNK + 1];
+  const char **contents; /* [size] by id; NULL where there is none */
+  guint size;
+};
+
+gboolean vlf_tokenizer_load (VlfTokenizer *tokenizer, int dir_fd, const char *model_type, GError **error);
+
+G_END_DECLS
