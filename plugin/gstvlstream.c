@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvlstream.h"
+
+GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
+#define GST_CAT_DEFAULT gst_vl_debug
+
+/* Results. */
+
+static void
+forget_result (GstVlStream *self)
+{
+  g_clear_pointer (&self->last, gst_vl_result_unref);
+}
+
+static void
+abandon_running (GstVlStream *self)
+{
+  if (self->running)
+    gst_vl_task_cancel (&self->running->task);
+  g_clear_pointer (&self->running, gst_vl_job_unref);
+}
+
+void
+gst_vl_stream_forget (GstVlStream *self)
+{
+  abandon_running (self);
+  forget_result (self);
+  gst_vl_texts_reset (self->texts);
+  GST_OBJECT_LOCK (self->owner);
+  self->earliest = GST_CLOCK_TIME_NONE;
+  self->proportion = 1.0;
+  GST_OBJECT_UNLOCK (self->owner);
+}
+
+void
+gst_vl_stream_start (GstVlStream *self)
+{
+  gst_vl_stream_forget (self);
+  gst_video_info_init (&self->info);
+  GST_OBJECT_LOCK (self->owner);
+  memset (&self->stats, 0, sizeof self->stats);
+  self->latency = 0;
+  self->ask_live = TRUE;
+  GST_OBJECT_UNLOCK (self->owner);
+}
+
+void
+gst_vl_stream_set_info (GstVlStream *self, const GstVideoInfo *info)
+{
+  if (info->width != self->info.width || info->height != self->info.height) {
+    abandon_running (self);
+    forget_result (self);
+  }
+  self->info = *info;
+  self->complained = FALSE;
+}
+
+/* Frames that wait for results are late by the longest inference so far. The bound has some room above it, so that the pipeline is not
+ * reconfigured for every new maximum. */
+static void
+measure (GstVlStream *self, GstClockTime duration, gboolean waited)
+{
+  gboolean changed = FALSE;
+
+  GST_OBJECT_LOCK (self->owner);
+  self->stats.inferences++;
+  self->stats.last = duration;
+  self->stats.total += duration;
+  self->stats.longest = MAX (self->stats.longest, duration);
+  if (waited && duration > self->latency) {
+    self->latency = (duration + duration / 4) / GST_MSECOND * GST_MSECOND + GST_MSECOND;
+    changed = TRUE;
+  }
+  GST_OBJECT_UNLOCK (self->owner);
+  if (changed)
+    gst_element_post_message (GST_ELEMENT (self->owner), gst_message_new_latency (GST_OBJECT (self->owner)));
+}
+
+static GstFlowReturn
+take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
+{
+  if (job->error) {
+    gst_vl_post_error (GST_ELEMENT (self->owner), job->error);
+    return GST_FLOW_ERROR;
+  }
+  measure (self, job->duration, waited);
+  forget_result (self);
+  self->last = GST_VL_INFERENCE_GET_CLASS (self->owner)->finish (self->owner, job);
+  self->last_time = job->stream_time;
+  self->fresh = waited;
+  return GST_FLOW_OK;
+}
+
+/* Stream time since the frame that the last result is of; GST_CLOCK_TIME_NONE: unknown, or it lies ahead. */
+static GstClockTime
+age_of_result (const GstVlStream *self, const GstVlMoment *moment)
+{
+  if (!GST_CLOCK_TIME_IS_VALID (moment->stream) || !GST_CLOCK_TIME_IS_VALID (self->last_time) ||
+      moment->stream < self->last_time)
+    return GST_CLOCK_TIME_NONE;
+  return moment->stream - self->last_time;
+}
+
+/* Copies the structure of a shared buffer, never its memory. */
+static void
+attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment)
+{
+  g_autofree gchar *name = NULL;
+  GstVlMeta *meta;
+
+  if (!self->last)
+    return;
+  name = gst_object_get_name (GST_OBJECT (self->owner));
+  *buffer = gst_buffer_make_writable (*buffer);
+  meta = gst_buffer_add_vl_meta (*buffer, self->last, name, GST_VL_INFERENCE_GET_CLASS (self->owner)->kind);
+  if (self->fresh)
+    return;
+  gst_vl_meta_set_carried (meta, age_of_result (self, moment));
+  GST_OBJECT_LOCK (self->owner);
+  self->stats.carried++;
+  GST_OBJECT_UNLOCK (self->owner);
+}
+
+/* When to run. */
+
+void
+gst_vl_stream_ask_live (GstVlStream *self)
+{
+  GST_OBJECT_LOCK (self->owner);
+  self->ask_live = TRUE;
+  GST_OBJECT_UNLOCK (self->owner);
+}
+
+static void
+update_live (GstVlStream *self)
+{
+  GstQuery *query;
+  gboolean ask;
+
+  GST_OBJECT_LOCK (self->owner);
+  ask = self->ask_live;
+  self->ask_live = FALSE;
+  GST_OBJECT_UNLOCK (self->owner);
+  if (!ask)
+    return;
+  query = gst_query_new_latency ();
+  self->live = FALSE;
+  if (gst_pad_peer_query (GST_BASE_TRANSFORM_SINK_PAD (self->owner), query))
+    gst_query_parse_latency (query, &self->live, NULL, NULL);
+  gst_query_unref (query);
+}
+
+/* Called with the object lock. */
+static gboolean
+frames_wait (const GstVlStream *self, gboolean live)
+{
+  return self->mode == GST_VL_MODE_EVERY_FRAME || (self->mode == GST_VL_MODE_AUTO && !live);
+}
+
+void
+gst_vl_stream_take_qos (GstVlStream *self, GstEvent *event)
+{
+  GstClockTime timestamp;
+  GstClockTimeDiff diff;
+  gdouble proportion;
+
+  gst_event_parse_qos (event, NULL, &proportion, &diff, &timestamp);
+  if (!GST_CLOCK_TIME_IS_VALID (timestamp))
+    return;
+  GST_OBJECT_LOCK (self->owner);
+  self->proportion = proportion;
+  self->earliest = diff < 0 && timestamp < (GstClockTime) -diff ? 0 : timestamp + (GstClockTime) diff;
+  GST_OBJECT_UNLOCK (self->owner);
+}
+
+static void
+post_qos (GstVlStream *self, const GstVlMoment *moment, GstBuffer *buffer)
+{
+  GstMessage *message = gst_message_new_qos (GST_OBJECT (self->owner), self->live, moment->running, moment->stream,
+                                             moment->pts, GST_BUFFER_DURATION (buffer));
+
+  GST_OBJECT_LOCK (self->owner);
+  gst_message_set_qos_values (message, GST_CLOCK_DIFF (moment->running, self->earliest), self->proportion, 1000000);
+  gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, self->stats.inferences, self->stats.late);
+  GST_OBJECT_UNLOCK (self->owner);
+  gst_element_post_message (GST_ELEMENT (self->owner), message);
+}
+
+/* Whether this frame needs an inference. One that is late downstream, or too soon after the last inference, carries the last result. */
+static gboolean
+is_due (GstVlStream *self, const GstVlMoment *moment, GstBuffer *buffer)
+{
+  gboolean qos = gst_base_transform_is_qos_enabled (GST_BASE_TRANSFORM (self->owner)), late;
+  GstClockTime interval;
+
+  if (!self->last)
+    return TRUE;
+  GST_OBJECT_LOCK (self->owner);
+  interval = self->interval;
+  late = qos && GST_CLOCK_TIME_IS_VALID (self->earliest) && GST_CLOCK_TIME_IS_VALID (moment->running) &&
+         moment->running <= self->earliest;
+  self->stats.late += late;
+  GST_OBJECT_UNLOCK (self->owner);
+  if (late)
+    post_qos (self, moment, buffer);
+  return !late && age_of_result (self, moment) >= interval; /* NONE is the largest number */
+}
+
+/* Inference. */
+
+static gboolean
+give_frame (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMoment *moment, gboolean copy)
+{
+  g_autoptr (GError) error = NULL;
+
+  job->pts = moment->pts;
+  job->stream_time = moment->stream;
+  if (copy ? gst_vl_frame_copy (&job->frame, &self->info, buffer, &error)
+           : gst_vl_frame_map (&job->frame, &self->info, buffer, &error))
+    return TRUE;
+  if (!self->complained)
+    GST_ELEMENT_WARNING (self->owner, STREAM, FORMAT, ("A frame passes without result: %s.", error->message), (NULL));
+  self->complained = TRUE;
+  return FALSE;
+}
+
+static GstFlowReturn
+infer_and_wait (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMoment *moment)
+{
+  if (!gst_vl_engine_wait_loaded (self->engine))
+    return GST_FLOW_FLUSHING;
+  if (gst_vl_engine_state (self->engine) == GST_VL_ENGINE_FAILED)
+    return GST_FLOW_ERROR; /* which the engine has posted */
+  if (!give_frame (self, job, buffer, moment, FALSE)) {
+    forget_result (self);
+    return GST_FLOW_OK;
+  }
+  gst_vl_engine_submit (self->engine, job);
+  if (!gst_vl_engine_wait (self->engine, job)) {
+    gst_vl_task_cancel (&job->task);
+    return GST_FLOW_FLUSHING;
+  }
+  gst_vl_frame_clear (&job->frame);
+  return take_result (self, job, TRUE);
+}
+
+/* The frame's pixels are copied, so that downstream may write into them while inference reads. */
+static GstFlowReturn
+infer_beside (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMoment *moment)
+{
+  GstVlEngineState state = gst_vl_engine_state (self->engine);
+  GstFlowReturn ret = GST_FLOW_OK;
+
+  if (state == GST_VL_ENGINE_FAILED)
+    return GST_FLOW_ERROR;
+  if (self->running && gst_vl_engine_is_done (self->engine, self->running)) {
+    ret = take_result (self, self->running, FALSE);
+    g_clear_pointer (&self->running, gst_vl_job_unref);
+  }
+  if (ret != GST_FLOW_OK || self->running || state == GST_VL_ENGINE_LOADING || !is_due (self, moment, buffer))
+    return ret;
+  if (give_frame (self, job, buffer, moment, TRUE)) {
+    gst_vl_engine_submit (self->engine, job);
+    gst_vl_task_ref (&job->task);
+    self->running = job;
+  }
+  return GST_FLOW_OK;
+}
+
+static GstFlowReturn
+infer (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment)
+{
+  g_autoptr (GPtrArray) texts = NULL;
+  g_autoptr (GstVlJob) job = NULL;
+  GstClockTime timeout;
+  gboolean waits;
+
+  update_live (self);
+  GST_OBJECT_LOCK (self->owner);
+  waits = frames_wait (self, self->live);
+  timeout = self->live ? 0 : self->text_timeout;
+  self->stats.frames++;
+  GST_OBJECT_UNLOCK (self->owner);
+
+  texts = gst_vl_texts_at (self->texts, moment->stream, moment->running, timeout);
+  if (!texts)
+    return GST_FLOW_FLUSHING;
+  job = GST_VL_INFERENCE_GET_CLASS (self->owner)->prepare (self->owner, texts, waits);
+  if (!job || waits)
+    abandon_running (self);
+  if (!job) {
+    forget_result (self);
+    return GST_FLOW_OK;
+  }
+  if (!waits)
+    return infer_beside (self, job, buffer, moment);
+  return is_due (self, moment, buffer) ? infer_and_wait (self, job, buffer, moment) : GST_FLOW_OK;
+}
+
+static void
+find_moment (const GstSegment *segment, GstBuffer *buffer, GstVlMoment *moment)
+{
+  guint64 time;
+
+  moment->pts = GST_BUFFER_PTS (buffer);
+  moment->stream = moment->running = GST_CLOCK_TIME_NONE;
+  if (!GST_CLOCK_TIME_IS_VALID (moment->pts) || segment->format != GST_FORMAT_TIME)
+    return;
+  if (gst_segment_to_stream_time_full (segment, GST_FORMAT_TIME, moment->pts, &time) > 0)
+    moment->stream = time;
+  if (gst_segment_to_running_time_full (segment, GST_FORMAT_TIME, moment->pts, &time) > 0)
+    moment->running = time;
+}
+
+GstFlowReturn
+gst_vl_stream_process (GstVlStream *self, const GstSegment *segment, GstBuffer **buffer)
+{
+  GstVlMoment moment;
+  GstFlowReturn ret;
+
+  self->fresh = FALSE;
+  find_moment (segment, *buffer, &moment);
+  ret = infer (self, *buffer, &moment);
+  if (ret == GST_FLOW_OK)
+    attach_result (self, buffer, &moment);
+  return ret;
+}
+
+/* Reports. */
+
+gboolean
+gst_vl_stream_query_latency (GstVlStream *self, GstQuery *query)
+{
+  GstClockTime min, max;
+  gboolean live;
+
+  if (!gst_pad_peer_query (GST_BASE_TRANSFORM_SINK_PAD (self->owner), query))
+    return FALSE;
+  gst_query_parse_latency (query, &live, &min, &max);
+  GST_OBJECT_LOCK (self->owner);
+  if (frames_wait (self, live)) {
+    min += self->latency;
+    if (GST_CLOCK_TIME_IS_VALID (max))
+      max += self->latency;
+  }
+  GST_OBJECT_UNLOCK (self->owner);
+  gst_query_set_latency (query, live, min, max);
+  return TRUE;
+}
+
+GstStructure *
+gst_vl_stream_make_stats (const GstVlStream *self)
+{
+  guint64 n = self->stats.inferences;
+
+  return gst_structure_new ("application/x-vlf-stats", "frames", G_TYPE_UINT64, self->stats.frames, "inferences",
+                            G_TYPE_UINT64, n, "carried", G_TYPE_UINT64, self->stats.carried, "late", G_TYPE_UINT64,
+                            self->stats.late, "last-time", G_TYPE_UINT64, self->stats.last, "average-time",
+                            G_TYPE_UINT64, n ? self->stats.total / n : 0, "longest-time", G_TYPE_UINT64,
+                            self->stats.longest, "latency", G_TYPE_UINT64, self->latency, NULL);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include "plugin/gstvlinference.h"
+#include "plugin/gstvltextpad.h"
+
+G_BEGIN_DECLS
+
+/* When a frame is shown; GST_CLOCK_TIME_NONE: unknown. */
+typedef struct {
+  GstClockTime pts, stream, running;
+} GstVlMoment;
+
+/* What becomes of the frames of an inference element: which of them run an inference and which wait for it, what they carry, and what
+ * that costs. Part of the element. */
+typedef struct {
+  GstVlInference *owner;
+  GstVlTexts *texts;
+  GstVlEngine *engine; /* from READY on; only changes while nothing streams */
+
+  /* Guarded by the owner's object lock. */
+  GstVlMode mode;
+  GstClockTime interval, text_timeout;
+  /*< private >*/
+  GstClockTime earliest; /* running time before which frames are too late for inference, says downstream */
+  gdouble proportion;
+  GstClockTime latency; /* that waiting for results adds, a bound from measurement */
+  gboolean ask_live;
+  struct {
+    guint64 frames, inferences, carried, late;
+    GstClockTime last, longest, total; /* of inferences */
+  } stats;
+
+  /* Of the streaming thread. */
+  GstVideoInfo info;
+  gboolean live, complained;
+  GstVlJob *running;      /* beside the stream, or NULL */
+  GstVlResult *last;      /* newest result, or NULL */
+  GstClockTime last_time; /* stream time of its frame */
+  gboolean fresh;         /* last is the current frame's own */
+} GstVlStream;
+
+/* Between streams, and when one flushes: no result, no inference under way, no lateness. Settings stay. */
+void gst_vl_stream_forget (GstVlStream *self);
+/* A new run: also statistics and the measured latency begin at zero. */
+void gst_vl_stream_start (GstVlStream *self);
+void gst_vl_stream_set_info (GstVlStream *self, const GstVideoInfo *info);
+/* Whether upstream is live is asked again at the next frame. Any thread. */
+void gst_vl_stream_ask_live (GstVlStream *self);
+/* Runs or waits for what is due, and attaches the result that @buffer shall carry; @buffer is replaced where it is not writable. */
+GstFlowReturn gst_vl_stream_process (GstVlStream *self, const GstSegment *segment, GstBuffer **buffer);
+
+/* Any thread. */
+void gst_vl_stream_take_qos (GstVlStream *self, GstEvent *event);
+gboolean gst_vl_stream_query_latency (GstVlStream *self, GstQuery *query);
+GstStructure *gst_vl_stream_make_stats (const GstVlStream *self); /* with the object lock */
+
+G_END_DECLS
