@@ -1,0 +1,361 @@
+"""Train the fusion model in two stages; resumes from its own checkpoints.
+
+    train.py RUN --stage vision --minutes 25     the vision tower alone
+    train.py RUN --stage fusion --minutes 120    everything, with the tower's losses kept
+    train.py RUN --stage fusion --init-from models/pretrained/vlf-shapes ...
+"""
+
+import argparse
+import csv
+import os
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from data import loader
+from model import Lean, build, initialise, make_config
+from scenes import ALMOST, NO_COLOR
+from vocabulary import COLORS, SHAPES, WORDS, Encoder, build_tokenizer, cases
+
+CLASSES = {"color": len(COLORS), "shape": len(SHAPES) + 1, "pattern": 3, "size": 3}
+PRESENT = len(COLORS) * len(SHAPES) + 6 * len(SHAPES)
+WINDOW = 7             # patches around a patch whose coverage it tells
+MAP_LAYERS = (-2, -1)  # what the overlay averages
+ANCHOR_MASS = 0.3      # the words of an anchor look at it, but not as hard as the head's
+
+
+class Helpers(nn.Module):
+    """Linear readouts that only training needs."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.patch = nn.ModuleDict({k: nn.Linear(width, n + 1) for k, n in CLASSES.items()})
+        self.pooled = nn.ModuleDict({k: nn.Linear(width, n) for k, n in CLASSES.items()})
+        self.present = nn.Linear(width, PRESENT)
+        self.around = nn.Linear(width, WINDOW * WINDOW)
+        self.fits = nn.Linear(width, 2)     # image stream, first layer: head, anchor
+        self.answer = nn.Linear(width, 1)   # image stream, second layer: the thing asked for
+
+
+def patch_labels(batch):
+    """What lies over every patch; the last class is nothing, -100 a border."""
+    cover, owner = batch["cover"].max(1)
+    sure, none = cover > 100, cover < 26
+    labels = {}
+    for column, (key, classes) in enumerate(CLASSES.items()):
+        value = batch["attributes"][..., column].gather(1, owner)
+        label = torch.where(sure, value, torch.full_like(value, -100))
+        labels[key] = torch.where(none, torch.full_like(value, classes), label)
+        ground = batch["ground"]
+        named = none & (ground < ALMOST)
+        if key == "color":
+            labels[key] = torch.where(named, ground, labels[key])
+            labels[key] = torch.where(none & (ground == ALMOST), -100, labels[key])
+        else:
+            labels[key] = torch.where(none & (ground != NO_COLOR), -100, labels[key])
+    return labels
+
+
+def present_labels(attributes):
+    """Which (colour, shape), (pattern, shape), (size, shape) the scene has."""
+    b = attributes.shape[0]
+    out = torch.zeros(b, PRESENT)
+    color, shape, pattern, size = attributes.unbind(-1)
+    real = (shape < len(SHAPES))
+    base = len(COLORS) * len(SHAPES)
+    for index in (color * len(SHAPES) + shape,
+                  base + pattern * len(SHAPES) + shape,
+                  base + (3 + size) * len(SHAPES) + shape):
+        rows, columns = real.nonzero(as_tuple=True)
+        index = index[rows, columns].clamp(0, PRESENT - 1)
+        out[rows, index] = 1
+    return out
+
+
+def around_loss(helpers, patches, cover):
+    """A patch on a thing knows how the thing covers the patches around it: what
+    an outline is made of. Without this, shapes take much longer to learn."""
+    b, things, cells = cover.shape
+    most, owner = cover.max(1)
+    scene, cell = (most > 60).nonzero(as_tuple=True)
+    windows = F.unfold((cover.float() / 255).view(b * things, 1, 16, 16), WINDOW, padding=WINDOW // 2)
+    truth = windows.view(b, things, -1, cells)[scene, owner[scene, cell], :, cell]
+    return F.binary_cross_entropy_with_logits(helpers.around(patches[scene, cell]), truth)
+
+
+def vision_losses(helpers, images, batch, log):
+    """Labels of every patch, of the mean of each thing's patches, of the scene."""
+    last = images[-1].float()
+    patches, total = last[:, 1:], 0
+    labels = patch_labels(batch)
+    cover = batch["cover"].float()
+    real = cover.sum(-1) > 255
+    share = cover / cover.sum(-1, keepdim=True).clamp_min(1)
+    pooled = torch.bmm(share, patches)[real]
+    for column, key in enumerate(CLASSES):
+        logits = helpers.patch[key](patches).flatten(0, 1)
+        label = labels[key].flatten()
+        per_class = torch.ones(CLASSES[key] + 1)
+        per_class[-1] = .3
+        important = 2 if key == "shape" else 1  # the slowest to learn
+        total = total + important * F.cross_entropy(logits, label, weight=per_class, ignore_index=-100)
+        on = (label >= 0) & (label < CLASSES[key])
+        log["patch_" + key] = (logits[on].argmax(-1) == label[on]).float().mean()
+        truth = batch["attributes"][..., column][real]
+        logits = helpers.pooled[key](pooled)
+        total = total + important * F.cross_entropy(logits, truth)
+        log["thing_" + key] = (logits.argmax(-1) == truth).float().mean()
+    present = F.binary_cross_entropy_with_logits(
+        helpers.present(last[:, 0]), present_labels(batch["attributes"]))
+    around = around_loss(helpers, patches, batch["cover"])
+    log["present"], log["around"] = present, around
+    return total + 20 * present + 6 * around
+
+
+def soft(target):
+    return target.float() / 255
+
+
+def look_losses(maps, batch, log):
+    """Every word looks at its thing; the map is what the overlay draws."""
+    shown = torch.stack([maps[i] for i in MAP_LAYERS]).mean((0, 2))  # [N, T, I]
+    first = maps[0].mean(1)
+    total = word_loss(shown, batch["group"], batch["head"], batch["anchor"])
+    early = word_loss(first, batch["group"], batch["seen_head"], batch["seen_anchor"])
+    with torch.no_grad():
+        for name, group, target in (("head", 1, batch["head"]), ("anchor", 2, batch["anchor"])):
+            words = (batch["group"] == group) & (target.sum(-1) > 0)[:, None]
+            peak = shown[..., 1:].argmax(-1)
+            log["word_" + name] = (target.gather(1, peak) > 0)[words].float().mean()
+        words = (batch["group"] > 0).float()[..., None]
+        peak = (shown[..., 1:] * words).sum(1).argmax(-1, keepdim=True)
+        asked = batch["head"].sum(-1) > 0
+        found = (batch["head"].gather(1, peak) > 0)[:, 0]
+        log["point"] = found[asked].float().mean()
+    return total + .4 * early
+
+
+def word_loss(shown, group, head, anchor):
+    total = 0
+    for number, target, mass in ((1, head, 1.0), (2, anchor, ANCHOR_MASS)):
+        words = (group == number) & (target.sum(-1) > 0)[:, None]
+        if not words.any():
+            continue
+        on = (shown[..., 1:] * soft(target)[:, None]).sum(-1)[words]
+        loss = -mass * (on + 1e-4).log()
+        if mass < 1:
+            loss = loss - (1 - mass) * (shown[..., 0][words] + 1e-4).log()
+        total = total + loss.sum() / (group > 0).sum()
+    return total
+
+
+def dense_losses(helpers, dense, batch):
+    """Patches of the image stream know which phrase they fit."""
+    fits = helpers.fits(dense[0][:, :, 1:].flatten(0, 1).float())
+    seen = torch.stack([soft(batch["seen_head"]), soft(batch["seen_anchor"])], -1)
+    usable = (batch["kind"] != 3)[:, None, None].float()
+    loss = (F.binary_cross_entropy_with_logits(fits, seen, reduction="none") * usable).mean()
+    answer = helpers.answer(dense[-1][:, :, 1:].flatten(0, 1).float())[..., 0]
+    truth = soft(batch["head"]) * (batch["label"] != 0)[:, None]
+    return loss + F.binary_cross_entropy_with_logits(answer, truth)
+
+
+def match_loss(logits, label, kind, log):
+    asked = label >= 0
+    loss = F.cross_entropy(logits[asked], label[asked])
+    right = logits.argmax(-1) == label
+    log["match_one"] = right[asked & (kind == 0)].float().mean()
+    log["match_relation"] = right[asked & (kind == 1)].float().mean()
+    log["match_other"] = right[asked & (kind > 1)].float().mean()
+    return loss
+
+
+def contrast(one, two, scale, same=None):
+    logits = one @ two.t() * scale
+    if same is not None:
+        logits = logits.masked_fill(same, -1e4)
+    target = torch.arange(len(one))
+    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.t(), target)) / 2
+
+
+def cross_loss(lean, pooled, texts, batch, scale):
+    """The fused embedding of a true phrase lies near the phrase's own embedding."""
+    rows = (batch["label"] == 1).nonzero()[:64, 0]
+    ids = batch["ids"][rows]
+    same = (ids[:, None] == ids[None]).all(-1) & ~torch.eye(len(rows), dtype=torch.bool)
+    return contrast(lean.cross_embedding(pooled[rows]), lean.text_embedding([texts[-1][rows]]), scale, same)
+
+
+def fusion_losses(lean, helpers, batch, phrases, log):
+    images = lean.vision(batch["image"])
+    texts, bias = lean.text(batch["ids"])
+    text, image, dense, maps = lean.fuse(images, texts, bias, phrases)
+    pooled = lean.pooled(text, image)
+    losses = {
+        "vision": .5 * vision_losses(helpers, images, batch, log),
+        "match": 1.5 * match_loss(lean.match(pooled), batch["label"], batch["kind"], log),
+        "look": look_losses(maps, batch, log),
+        "dense": 4 * dense_losses(helpers, dense, batch),
+    }
+    hidden = batch["hidden"]
+    places = hidden >= 0
+    if places.any():
+        losses["masked"] = .3 * F.cross_entropy(lean.words(text[places]), hidden[places])
+    scale = lean.model.logit_scale.clamp(max=4.6).exp()
+    captions, _ = lean.text(batch["caption"])
+    losses["retrieval"] = .3 * contrast(lean.text_embedding(captions), lean.image_embedding(images), scale)
+    losses["cross"] = .1 * cross_loss(lean, pooled, texts, batch, scale)
+    log.update(losses)
+    return sum(losses.values())
+
+
+class Run:
+    """Model, helpers, optimiser and averaged weights, on disk and in memory."""
+
+    def __init__(self, args):
+        self.args = args
+        tokenizer = os.path.join(args.run, "tokenizer")
+        if not os.path.exists(tokenizer):
+            build_tokenizer(tokenizer)
+        encoder = Encoder(tokenizer)
+        torch.manual_seed(args.seed)
+        self.model = build(make_config(len(encoder.tokenizer)))
+        initialise(self.model, encoder, WORDS, cases)
+        self.helpers = Helpers(self.model.config.hidden_size)
+        self.step = 0
+        self.params = list(self.model.parameters()) + list(self.helpers.parameters())
+        self.average = None
+        self.path = os.path.join(args.run, args.stage + ".pt")
+        self.optimizer = torch.optim.AdamW(
+            [{"params": [p for p in self.params if p.dim() > 1], "weight_decay": .02},
+             {"params": [p for p in self.params if p.dim() <= 1], "weight_decay": 0}],
+            lr=args.rate, betas=(.9, .98), fused=True)
+        self.load()
+
+    def load(self):
+        before = os.path.join(self.args.run, "vision.pt")
+        if os.path.exists(self.path):
+            state = torch.load(self.path, weights_only=True)
+            self.restore(state)
+            self.step = state["step"]
+            if self.average is not None:
+                self.optimizer.load_state_dict(state["optimizer"])
+        elif self.args.init_from:
+            from safetensors.torch import load_file
+            state = load_file(os.path.join(self.args.init_from, "model.safetensors"))
+            self.model.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
+        elif self.args.stage == "fusion" and os.path.exists(before):
+            self.restore(torch.load(before, weights_only=True))
+        if self.average is None:
+            self.average = [p.detach().clone() for p in self.params]
+
+    def restore(self, state):
+        self.model.load_state_dict(state["model"])
+        changed = self.helpers.load_state_dict(state["helpers"], strict=False)
+        if not changed.missing_keys:  # else the readouts are others now: start anew
+            self.average = state["average"]
+
+    def save(self):
+        state = {"model": self.model.state_dict(), "helpers": self.helpers.state_dict(),
+                 "average": self.average, "optimizer": self.optimizer.state_dict(), "step": self.step}
+        torch.save(state, self.path + ".part")
+        os.replace(self.path + ".part", self.path)
+
+    def update(self, loss, rate):
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.params, 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.step += 1
+        keep = min(.999, (self.step + 1) / (self.step + 20))
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, [p.detach() for p in self.params], 1 - keep)
+
+
+def rate_at(args, started, steps):
+    """Warm-up, a plateau, and a straight way down at the end of the time."""
+    spent = (time.time() - started) / 60
+    left = max(0.0, (args.minutes - spent) / (args.minutes * args.decay + 1e-6))
+    return args.rate * min(1, (steps + 1) / args.warmup) * max(.02, min(1, left))
+
+
+class Journal:
+    """Means over some steps, as a line on the screen and a row of the CSV."""
+
+    def __init__(self, path):
+        self.path, self.rows, self.since = path, [], time.time()
+
+    def add(self, log):
+        self.rows.append({k: float(v.detach()) for k, v in log.items()})
+
+    def flush(self, step, rate, scenes):
+        keys = sorted({k for row in self.rows for k in row})
+        mean = {}
+        for key in keys:
+            values = [r[key] for r in self.rows if key in r and r[key] == r[key]]
+            mean[key] = sum(values) / max(1, len(values))
+        speed = scenes * len(self.rows) / (time.time() - self.since)
+        print(time.strftime("%H:%M:%S"), "step", step, "rate %.1e %.1f scenes/s" % (rate, speed),
+              " ".join("%s %.3f" % kv for kv in mean.items()), flush=True)
+        exists = os.path.exists(self.path)
+        with open(self.path, "a", newline="") as file:
+            writer = csv.writer(file)
+            if not exists:
+                writer.writerow(["step", "rate", "scenes_per_s"] + keys)
+            writer.writerow([step, "%.2e" % rate, "%.1f" % speed] + ["%.4f" % mean[k] for k in keys])
+        self.rows, self.since = [], time.time()
+
+
+def train(args):
+    run = Run(args)
+    phrases = args.phrases if args.stage == "fusion" else 0
+    batches = loader(args.scenes or os.path.join(args.run, "scenes"), os.path.join(args.run, "tokenizer"),
+                     args.batch, phrases, args.seed + run.step)
+    lean = Lean(run.model, torch.bfloat16 if args.bf16 else torch.float32)
+    journal = Journal(os.path.join(args.run, args.stage + ".csv"))
+    started, first = time.time(), run.step
+    while (time.time() - started) / 60 < args.minutes:
+        batch, log = next(batches), {}
+        if phrases:
+            loss = fusion_losses(lean, run.helpers, batch, phrases, log)
+        else:
+            loss = vision_losses(run.helpers, lean.vision(batch["image"]), batch, log)
+        if not torch.isfinite(loss):
+            raise RuntimeError("the loss is not finite at step %d" % run.step)
+        rate = rate_at(args, started, run.step - first)
+        run.update(loss, rate)
+        log["loss"] = loss
+        journal.add(log)
+        if run.step % 50 == 0:
+            journal.flush(run.step, rate, args.batch)
+        if run.step % 100 == 0:
+            run.save()
+    run.save()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", help="folder of checkpoints, curves and the cache of scenes")
+    parser.add_argument("--stage", choices=["vision", "fusion"], required=True)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--decay", type=float, default=0.25, help="share of the time in which the rate falls")
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--warmup", type=int, default=300)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--phrases", type=int, default=6)
+    parser.add_argument("--scenes", help="cache folder, RUN/scenes when absent")
+    parser.add_argument("--init-from", help="a model directory to start from")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--bf16", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    train(args)
+
+
+if __name__ == "__main__":
+    main()
