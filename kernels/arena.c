@@ -107,7 +107,7 @@ chunk_place (Chunk *chunk, gsize size, guint scope, gsize *offset)
   if (chunk->size - start < size)
     return FALSE;
 
-  block = (Block){start, size, scope};
+  block = (Block){ start, size, scope };
   g_array_insert_val (chunk->blocks, i, block);
   *offset = start;
   return TRUE;

@@ -112,14 +112,14 @@ send_source (VlfTensor x, const VlfSource *source, guint step, float *room, GErr
 VlfConstant *
 vlf_constant_new (VlfDevice *device, const VlfSource *source, GError **error)
 {
-  VlfTensor x = {.batch = 1, .rows = source->rows, .cols = source->cols};
+  VlfTensor x = { .batch = 1, .rows = source->rows, .cols = source->cols };
   guint step = source->rows ? chunk_rows ((gsize) source->cols * sizeof (float), source->rows) : 1;
   float *room = constant_room (device, &x, step, error);
   gboolean good = room && send_source (x, source, step, room, error);
 
   g_free (room);
   if (good)
-    return g_memdup2 (&(VlfConstant){x}, sizeof (VlfConstant));
+    return g_memdup2 (&(VlfConstant){ x }, sizeof (VlfConstant));
   vlf_buffer_free (x.buffer);
   return NULL;
 }
@@ -127,7 +127,7 @@ vlf_constant_new (VlfDevice *device, const VlfSource *source, GError **error)
 VlfConstant *
 vlf_constant_new_from_data (VlfDevice *device, const float *data, guint batch, guint rows, guint cols, GError **error)
 {
-  VlfTensor x = {.batch = batch, .rows = rows, .cols = cols};
+  VlfTensor x = { .batch = batch, .rows = rows, .cols = cols };
   float *room = constant_room (device, &x, rows, error);
   gboolean good = room != NULL;
 
@@ -135,7 +135,7 @@ vlf_constant_new_from_data (VlfDevice *device, const float *data, guint batch, g
     good = send_rows (x, i * rows, rows, data + (gsize) i * rows * cols, room, error);
   g_free (room);
   if (good)
-    return g_memdup2 (&(VlfConstant){x}, sizeof (VlfConstant));
+    return g_memdup2 (&(VlfConstant){ x }, sizeof (VlfConstant));
   vlf_buffer_free (x.buffer);
   return NULL;
 }

@@ -18,7 +18,7 @@ typedef struct {
   GMutex mutex;            /* of all below */
   cl_command_queue upload; /* for buffer_write() */
   cl_program program;      /* NULL until the first queue opens */
-  gchar *key;              /* of the program in the cache; NULL: nothing to store */
+  gchar *key;              /* where in the cache the program belongs; NULL: it is there */
 } VlfClDevice;
 
 VlfClDevice *vlf_cl_device_new (cl_platform_id platform, cl_device_id id, VlfFamily family, GError **error);

@@ -161,7 +161,8 @@ vlf_mix (VlfPass *pass, VlfTensor x, float x_share, VlfTensor y, float y_share)
 
   result = vlf_pass_alloc (pass, batch, rows, x.cols);
   if (result.buffer)
-    pass->backend->mix (pass, result, broadcast_rows (x, batch, rows), x_share, broadcast_rows (y, batch, rows), y_share);
+    pass->backend->mix (pass, result, broadcast_rows (x, batch, rows), x_share, broadcast_rows (y, batch, rows),
+                        y_share);
   return result;
 }
 

@@ -94,6 +94,21 @@ release_kernel (gpointer kernel)
   vlf_cl_api ()->ReleaseKernel (kernel);
 }
 
+/* What was compiled just now goes into the cache, whole. */
+static void
+keep_program (VlfQueue *queue)
+{
+  g_autofree gchar *key = vlf_program_take_key (queue->device);
+  g_autoptr (GError) error = NULL;
+
+  if (!key)
+    return;
+  if (vlf_program_warm_up (queue, &error))
+    vlf_program_store (queue->device, key);
+  else
+    g_info ("compiled kernels are not kept: %s", error->message);
+}
+
 static gboolean
 queue_open (VlfQueue *queue, GError **error)
 {
@@ -113,6 +128,7 @@ queue_open (VlfQueue *queue, GError **error)
   native->queue = commands;
   native->kernels = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, release_kernel);
   queue->native = native;
+  keep_program (queue);
   return TRUE;
 }
 
@@ -153,8 +169,6 @@ pass_finish (VlfPass *pass)
     vlf_cl_check (pass, vlf_cl_api ()->Finish (queue->queue), "the pass did not finish");
   for (guint i = 0; i < native->mems->len && !vlf_device_is_lost (pass->device); i++)
     vlf_cl_api ()->ReleaseMemObject (native->mems->pdata[i]);
-  if (!pass->error)
-    vlf_program_store (pass->device);
   g_ptr_array_unref (native->mems);
   g_ptr_array_unref (native->host);
   g_free (native);

@@ -117,20 +117,20 @@ vlf_tensor_layout (VlfTensor *x, gsize *elements)
 VlfTensor
 vlf_pass_alloc (VlfPass *pass, guint batch, guint rows, guint cols)
 {
-  VlfTensor x = {.batch = batch, .rows = rows, .cols = cols};
+  VlfTensor x = { .batch = batch, .rows = rows, .cols = cols };
   GError *error = NULL;
   gsize elements;
 
   if (pass->error)
-    return (VlfTensor){0};
+    return (VlfTensor){ 0 };
   if (!vlf_tensor_layout (&x, &elements)) {
     vlf_pass_fail (pass, g_error_new (VLF_ERROR, VLF_ERROR_RANGE, "no tensor can be [%u, %u, %u]", batch, rows, cols));
-    return (VlfTensor){0};
+    return (VlfTensor){ 0 };
   }
   if (!vlf_arena_alloc (pass->queue->arena, elements, &x.buffer, &x.offset, &error)) {
     g_prefix_error (&error, "activations [%u, %u, %u]: ", batch, rows, cols);
     vlf_pass_fail (pass, error);
-    return (VlfTensor){0};
+    return (VlfTensor){ 0 };
   }
   return x;
 }
@@ -145,9 +145,9 @@ VlfTensor
 vlf_pass_close (VlfPass *pass, guint scope, VlfTensor keep)
 {
   if (pass->error)
-    return (VlfTensor){0};
+    return (VlfTensor){ 0 };
   if (vlf_arena_close (pass->queue->arena, scope, keep.buffer, keep.offset))
     return keep;
   vlf_pass_fail (pass, g_error_new (VLF_ERROR, VLF_ERROR_RANGE, "scope %u of the pass is not open", scope));
-  return (VlfTensor){0};
+  return (VlfTensor){ 0 };
 }

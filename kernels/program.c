@@ -141,29 +141,6 @@ compile_program (VlfDevice *device, const char *options, GError **error)
   return NULL;
 }
 
-gboolean
-vlf_program_open (VlfDevice *device, GError **error)
-{
-  VlfClDevice *cl = device->cl;
-  g_autofree gchar *options = build_options (cl);
-  gboolean good;
-
-  g_mutex_lock (&cl->mutex);
-  if (!cl->program) {
-    g_autofree gchar *key = program_key (cl, options);
-
-    cl->program = load_program (cl, options, key);
-    if (!cl->program) {
-      cl->program = compile_program (device, options, error);
-      g_free (cl->key);
-      cl->key = cl->program ? g_steal_pointer (&key) : NULL;
-    }
-  }
-  good = cl->program != NULL;
-  g_mutex_unlock (&cl->mutex);
-  return good;
-}
-
 static GBytes *
 program_binary (cl_program program)
 {
@@ -181,17 +158,48 @@ program_binary (cl_program program)
   return NULL;
 }
 
-void
-vlf_program_store (VlfDevice *device)
+gboolean
+vlf_program_open (VlfDevice *device, GError **error)
 {
   VlfClDevice *cl = device->cl;
-  g_autofree gchar *key = NULL;
-  g_autoptr (GBytes) binary = NULL;
+  g_autofree gchar *options = build_options (cl);
+  gboolean good;
+
+  g_mutex_lock (&cl->mutex);
+  if (!cl->program) {
+    g_autofree gchar *key = program_key (cl, options);
+
+    cl->program = load_program (cl, options, key);
+    if (!cl->program) {
+      cl->program = compile_program (device, options, error);
+      cl->key = cl->program ? g_steal_pointer (&key) : NULL;
+    }
+  }
+  good = cl->program != NULL;
+  g_mutex_unlock (&cl->mutex);
+  return good;
+}
+
+gchar *
+vlf_program_take_key (VlfDevice *device)
+{
+  VlfClDevice *cl = device->cl;
+  gchar *key;
 
   g_mutex_lock (&cl->mutex);
   key = g_steal_pointer (&cl->key);
-  if (key)
-    binary = program_binary (cl->program);
+  g_mutex_unlock (&cl->mutex);
+  return key;
+}
+
+void
+vlf_program_store (VlfDevice *device, const char *key)
+{
+  VlfClDevice *cl = device->cl;
+  g_autoptr (GBytes) binary = NULL;
+
+  g_mutex_lock (&cl->mutex);
+  binary = program_binary (cl->program);
   g_mutex_unlock (&cl->mutex);
   if (binary)
     vlf_cache_store (key, binary);

@@ -9,9 +9,14 @@ G_BEGIN_DECLS
  * VLF_ERROR_BUILD and the compiler's words. Thread-safe, and quick once it is there. */
 gboolean vlf_program_open (VlfDevice *device, GError **error);
 
-/* Stores what vlf_program_open() had to compile, once. To be called after a pass that worked, when the driver has specialised what it
- * runs. Thread-safe. */
-void vlf_program_store (VlfDevice *device);
+/* If vlf_program_open() had to compile: the key to store the program under, once; then NULL. Free with g_free(). */
+gchar *vlf_program_take_key (VlfDevice *device);
+/* Puts the program into the cache. */
+void vlf_program_store (VlfDevice *device, const char *key);
+
+/* Runs every kernel once, on next to nothing. PoCL compiles a kernel for its group size when it first runs, and what it has compiled
+ * goes into the binary: then neither this process nor a later one compiles in the middle of a stream. FALSE if something failed. */
+gboolean vlf_program_warm_up (VlfQueue *queue, GError **error);
 
 /* embed.py: the lines of cl/ in order, with #line directives. */
 extern const char *const vlf_cl_source[];

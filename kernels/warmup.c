@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/program.h"
+
+/* A matrix of zeros, small in both directions; heads of 16 columns. */
+#define SIDE  32u
+#define HEADS 2u
+#define PATCH 8u
+
+typedef struct {
+  VlfWeight *weights[3]; /* by VlfDType */
+  VlfTable *tables[3];
+  VlfConstant *constant; /* [1, 1, SIDE] */
+} Things;
+
+static gboolean
+read_zeros (gpointer user, guint first, guint n, gpointer to, GError **error)
+{
+  const VlfSource *source = user;
+
+  (void) first;
+  (void) error;
+  memset (to, 0, (gsize) n * source->cols * vlf_dtype_size (source->type));
+  return TRUE;
+}
+
+static gboolean
+things_new (Things *things, VlfDevice *device, GError **error)
+{
+  static const float zeros[SIDE];
+
+  for (guint i = 0; i < 3; i++) {
+    VlfSource source = { (VlfDType) i, SIDE, SIDE, read_zeros, &source };
+
+    things->weights[i] = vlf_weight_new (device, &source, NULL, 1, (VlfDType) i, error);
+    things->tables[i] = things->weights[i] ? vlf_table_new (device, &source, error) : NULL;
+    if (!things->tables[i])
+      return FALSE;
+  }
+  things->constant = vlf_constant_new_from_data (device, zeros, 1, 1, SIDE, error);
+  return things->constant != NULL;
+}
+
+static void
+things_free (Things *things)
+{
+  for (guint i = 0; i < 3; i++) {
+    vlf_weight_free (things->weights[i]);
+    vlf_table_free (things->tables[i]);
+  }
+  vlf_constant_free (things->constant);
+}
+
+static void
+run_picture (VlfPass *pass)
+{
+  static const guint8 pixels[SIDE * SIDE];
+  VlfImage image = { .width = SIDE, .height = SIDE, .n_planes = 1, .planes = { { pixels, sizeof pixels } } };
+  VlfImagePlan plan = { .filter = VLF_FILTER_BICUBIC,
+                        .resized_width = SIDE / 2,
+                        .resized_height = SIDE / 2,
+                        .width = SIDE / 2,
+                        .height = SIDE / 2,
+                        .patch = PATCH,
+                        .rescale = 1.0f / 255.0f,
+                        .std = { 1.0f, 1.0f, 1.0f } };
+
+  for (guint i = 0; i < 3; i++) {
+    image.components[i].stride = SIDE;
+    image.components[i].pixel_stride = 1;
+    image.matrix[i][i] = 1.0f;
+  }
+  vlf_patches (pass, &image, &plan, 1);
+}
+
+gboolean
+vlf_program_warm_up (VlfQueue *queue, GError **error)
+{
+  static const guint32 ids[2] = { 0, 1 };
+  Things things = { 0 };
+  gboolean good = things_new (&things, queue->device, error);
+  VlfPass *pass;
+  VlfTensor x;
+
+  if (good) {
+    pass = vlf_pass_begin (queue);
+    x = vlf_embed (pass, things.tables[VLF_F32], ids, 1, 2);
+    for (guint i = 0; i < 3; i++) {
+      vlf_embed (pass, things.tables[i], ids, 1, 2);
+      x = vlf_linear (pass, x, things.weights[i], VLF_NONE, NULL);
+    }
+    x = vlf_norm (pass, x, &(VlfNorm){ things.constant->tensor, things.constant->tensor, 1e-5f });
+    x = vlf_add_norm (pass, x, x, &(VlfNorm){ things.constant->tensor, things.constant->tensor, 1e-5f });
+    x = vlf_concat_rows (pass, vlf_normalize (pass, vlf_add (pass, x, x)), x);
+    vlf_attention (pass, x, x, x, HEADS, NULL);
+    run_picture (pass);
+    good = vlf_pass_end (pass, error);
+  }
+  things_free (&things);
+  return good;
+}
