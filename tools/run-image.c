@@ -28,10 +28,8 @@ encode (VlfModel *model, gchar **prompts, GError **error)
     if (is_blank (prompts[i]))
       continue;
     text = vlf_text_new (model, prompts[i], error);
-    if (!text) {
-      g_prefix_error (error, "prompt %u: ", i + 1);
+    if (!text)
       return NULL;
-    }
     if (vlf_text_truncated (text))
       cli_note ("note: prompt %u is longer than the model reads; its end was cut off", i + 1);
     g_ptr_array_add (texts, text);

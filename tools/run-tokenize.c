@@ -27,7 +27,7 @@ print_ids (const VlfTokens *tokens, GError **error)
   g_autoptr (GString) line = g_string_new ("[");
 
   for (guint i = 0; i < tokens->n; i++)
-    g_string_append_printf (line, "%s%u", i ? ", " : "", tokens->tokens[i].id);
+    g_string_append_printf (line, "%s%u", i ? "," : "", tokens->tokens[i].id);
   g_string_append (line, "]\n");
   return cli_print (line->str, error);
 }

@@ -66,6 +66,19 @@ append_parts (GString *to, const VlfSafetensors *files)
   }
 }
 
+/* As a person would write it: 0.1, not the 17 digits that tell it from its neighbours. */
+static void
+append_scalar (GString *to, const VlfJson *value)
+{
+  char digits[G_ASCII_DTOSTR_BUF_SIZE];
+  double number;
+
+  if (vlf_json_type (value) == VLF_JSON_DOUBLE && vlf_json_double (value, &number))
+    g_string_append (to, g_ascii_formatd (digits, sizeof digits, "%.9g", number));
+  else
+    vlf_json_canonical (value, to);
+}
+
 /* The scalars of @object, one a line; objects inside it one level deeper. */
 static void
 append_config (GString *to, const VlfJson *object, const char *prefix)
@@ -80,7 +93,7 @@ append_config (GString *to, const VlfJson *object, const char *prefix)
       append_config (to, v, inner);
     } else if (type == VLF_JSON_INT || type == VLF_JSON_DOUBLE || type == VLF_JSON_STRING || type == VLF_JSON_BOOL) {
       g_string_append_printf (to, "  %s%s: ", prefix, key);
-      vlf_json_canonical (v, to);
+      append_scalar (to, v);
       g_string_append_c (to, '\n');
     }
   }
