@@ -3,6 +3,7 @@
  * are the bound: a pixel may differ by one level, and only few may differ at all.
  * Usage: test-image FOLDER DEVICE. */
 #include <math.h>
+#include <stdio.h>
 #include "kernels/ops.h"
 #include "models/image.h"
 #include "models/safetensors.h"

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Sessions on a small random model: what a result says, and that neither company nor order changes it.
+ * Usage: test-session MODEL-FOLDER DEVICE. */
+#include <math.h>
+#include <string.h>
+#include "models/session.h"
+
+static const char *folder, *device_name;
+
+static VlfModel *
+open_model (void)
+{
+  g_autoptr (GError) error = NULL;
+  VlfModelOptions options = { .directory = folder, .device = device_name };
+  VlfModel *model = vlf_model_open (&options, &error);
+
+  g_assert_no_error (error);
+  return model;
+}
+
+static VlfText *
+encode (VlfModel *model, const char *prompt)
+{
+  g_autoptr (GError) error = NULL;
+  VlfText *text = vlf_text_new (model, prompt, &error);
+
+  g_assert_no_error (error);
+  return text;
+}
+
+/* A picture with something in it, RGB. */
+static VlfImage
+make_image (guint8 *pixels, guint width, guint height, guint seed)
+{
+  VlfImage image = { .width = width, .height = height, .n_planes = 1 };
+
+  for (guint i = 0; i < width * height * 3; i++)
+    pixels[i] = (guint8) ((i / 3 % width) * 3 + (i / 3 / width) * 5 + (i % 3) * seed * 40);
+  image.planes[0].data = pixels;
+  image.planes[0].size = (gsize) width * height * 3;
+  for (guint c = 0; c < 3; c++) {
+    image.components[c].offset = c;
+    image.components[c].stride = (gsize) width * 3;
+    image.components[c].pixel_stride = 3;
+    image.matrix[c][c] = 1;
+  }
+  return image;
+}
+
+static void
+run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
+     VlfResult **results)
+{
+  g_autoptr (GError) error = NULL;
+
+  vlf_session_run (session, frames, n_frames, texts, n_texts, NULL, results, &error);
+  g_assert_no_error (error);
+}
+
+static void
+assert_same_prompt (const VlfPromptResult *a, const VlfPromptResult *b, gsize cells)
+{
+  g_assert_cmpstr (a->text, ==, b->text);
+  g_assert_true (!memcmp (&a->score, &b->score, sizeof a->score));
+  g_assert_cmpmem (a->embedding, a->embedding_size * sizeof (float), b->embedding, b->embedding_size * sizeof (float));
+  g_assert_cmpmem (a->map, cells * sizeof (float), b->map, cells * sizeof (float));
+  g_assert_cmpuint (a->n_words, ==, b->n_words);
+  for (guint w = 0; w < a->n_words; w++) {
+    g_assert_cmpmem (a->words[w].map, cells * sizeof (float), b->words[w].map, cells * sizeof (float));
+    g_assert_true (!memcmp (&a->words[w].weight, &b->words[w].weight, sizeof (float)));
+  }
+}
+
+static void
+test_result (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfText) text = encode (model, "  a red circle,\nthe\tlarge <star> ");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  g_autoptr (VlfResult) result = NULL;
+  static const char *const words[] = { "a", "red", "circle,", "the", "large", "<star>" };
+  guint8 pixels[90 * 70 * 3];
+  VlfImage image = make_image (pixels, 90, 70, 1);
+  const VlfPromptResult *prompt;
+  float total = 0;
+
+  run (session, &image, 1, &text, 1, &result);
+  g_assert_cmpuint (result->frame_width, ==, 90);
+  g_assert_cmpuint (result->n_prompts, ==, 1);
+  g_assert_cmpuint (strlen (result->fingerprint), ==, 64);
+  prompt = &result->prompts[0];
+  g_assert_cmpfloat_with_epsilon (prompt->match, 1 / (1 + exp (-prompt->score)), 1e-12);
+  g_assert_cmpuint (prompt->n_words, ==, G_N_ELEMENTS (words));
+  for (guint w = 0; w < prompt->n_words; w++) {
+    float sum = 0;
+
+    g_assert_cmpstr (prompt->words[w].text, ==, words[w]);
+    for (guint i = 0; i < result->rows * result->cols; i++) {
+      g_assert_cmpfloat (prompt->words[w].map[i], >=, 0);
+      sum += prompt->words[w].map[i];
+    }
+    g_assert_cmpfloat (sum, >, 0);
+    g_assert_cmpfloat (sum, <=, 1 + 1e-5);
+    total += prompt->words[w].weight;
+  }
+  g_assert_cmpfloat_with_epsilon (total, 1, 1e-5);
+  g_assert_cmpfloat (prompt->peak_x, >, result->region[0]);
+  g_assert_cmpfloat (prompt->peak_x, <, result->region[0] + result->region[2]);
+  g_assert_cmpfloat (prompt->peak_y, >, result->region[1]);
+  g_assert_cmpfloat (prompt->peak_y, <, result->region[1] + result->region[3]);
+}
+
+/* The phrase map is the mean over words that are not stop words. */
+static void
+test_phrase_map (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfText) text = encode (model, "the red heart");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  g_autoptr (VlfResult) result = NULL;
+  guint8 pixels[64 * 64 * 3];
+  VlfImage image = make_image (pixels, 64, 64, 2);
+  const VlfPromptResult *prompt;
+
+  run (session, &image, 1, &text, 1, &result);
+  prompt = &result->prompts[0];
+  for (guint i = 0; i < result->rows * result->cols; i++)
+    g_assert_cmpfloat_with_epsilon (prompt->map[i], (prompt->words[1].map[i] + prompt->words[2].map[i]) / 2, 1e-6);
+}
+
+static void
+test_company_changes_nothing (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  static const char *const prompts[] = { "a red circle", "star", "the small square left of the yellow heart",
+                                         "something" };
+  VlfText *texts[20];
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  guint8 pixels[2][80 * 60 * 3];
+  VlfImage frames[2] = { make_image (pixels[0], 80, 60, 1), make_image (pixels[1], 80, 60, 3) };
+  VlfResult *together[2], *alone;
+  gsize cells;
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    texts[i] = encode (model, prompts[i % 4]);
+  run (session, frames, 2, texts, G_N_ELEMENTS (texts), together);
+  cells = together[0]->rows * together[0]->cols;
+  for (guint f = 0; f < 2; f++)
+    for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
+      run (session, &frames[f], 1, &texts[i], 1, &alone);
+      assert_same_prompt (&alone->prompts[0], &together[f]->prompts[i], cells);
+      vlf_result_unref (alone);
+    }
+  g_assert_true (memcmp (together[0]->prompts[0].map, together[1]->prompts[0].map, cells * sizeof (float)) != 0);
+  vlf_result_unref (together[0]);
+  vlf_result_unref (together[1]);
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    vlf_text_unref (texts[i]);
+}
+
+static void
+test_options (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfText) text = encode (model, "a red circle");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  guint8 pixels[64 * 64 * 3];
+  VlfImage image = make_image (pixels, 64, 64, 2);
+  const gint last = -1, beyond = 99;
+  VlfRunOptions options = { .layers = &last, .n_layers = 1 };
+  VlfResult *whole, *one, *none;
+
+  run (session, &image, 1, &text, 1, &whole);
+  g_assert_true (vlf_session_run (session, &image, 1, &text, 1, &options, &one, &error));
+  g_assert_true (memcmp (whole->prompts[0].map, one->prompts[0].map, sizeof (float)) != 0);
+  options.no_maps = TRUE;
+  g_assert_true (vlf_session_run (session, &image, 1, &text, 1, &options, &none, &error));
+  g_assert_null (none->prompts[0].map);
+  g_assert_true (isnan (none->prompts[0].peak_x));
+  g_assert_cmpfloat (none->prompts[0].score, ==, whole->prompts[0].score);
+  options = (VlfRunOptions){ .heads = &beyond, .n_heads = 1 };
+  g_assert_false (vlf_session_run (session, &image, 1, &text, 1, &options, &none, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  vlf_result_unref (whole);
+  vlf_result_unref (one);
+  vlf_result_unref (none);
+}
+
+static void
+test_no_texts (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  guint8 pixels[3] = { 1, 2, 3 };
+  VlfImage image = make_image (pixels, 1, 1, 1);
+  VlfResult *result;
+
+  run (session, &image, 1, NULL, 0, &result);
+  g_assert_cmpuint (result->n_prompts, ==, 0);
+  vlf_result_unref (result);
+}
+
+static void
+test_prompts (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autofree gchar *long_prompt = g_strnfill (10000, 'x');
+  g_autoptr (VlfText) cut = NULL, whole = encode (model, "a star"), empty = encode (model, "");
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 1; i < 10000; i += 2)
+    long_prompt[i] = ' ';
+  cut = encode (model, long_prompt);
+  g_assert_true (vlf_text_truncated (cut));
+  g_assert_false (vlf_text_truncated (whole));
+  g_assert_null (vlf_text_new (model, "\xff\xfe", &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_FORMAT);
+}
+
+static void
+test_sharing (void)
+{
+  g_autoptr (VlfModel) a = open_model (), b = open_model ();
+  VlfModelOptions all = { .directory = folder, .device = device_name, .all_heads = TRUE };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfModel) c = vlf_model_open (&all, &error);
+
+  g_assert_true (a == b);
+  g_assert_true (a != c);
+  g_assert_cmpstr (vlf_model_fingerprint (a), ==, vlf_model_fingerprint (c));
+}
+
+static gboolean
+stop_at_once (double fraction, gpointer calls)
+{
+  g_assert_cmpfloat (fraction, >=, 0);
+  g_assert_cmpfloat (fraction, <=, 1);
+  return ++*(guint *) calls < 3;
+}
+
+static void
+test_cancel (void)
+{
+  guint calls = 0;
+  VlfModelOptions options = { .directory = folder, .device = device_name, .progress = stop_at_once, .user = &calls };
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (vlf_model_open (&options, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_CANCELLED);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  if (argc < 3)
+    g_error ("usage: test-session MODEL-FOLDER DEVICE");
+  folder = argv[1];
+  device_name = argv[2];
+  g_test_add_func ("/session/cancel", test_cancel);
+  g_test_add_func ("/session/result", test_result);
+  g_test_add_func ("/session/phrase-map", test_phrase_map);
+  g_test_add_func ("/session/company", test_company_changes_nothing);
+  g_test_add_func ("/session/options", test_options);
+  g_test_add_func ("/session/no-texts", test_no_texts);
+  g_test_add_func ("/session/prompts", test_prompts);
+  g_test_add_func ("/session/sharing", test_sharing);
+  return g_test_run ();
+}
