@@ -20,8 +20,10 @@ import safetensors
 import tokenizers
 import torch
 import transformers
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, BridgeTowerConfig
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 
 import random_bridgetower as rb
 import tiny_tokenizer
@@ -251,6 +253,24 @@ def write_tokens():
     (HERE / "tokenize.out").write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in ids))
 
 
+@torch.no_grad()
+def write_images():
+    """The whole way from a picture and a prompt to the match: lines of case, picture, match, score, prompt."""
+    lines = []
+    for case in (case for case in CASES if "itm" in case.heads and case.heads[0] != "mlm"):
+        directory = HERE / case.name / "model"
+        model = reload(case, directory)["itm"]
+        processor, tokenizer = BlipImageProcessorPil.from_pretrained(directory), AutoTokenizer.from_pretrained(directory)
+        for picture in ("landscape/image.png", "jpeg/image.jpg"):
+            image = Image.open(HERE.parent / "preprocess" / picture).convert("RGB")
+            pixels = processor(image, return_tensors="pt")["pixel_values"]
+            for prompt in ("a red circle", "the blue square right of it"):
+                logits = model(pixel_values=pixels, **tokenizer(prompt, return_tensors="pt")).logits[0]
+                match, score = logits.softmax(-1)[1].item(), (logits[1] - logits[0]).item()
+                lines.append(f"{case.name} {picture} {match:.5f} {score:.5f} {prompt}\n")
+    (HERE / "images.txt").write_text("".join(lines))
+
+
 def main(names):
     transformers.logging.set_verbosity_error()          # heads of other classes in a file are meant to be there
     torch.set_num_threads(1)
@@ -262,6 +282,7 @@ def main(names):
             entries[case.name] = make(case)
             print(case.name, {k: v for k, v in entries[case.name].items() if k.startswith(("mean", "logits"))})
     write_tokens()
+    write_images()
     kept = [entries[case.name] for case in CASES if case.name in entries]
     versions = {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__,
                 "tokenizers": tokenizers.__version__, "safetensors": safetensors.__version__, "numpy": np.__version__}
