@@ -106,16 +106,17 @@ axis_clear (Axis *axis)
   g_free (axis->fraction);
 }
 
-/* @start, @length: of the overlay in frame pixels; @step: frame pixels per sample; @samples: of the frame; @size: of the source. */
+/* @start, @length: of the overlay in frame pixels; @step: frame pixels per sample, whose centre is @centre of them from its start;
+ * @samples: of the frame; @size: of the source. */
 static gboolean
-axis_init (Axis *axis, gint start, guint length, guint step, guint samples, guint size)
+axis_init (Axis *axis, gint start, guint length, guint step, gdouble centre, guint samples, guint size)
 {
   gdouble scale = size / (gdouble) length;
 
   *axis = (Axis){ 0 };
   /* A sample belongs to the overlay if its centre does. */
-  axis->begin = (gint) CLAMP (ceil ((gdouble) start / step - 0.5), 0, (gdouble) samples);
-  axis->end = (gint) CLAMP (ceil (((gdouble) start + length) / step - 0.5), 0, (gdouble) samples);
+  axis->begin = (gint) CLAMP (ceil ((start - centre) / step), 0, (gdouble) samples);
+  axis->end = (gint) CLAMP (ceil ((start + (gdouble) length - centre) / step), 0, (gdouble) samples);
   if (axis->end <= axis->begin)
     return TRUE;
   axis->index = g_try_new (guint16, axis->end - axis->begin);
@@ -123,7 +124,7 @@ axis_init (Axis *axis, gint start, guint length, guint step, guint samples, guin
   if (!axis->index || !axis->fraction)
     return FALSE;
   for (gint i = axis->begin; i < axis->end; i++) {
-    gdouble at = CLAMP (((i + 0.5) * step - start) * scale - 0.5, 0.0, size - 1.0);
+    gdouble at = CLAMP ((i * (gdouble) step + centre - start) * scale - 0.5, 0.0, size - 1.0);
     guint fixed = (guint) (at * 256 + 0.5);
 
     axis->index[i - axis->begin] = (guint16) (fixed >> 8);
@@ -226,34 +227,42 @@ lines_init (Line lines[2], guint n)
   return memory != NULL;
 }
 
+/* Both axes of a component. Where a sample of subsampled chroma sits between its pixels is up to the chroma site. */
 static gboolean
-blend_source (const Source *source, GstVideoFrame *frame, gint x, gint y, guint width, guint height)
+axes_init (Axis *across, Axis *down, const GstVideoFrame *frame, guint c, const Source *source,
+           const GstVideoRectangle *to)
 {
   const GstVideoFormatInfo *finfo = frame->info.finfo;
-  guint8 *memory;
-  Line lines[2];
+  guint x_step = 1u << GST_VIDEO_FORMAT_INFO_W_SUB (finfo, c), y_step = 1u << GST_VIDEO_FORMAT_INFO_H_SUB (finfo, c);
+  GstVideoChromaSite site = frame->info.chroma_site;
 
-  if (!lines_init (lines, GST_VIDEO_FRAME_WIDTH (frame)))
+  return axis_init (across, to->x, (guint) to->w, x_step, site & GST_VIDEO_CHROMA_SITE_H_COSITED ? 0.5 : x_step / 2.0,
+                    (guint) GST_VIDEO_FRAME_COMP_WIDTH (frame, c), source->width) &&
+         axis_init (down, to->y, (guint) to->h, y_step, site & GST_VIDEO_CHROMA_SITE_V_COSITED ? 0.5 : y_step / 2.0,
+                    (guint) GST_VIDEO_FRAME_COMP_HEIGHT (frame, c), source->height);
+}
+
+static gboolean
+blend_source (const Source *source, GstVideoFrame *frame, const GstVideoRectangle *to)
+{
+  gboolean ok = TRUE;
+  Line lines[2];
+  guint8 *memory;
+
+  if (!lines_init (lines, (guint) GST_VIDEO_FRAME_WIDTH (frame)))
     return FALSE;
   memory = lines[0].colour;
-  for (guint c = 0; c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (finfo); c++) {
-    Axis across, down = { 0 };
-    gboolean ok = axis_init (&across, x, width, 1u << GST_VIDEO_FORMAT_INFO_W_SUB (finfo, c),
-                             GST_VIDEO_FRAME_COMP_WIDTH (frame, c), source->width) &&
-                  axis_init (&down, y, height, 1u << GST_VIDEO_FORMAT_INFO_H_SUB (finfo, c),
-                             GST_VIDEO_FRAME_COMP_HEIGHT (frame, c), source->height);
+  for (guint c = 0; ok && c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (frame->info.finfo); c++) {
+    Axis across = { 0 }, down = { 0 };
 
+    ok = axes_init (&across, &down, frame, c, source, to);
     if (ok && across.end > across.begin && down.end > down.begin)
       blend_component (source, frame, c, &across, &down, lines);
     axis_clear (&across);
     axis_clear (&down);
-    if (!ok) {
-      g_free (memory);
-      return FALSE;
-    }
   }
   g_free (memory);
-  return TRUE;
+  return ok;
 }
 
 static gboolean
@@ -280,22 +289,9 @@ blend_rectangle (GstVideoOverlayRectangle *rectangle, GstVideoFrame *frame)
   gst_video_frame_unmap (&from);
   if (!ok)
     return FALSE;
-  ok = blend_source (&source, frame, x, y, width, height);
+  ok = blend_source (&source, frame, &(GstVideoRectangle){ x, y, (gint) width, (gint) height });
   source_clear (&source);
   return ok;
-}
-
-/* Whole bytes at regular distances, not a palette. */
-static gboolean
-is_plain (const GstVideoFormatInfo *finfo)
-{
-  for (guint c = 0; c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (finfo); c++)
-    if (GST_VIDEO_FORMAT_INFO_DEPTH (finfo, c) != 8 || GST_VIDEO_FORMAT_INFO_SHIFT (finfo, c) != 0)
-      return FALSE;
-  return GST_VIDEO_FORMAT_INFO_BITS (finfo) == 8 && !GST_VIDEO_FORMAT_INFO_HAS_PALETTE (finfo) &&
-         !GST_VIDEO_FORMAT_INFO_IS_COMPLEX (finfo) && !GST_VIDEO_FORMAT_INFO_IS_TILED (finfo) &&
-         (GST_VIDEO_FORMAT_INFO_IS_RGB (finfo) || GST_VIDEO_FORMAT_INFO_IS_YUV (finfo) ||
-          GST_VIDEO_FORMAT_INFO_IS_GRAY (finfo));
 }
 
 gboolean
@@ -303,8 +299,6 @@ gst_vl_blend (GstVideoOverlayComposition *composition, GstVideoFrame *frame)
 {
   guint n = gst_video_overlay_composition_n_rectangles (composition);
 
-  if (!is_plain (frame->info.finfo))
-    return gst_video_overlay_composition_blend (composition, frame);
   for (guint i = 0; i < n; i++)
     if (!blend_rectangle (gst_video_overlay_composition_get_rectangle (composition, i), frame))
       return FALSE;

@@ -64,8 +64,12 @@ struct _GstVlOverlay {
 };
 
 #define OVERLAY_FEATURE GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION
+/* Whole bytes for each sample, which gst_vl_blend() can draw on. */
+#define FORMATS                                                                                             \
+  "{ NV12, I420, YV12, YUY2, UYVY, RGB, BGR, RGBA, BGRA, ARGB, ABGR, RGBx, BGRx, xRGB, xBGR, GRAY8, NV21, " \
+  "NV16, NV24, Y42B, Y444, A420, AYUV, YVYU, VYUY, GBR }"
 #define ALL_CAPS \
-  GST_VIDEO_CAPS_MAKE (GST_VIDEO_FORMATS_ALL) ";" GST_VIDEO_CAPS_MAKE_WITH_FEATURES ("ANY", GST_VIDEO_FORMATS_ALL)
+  GST_VIDEO_CAPS_MAKE (FORMATS) ";" GST_VIDEO_CAPS_MAKE_WITH_FEATURES ("memory:SystemMemory, " OVERLAY_FEATURE, FORMATS)
 
 static GstStaticPadTemplate sink_template =
     GST_STATIC_PAD_TEMPLATE ("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS (ALL_CAPS));
@@ -149,20 +153,15 @@ append_as (GstCaps *to, const GstCaps *from, guint i, gboolean overlay)
   gst_caps_append_structure_full (to, gst_structure_copy (gst_caps_get_structure (from, i)), features);
 }
 
-/* What may come in where @out may go out: system memory, which we can draw on, or whatever downstream lays pictures over. The plain forms
- * stand first: they are what most of upstream knows. */
+/* What may come in where @out may go out: frames to draw on or to lay pictures beside. The plain forms stand first: they are what most of
+ * upstream knows. */
 static GstCaps *
 caps_for_sink (const GstCaps *out)
 {
   GstCaps *caps = gst_caps_new_empty ();
 
-  for (guint i = 0; i < gst_caps_get_size (out); i++) {
-    GstCapsFeatures *features = gst_caps_get_features (out, i);
-
-    if (has_overlay (features) || gst_caps_features_is_any (features) ||
-        gst_caps_features_is_equal (features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
-      append_as (caps, out, i, FALSE);
-  }
+  for (guint i = 0; i < gst_caps_get_size (out); i++)
+    append_as (caps, out, i, FALSE);
   for (guint i = 0; i < gst_caps_get_size (out); i++)
     if (has_overlay (gst_caps_get_features (out, i)))
       append_as (caps, out, i, TRUE);
@@ -214,12 +213,6 @@ gst_vl_overlay_query (GstPad *pad, GstObject *parent, GstQuery *query)
   return gst_pad_query_default (pad, parent, query);
 }
 
-static gboolean
-peer_accepts (GstPad *pad, GstCaps *caps)
-{
-  return gst_pad_peer_query_accept_caps (pad, caps);
-}
-
 /* Says caps with the overlay feature downstream, which it needs to answer; does it lay pictures over them? An element that takes any caps
  * does not say so, and gets the pictures in the frame. */
 static gboolean
@@ -228,7 +221,7 @@ downstream_lays_over (GstVlOverlay *self, GstCaps *caps)
   GstQuery *query;
   gboolean answer;
 
-  if (!peer_accepts (self->srcpad, caps) || !gst_pad_set_caps (self->srcpad, caps))
+  if (!gst_pad_peer_query_accept_caps (self->srcpad, caps) || !gst_pad_set_caps (self->srcpad, caps))
     return FALSE;
   query = gst_query_new_allocation (caps, FALSE);
   answer = gst_pad_peer_query (self->srcpad, query) &&
@@ -240,15 +233,13 @@ downstream_lays_over (GstVlOverlay *self, GstCaps *caps)
 static gboolean
 negotiate (GstVlOverlay *self, GstCaps *caps)
 {
-  GstCapsFeatures *features = gst_caps_get_features (caps, 0);
-  gboolean drawable = gst_caps_features_is_equal (features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY);
   GstCaps *overlay_caps = gst_caps_new_empty ();
   gboolean ok = TRUE;
 
   append_as (overlay_caps, caps, 0, TRUE);
   self->attach = downstream_lays_over (self, overlay_caps);
   if (!self->attach) {
-    if (drawable && peer_accepts (self->srcpad, caps))
+    if (!has_overlay (gst_caps_get_features (caps, 0)) && gst_pad_peer_query_accept_caps (self->srcpad, caps))
       ok = gst_pad_set_caps (self->srcpad, caps);
     else /* the caps say that it does, and there is no other way */
       self->attach = ok = gst_pad_set_caps (self->srcpad, overlay_caps);
@@ -311,6 +302,18 @@ update_look (GstVlOverlay *self)
   GST_OBJECT_UNLOCK (self);
 }
 
+/* The rectangles of both, those of @below first. They are shared: whoever draws them caches by rectangle. */
+static GstVideoOverlayComposition *
+stack (GstVideoOverlayComposition *below, GstVideoOverlayComposition *above)
+{
+  GstVideoOverlayComposition *parts[] = { below, above }, *both = gst_video_overlay_composition_new (NULL);
+
+  for (guint k = 0; k < 2; k++)
+    for (guint i = 0; i < gst_video_overlay_composition_n_rectangles (parts[k]); i++)
+      gst_video_overlay_composition_add_rectangle (both, gst_video_overlay_composition_get_rectangle (parts[k], i));
+  return both;
+}
+
 /* Takes @buffer. Elements before may have put pictures there already; theirs stay below ours. */
 static GstBuffer *
 attach (GstBuffer *buffer, GstVideoOverlayComposition *composition)
@@ -319,10 +322,8 @@ attach (GstBuffer *buffer, GstVideoOverlayComposition *composition)
 
   buffer = gst_buffer_make_writable (buffer);
   if ((there = gst_buffer_get_video_overlay_composition_meta (buffer))) {
-    GstVideoOverlayComposition *both = gst_video_overlay_composition_copy (there->overlay);
+    GstVideoOverlayComposition *both = stack (there->overlay, composition);
 
-    for (guint i = 0; i < gst_video_overlay_composition_n_rectangles (composition); i++)
-      gst_video_overlay_composition_add_rectangle (both, gst_video_overlay_composition_get_rectangle (composition, i));
     gst_video_overlay_composition_unref (there->overlay);
     there->overlay = both;
   } else {

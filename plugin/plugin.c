@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlfusion.h"
+#include "plugin/gstvljsonenc.h"
 #include "plugin/gstvloverlay.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
 {
-  return GST_ELEMENT_REGISTER (vlfusion, plugin) && GST_ELEMENT_REGISTER (vloverlay, plugin);
+  return GST_ELEMENT_REGISTER (vlfusion, plugin) && GST_ELEMENT_REGISTER (vloverlay, plugin) &&
+         GST_ELEMENT_REGISTER (vljsonenc, plugin);
 }
 
 #define PACKAGE "gst-vlfusion"
