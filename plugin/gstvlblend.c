@@ -2,12 +2,14 @@
 #include "plugin/gstvlblend.h"
 #include <math.h>
 
-/* Every 8-bit format is a few components, each with a plane, an offset, a distance between samples and a subsampling: one routine blends
- * a component, whatever the format. The overlay, which is small, is first turned into the frame's colour space; then, for each component,
- * rows of it are stretched once and interpolated downwards while they are blended. */
+/* Every 8-bit format is a few components, each with a plane, an offset, a distance between samples and a subsampling. Those that lie in
+ * each other's gaps are blended together, as the bytes that they are: one routine for every format, without gaps for the processor's
+ * vectors. The overlay, which is small, is first turned into the frame's colour space; its rows are stretched once each, and interpolated
+ * downwards while they are blended. */
 
 #define CHANNELS 4 /* R, G, B or Y, U, V, then alpha */
 #define ALPHA    3
+#define MAX_STEP 4
 
 /* The overlay in the frame's colour space, premultiplied. */
 typedef struct {
@@ -22,11 +24,19 @@ typedef struct {
   guint8 *fraction;
 } Axis;
 
+/* Components that are blended together: @step bytes for each sample, each with its channel of the source, or -1 for a byte that belongs to
+ * another group or to nobody. */
+typedef struct {
+  guint plane, component; /* the component stands for the others */
+  guint step;
+  gint channel[MAX_STEP];
+} Group;
+
 /* A source row stretched to the frame's width: colour and alpha, and between which samples there is anything. */
 typedef struct {
   gint row; /* -1: none yet */
   gint first, last;
-  guint8 *colour, *alpha; /* [end - begin] */
+  guint8 *colour, *alpha; /* [end - begin, step] */
 } Line;
 
 typedef struct {
@@ -136,15 +146,14 @@ axis_init (Axis *axis, gint start, guint length, guint step, gdouble centre, gui
 static inline guint8
 between (guint8 a, guint8 b, guint fraction)
 {
-  return (guint8) ((a * (256 - fraction) + b * fraction + 128) >> 8);
+  return (guint8) ((guint16) (a * (256 - fraction) + b * fraction + 128) >> 8);
 }
 
 /* Stretches row @row of the source; nothing to do if @line holds it already. */
 static void
-line_fill (Line *line, const Source *source, guint channel, gint row, const Axis *across)
+line_fill (Line *line, const Source *source, const Group *group, gint row, const Axis *across)
 {
-  const guint8 *colour = source->channels[channel] + (gsize) row * source->width;
-  const guint8 *alpha = source->channels[ALPHA] + (gsize) row * source->width;
+  gsize start = (gsize) row * source->width;
   gint n = across->end - across->begin;
 
   if (line->row == row)
@@ -153,11 +162,18 @@ line_fill (Line *line, const Source *source, guint channel, gint row, const Axis
   line->first = n;
   line->last = 0;
   for (gint i = 0; i < n; i++) {
-    guint a = across->index[i], b = MIN (a + 1, source->width - 1), f = across->fraction[i];
+    gsize a = start + across->index[i], b = start + MIN (across->index[i] + 1u, source->width - 1);
+    guint f = across->fraction[i];
+    guint8 alpha = between (source->channels[ALPHA][a], source->channels[ALPHA][b], f);
 
-    line->colour[i] = between (colour[a], colour[b], f);
-    line->alpha[i] = between (alpha[a], alpha[b], f);
-    if (line->alpha[i]) {
+    for (guint k = 0; k < group->step; k++) {
+      gint c = group->channel[k];
+
+      line->colour[(guint) i * group->step + k] =
+          c < 0 ? 0 : between (source->channels[c][a], source->channels[c][b], f);
+      line->alpha[(guint) i * group->step + k] = c < 0 ? 0 : alpha;
+    }
+    if (alpha) {
       line->first = MIN (line->first, i);
       line->last = i + 1;
     }
@@ -168,29 +184,29 @@ line_fill (Line *line, const Source *source, guint channel, gint row, const Axis
 static inline guint8
 over (guint8 below, guint8 colour, guint8 alpha)
 {
-  guint x = below * (255u - alpha) + 128;
+  guint16 x = (guint16) (below * (255 - alpha) + 128);
 
-  x = ((x + (x >> 8)) >> 8) + colour;
-  return (guint8) MIN (x, 255u);
+  x = (guint16) (((x + (x >> 8)) >> 8) + colour);
+  return (guint8) MIN (x, 255);
 }
 
-static inline void
-blend_row (guint8 *out, gint step, const Line *a, const Line *b, guint fraction, gint first, gint last)
+/* The frame and the lines never overlap: said so, the loop runs through vector registers. */
+static void
+blend_row (guint8 *restrict out, const Line *a, const Line *b, guint fraction, guint first, guint last)
 {
-  for (gint i = first; i < last; i++)
-    out[(gsize) i * step] = over (out[(gsize) i * step], between (a->colour[i], b->colour[i], fraction),
-                                  between (a->alpha[i], b->alpha[i], fraction));
+  const guint8 *restrict colour0 = a->colour, *restrict colour1 = b->colour;
+  const guint8 *restrict alpha0 = a->alpha, *restrict alpha1 = b->alpha;
+
+  for (guint i = first; i < last; i++)
+    out[i] = over (out[i], between (colour0[i], colour1[i], fraction), between (alpha0[i], alpha1[i], fraction));
 }
 
 static void
-blend_component (const Source *source, GstVideoFrame *frame, guint component, const Axis *across, const Axis *down,
-                 Line lines[2])
+blend_group (const Source *source, GstVideoFrame *frame, const Group *group, const Axis *across, const Axis *down,
+             Line lines[2])
 {
-  const GstVideoFormatInfo *finfo = frame->info.finfo;
-  guint channel = GST_VIDEO_FORMAT_INFO_HAS_ALPHA (finfo) && component == 3 ? ALPHA : component;
-  gint step = GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, component);
-  gsize stride = (gsize) GST_VIDEO_FRAME_COMP_STRIDE (frame, component);
-  guint8 *data = (guint8 *) GST_VIDEO_FRAME_COMP_DATA (frame, component) + (gsize) across->begin * step;
+  gsize stride = (gsize) GST_VIDEO_FRAME_PLANE_STRIDE (frame, group->plane);
+  guint8 *data = (guint8 *) GST_VIDEO_FRAME_PLANE_DATA (frame, group->plane) + (gsize) across->begin * group->step;
 
   lines[0].row = lines[1].row = -1;
   for (gint y = down->begin; y < down->end; y++) {
@@ -203,28 +219,14 @@ blend_component (const Source *source, GstVideoFrame *frame, guint component, co
       lines[0] = lines[1];
       lines[1] = line;
     }
-    line_fill (&lines[0], source, channel, row, across);
-    line_fill (&lines[1], source, channel, next, across);
+    line_fill (&lines[0], source, group, row, across);
+    line_fill (&lines[1], source, group, next, across);
     first = MIN (lines[0].first, lines[1].first);
     last = MAX (lines[0].last, lines[1].last);
-    /* The compiler knows how to run samples that lie side by side through vector registers. */
-    if (step == 1)
-      blend_row (data + y * stride, 1, &lines[0], &lines[1], down->fraction[y - down->begin], first, last);
-    else
-      blend_row (data + y * stride, step, &lines[0], &lines[1], down->fraction[y - down->begin], first, last);
+    if (first < last)
+      blend_row (data + (gsize) y * stride, &lines[0], &lines[1], down->fraction[y - down->begin],
+                 (guint) first * group->step, (guint) last * group->step);
   }
-}
-
-static gboolean
-lines_init (Line lines[2], guint n)
-{
-  guint8 *memory = g_try_malloc_n (MAX (n, 1), 4);
-
-  for (guint i = 0; i < 2; i++) {
-    lines[i].colour = memory + (gsize) n * i;
-    lines[i].alpha = memory + (gsize) n * (2 + i);
-  }
-  return memory != NULL;
 }
 
 /* Both axes of a component. Where a sample of subsampled chroma sits between its pixels is up to the chroma site. */
@@ -242,22 +244,59 @@ axes_init (Axis *across, Axis *down, const GstVideoFrame *frame, guint c, const 
                     (guint) GST_VIDEO_FRAME_COMP_HEIGHT (frame, c), source->height);
 }
 
+/* Returns how many groups @finfo's components make. */
+static guint
+find_groups (const GstVideoFormatInfo *finfo, Group groups[GST_VIDEO_MAX_COMPONENTS])
+{
+  guint n = 0;
+
+  for (guint c = 0; c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (finfo); c++) {
+    guint plane = GST_VIDEO_FORMAT_INFO_PLANE (finfo, c), step = (guint) GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, c),
+          k = 0;
+    guint offset = (guint) GST_VIDEO_FORMAT_INFO_POFFSET (finfo, c);
+
+    g_return_val_if_fail (step <= MAX_STEP && offset < step && c < CHANNELS, 0);
+    while (k < n &&
+           (groups[k].plane != plane || groups[k].step != step ||
+            GST_VIDEO_FORMAT_INFO_W_SUB (finfo, groups[k].component) != GST_VIDEO_FORMAT_INFO_W_SUB (finfo, c)))
+      k++;
+    if (k == n)
+      groups[n++] = (Group){ plane, c, step, { -1, -1, -1, -1 } };
+    groups[k].channel[offset] = (gint) c;
+  }
+  return n;
+}
+
+static gboolean
+lines_init (Line lines[2], gsize n)
+{
+  guint8 *memory = g_try_malloc_n (n, 4 * MAX_STEP);
+
+  for (guint i = 0; i < 2; i++) {
+    lines[i].colour = memory + n * MAX_STEP * i;
+    lines[i].alpha = memory + n * MAX_STEP * (2 + i);
+  }
+  return memory != NULL;
+}
+
 static gboolean
 blend_source (const Source *source, GstVideoFrame *frame, const GstVideoRectangle *to)
 {
-  gboolean ok = TRUE;
+  Group groups[GST_VIDEO_MAX_COMPONENTS];
+  guint n = find_groups (frame->info.finfo, groups);
+  gboolean ok = n > 0;
   Line lines[2];
   guint8 *memory;
 
-  if (!lines_init (lines, (guint) GST_VIDEO_FRAME_WIDTH (frame)))
+  if (!ok || !lines_init (lines, (gsize) GST_VIDEO_FRAME_WIDTH (frame)))
     return FALSE;
   memory = lines[0].colour;
-  for (guint c = 0; ok && c < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (frame->info.finfo); c++) {
+  for (guint k = 0; ok && k < n; k++) {
     Axis across = { 0 }, down = { 0 };
 
-    ok = axes_init (&across, &down, frame, c, source, to);
+    ok = axes_init (&across, &down, frame, groups[k].component, source, to);
     if (ok && across.end > across.begin && down.end > down.begin)
-      blend_component (source, frame, c, &across, &down, lines);
+      blend_group (source, frame, &groups[k], &across, &down, lines);
     axis_clear (&across);
     axis_clear (&down);
   }
