@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Devices: how they are chosen, shared and lost, and what the errors say. Every test that starts OpenCL does so in a process of its
+ * own, which the test itself is when run again with a name: drivers are looked for once per process. */
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kernels/cl_device.h"
+#include "kernels/pass.h"
+
+#define POCL "OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd"
+
+static gchar *self;
+
+/* Runs test @name again in a child with @setting in its environment, where it really happens. */
+static void
+in_child (const char *name, const char *setting)
+{
+  g_auto (GStrv) pair = g_strsplit (setting, "=", 2);
+  g_auto (GStrv) environment = g_environ_setenv (g_get_environ (), pair[0], pair[1], TRUE);
+  gchar *argv[] = { self, (gchar *) "--only", (gchar *) name, NULL };
+  g_autofree gchar *out = NULL, *err = NULL;
+  g_autoptr (GError) error = NULL;
+  int status = -1;
+
+  g_spawn_sync (NULL, argv, environment, G_SPAWN_DEFAULT, NULL, NULL, &out, &err, &status, &error);
+  g_assert_no_error (error);
+  if (!g_spawn_check_wait_status (status, &error))
+    g_error ("%s: %s\n%s%s", name, error->message, out, err);
+}
+
+static void
+expect (const GError *error, gint code, const char *const *words)
+{
+  g_assert_nonnull (error);
+  g_assert_true (error->domain == VLF_ERROR);
+  g_assert_cmpint (error->code, ==, code);
+  for (; *words; words++) {
+    if (!strstr (error->message, *words))
+      g_error ("\"%s\" does not say \"%s\"", error->message, *words);
+  }
+}
+
+static void
+no_loader (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *list = vlf_device_list ();
+  g_autoptr (VlfDevice) reference = vlf_device_open ("reference", NULL);
+
+  g_assert_nonnull (reference);
+  g_assert_null (vlf_device_open (NULL, &error));
+  expect (error, VLF_ERROR_NOT_FOUND,
+          (const char *const[]){ "loader", "ocl-icd-libopencl1", "pocl-opencl-icd", "mesa-opencl-icd", "RUSTICL_ENABLE",
+                                 NULL });
+  g_assert_nonnull (strstr (list, "pocl-opencl-icd"));
+}
+
+static void
+no_driver (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (vlf_device_open ("auto", &error));
+  expect (error, VLF_ERROR_NOT_FOUND, (const char *const[]){ "no OpenCL device", "pocl-opencl-icd", NULL });
+}
+
+/* A platform whose devices are not enabled is normal, and not a device. */
+static void
+no_device (void)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_unsetenv ("RUSTICL_ENABLE");
+  g_assert_null (vlf_device_open ("auto", &error));
+  expect (error, VLF_ERROR_NOT_FOUND, (const char *const[]){ "no OpenCL device", "pocl-opencl-icd", NULL });
+}
+
+static void
+choice (void)
+{
+  static const char *const good[] = { "auto", "cpu", "CPU", "0", "portable", "pthread", "Computing Language: PTHREAD" };
+  static const char *const bad[] = { "gpu", "1", "4294967296", "99999999999999999999", "no such thing", "auto!" };
+  g_autofree gchar *list = vlf_device_list ();
+
+  g_assert_true (g_str_has_prefix (list, "0: Portable Computing Language: "));
+  for (guint i = 0; i < G_N_ELEMENTS (good); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (VlfDevice) device = vlf_device_open (good[i], &error);
+
+    g_assert_no_error (error);
+    g_assert_cmpint (vlf_device_family (device), ==, VLF_FAMILY_CPU);
+    g_assert_nonnull (strstr (list, vlf_device_name (device)));
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
+    g_autoptr (GError) error = NULL;
+
+    g_assert_null (vlf_device_open (bad[i], &error));
+    expect (error, VLF_ERROR_NOT_FOUND, (const char *const[]){ bad[i], list, NULL });
+  }
+}
+
+static void
+family (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) cpu = vlf_device_open ("auto", NULL), gpu = NULL;
+
+  g_setenv ("VLF_KERNELS", "gpu", TRUE);
+  gpu = vlf_device_open ("auto", &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (vlf_device_family (gpu), ==, VLF_FAMILY_GPU);
+  g_assert_true (gpu != cpu);
+  g_setenv ("VLF_KERNELS", "both", TRUE);
+  g_assert_null (vlf_device_open ("auto", &error));
+  expect (error, VLF_ERROR_RANGE, (const char *const[]){ "VLF_KERNELS", "both", NULL });
+  g_unsetenv ("VLF_KERNELS");
+}
+
+static void
+sharing (void)
+{
+  VlfDevice *first = vlf_device_open ("auto", NULL), *second = vlf_device_open ("cpu", NULL);
+  VlfDevice *reference = vlf_device_open ("reference", NULL);
+
+  g_assert_nonnull (first);
+  g_assert_true (first == second);
+  g_assert_true (reference != first);
+  g_assert_cmpint (vlf_device_family (reference), ==, VLF_FAMILY_REFERENCE);
+  vlf_device_unref (second);
+  second = vlf_device_ref (first);
+  vlf_device_unref (first);
+  g_assert_false (vlf_device_is_lost (second));
+  vlf_device_unref (second);
+  vlf_device_unref (reference);
+  vlf_device_unref (NULL);
+}
+
+/* A child of a process that started OpenCL gets an error, where the driver would hang. */
+static void
+forked (void)
+{
+  g_autoptr (VlfDevice) device = vlf_device_open ("auto", NULL);
+  pid_t child;
+  int status = -1;
+
+  g_assert_nonnull (device);
+  child = fork ();
+  if (child == 0) {
+    g_autoptr (GError) queue_error = NULL, open_error = NULL;
+
+    alarm (20);
+    if (vlf_queue_new (device, &queue_error) || vlf_device_open ("auto", &open_error))
+      _exit (1);
+    _exit (queue_error->code == VLF_ERROR_DEVICE && open_error->code == VLF_ERROR_DEVICE &&
+                   strstr (queue_error->message, "fork") && strstr (open_error->message, "fork")
+               ? 0
+               : 2);
+  }
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+}
+
+/* More than the device gives in one piece is refused before it is asked for. */
+static void
+memory (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = vlf_device_open ("auto", NULL);
+  VlfClDevice *cl = device->cl;
+  VlfBuffer *buffer = vlf_buffer_new (device, 1000, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (vlf_device_memory (device), ==, 1000);
+  vlf_buffer_free (buffer);
+  g_assert_cmpuint (vlf_device_memory (device), ==, 0);
+  g_assert_null (vlf_buffer_new (device, cl->max_alloc, &error));
+  expect (error, VLF_ERROR_NO_MEMORY, (const char *const[]){ "at most", NULL });
+  g_clear_error (&error);
+  g_assert_null (vlf_buffer_new (device, G_MAXSIZE, &error));
+  expect (error, VLF_ERROR_NO_MEMORY, (const char *const[]){ "at most", NULL });
+  g_assert_cmpuint (vlf_device_memory (device), ==, 0);
+  g_assert_false (vlf_device_is_lost (device));
+}
+
+static void
+peak (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = vlf_device_open ("auto", NULL), reference = vlf_device_open ("reference", NULL);
+
+  g_assert_cmpfloat (vlf_device_measure_peak (device, &error), >, 0.01);
+  g_assert_no_error (error);
+  g_assert_cmpfloat (vlf_device_measure_peak (reference, &error), <, 0);
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
+}
+
+static cl_int
+fail_launch (cl_command_queue queue, cl_kernel kernel, cl_uint n, const size_t *offset, const size_t *global,
+             const size_t *local, cl_uint n_wait, const cl_event *wait, cl_event *event)
+{
+  (void) queue, (void) kernel, (void) n, (void) offset, (void) global, (void) local, (void) n_wait, (void) wait;
+  (void) event;
+  return CL_OUT_OF_RESOURCES;
+}
+
+static guint n_calls;
+
+static cl_int
+count_finish (cl_command_queue queue)
+{
+  (void) queue;
+  n_calls++;
+  return CL_SUCCESS;
+}
+
+/* A driver that is out of resources loses the device: one error, no further call, and a new object afterwards. */
+static void
+lost (void)
+{
+  static const float numbers[4];
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = vlf_device_open ("auto", NULL), again = NULL;
+  VlfQueue *queue = vlf_queue_new (device, &error);
+  VlfClApi whole = *vlf_cl_api ();
+  VlfPass *pass;
+  VlfTensor x;
+
+  g_assert_no_error (error);
+  vlf_cl_api ()->EnqueueNDRangeKernel = fail_launch;
+  vlf_cl_api ()->Finish = count_finish;
+  pass = vlf_pass_begin (queue);
+  x = vlf_input (pass, numbers, 1, 1, 4);
+  vlf_add (pass, x, x);
+  g_assert_false (vlf_pass_end (pass, &error));
+  expect (error, VLF_ERROR_DEVICE, (const char *const[]){ vlf_device_name (device), "CL_OUT_OF_RESOURCES", NULL });
+  g_clear_error (&error);
+  g_assert_true (vlf_device_is_lost (device));
+
+  pass = vlf_pass_begin (queue);
+  g_assert_null (vlf_input (pass, numbers, 1, 1, 4).buffer);
+  g_assert_false (vlf_pass_end (pass, &error));
+  expect (error, VLF_ERROR_DEVICE, (const char *const[]){ "lost", NULL });
+  g_clear_error (&error);
+  g_assert_null (vlf_queue_new (device, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_DEVICE);
+  g_clear_error (&error);
+  vlf_queue_free (queue);
+  g_assert_cmpuint (n_calls, ==, 0);
+
+  *vlf_cl_api () = whole;
+  again = vlf_device_open ("auto", &error);
+  g_assert_no_error (error);
+  g_assert_true (again != device);
+  queue = vlf_queue_new (again, &error);
+  g_assert_no_error (error);
+  vlf_queue_free (queue);
+}
+
+/* Every failing call of opening a device, a queue and a pass is one error that names it. */
+static cl_context
+fail_context (const cl_context_properties *properties, cl_uint n, const cl_device_id *devices,
+              void (CL_CALLBACK *notify) (const char *, const void *, size_t, void *), void *user, cl_int *status)
+{
+  (void) properties, (void) n, (void) devices, (void) notify, (void) user;
+  *status = CL_DEVICE_NOT_AVAILABLE;
+  return NULL;
+}
+
+static cl_int
+fail_build (cl_program program, cl_uint n, const cl_device_id *devices, const char *options,
+            void (CL_CALLBACK *notify) (cl_program, void *), void *user)
+{
+  (void) program, (void) n, (void) devices, (void) options, (void) notify, (void) user;
+  return CL_BUILD_PROGRAM_FAILURE;
+}
+
+static cl_kernel
+fail_kernel (cl_program program, const char *name, cl_int *status)
+{
+  (void) program, (void) name;
+  *status = CL_INVALID_KERNEL_NAME;
+  return NULL;
+}
+
+static void
+faults (void)
+{
+  static const float numbers[4];
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = NULL;
+  VlfClApi whole;
+  VlfQueue *queue;
+  VlfPass *pass;
+  VlfTensor x;
+
+  g_setenv ("VLF_CACHE", "off", TRUE);
+  g_assert_nonnull (vlf_cl_api_open (NULL));
+  whole = *vlf_cl_api ();
+
+  vlf_cl_api ()->CreateContext = fail_context;
+  g_assert_null (vlf_device_open ("auto", &error));
+  expect (error, VLF_ERROR_DEVICE, (const char *const[]){ "Portable", "CL_DEVICE_NOT_AVAILABLE", NULL });
+  g_clear_error (&error);
+  *vlf_cl_api () = whole;
+
+  device = vlf_device_open ("auto", &error);
+  g_assert_no_error (error);
+  vlf_cl_api ()->BuildProgram = fail_build;
+  g_assert_null (vlf_queue_new (device, &error));
+  expect (error, VLF_ERROR_BUILD, (const char *const[]){ "Portable", "CL_BUILD_PROGRAM_FAILURE", NULL });
+  g_clear_error (&error);
+  *vlf_cl_api () = whole;
+
+  /* The first queue after a compilation runs every kernel once; the second has none yet. */
+  vlf_queue_free (vlf_queue_new (device, &error));
+  g_assert_no_error (error);
+  queue = vlf_queue_new (device, &error);
+  g_assert_no_error (error);
+  vlf_cl_api ()->CreateKernel = fail_kernel;
+  pass = vlf_pass_begin (queue);
+  x = vlf_input (pass, numbers, 1, 1, 4);
+  vlf_normalize (pass, x);
+  vlf_normalize (pass, vlf_concat_rows (pass, x, x));
+  g_assert_false (vlf_pass_end (pass, &error));
+  expect (error, VLF_ERROR_DEVICE, (const char *const[]){ "Portable", "CL_INVALID_KERNEL_NAME", NULL });
+  *vlf_cl_api () = whole;
+  g_assert_false (vlf_device_is_lost (device));
+  vlf_queue_free (queue);
+}
+
+static const struct {
+  const char *name, *setting;
+  void (*run) (void);
+} tests[] = {
+  { "no-loader", "VLF_OPENCL_LIBRARY=/nonexistent/libOpenCL.so.1", no_loader },
+  { "no-driver", "OCL_ICD_VENDORS=/nonexistent", no_driver },
+  { "no-device", "OCL_ICD_VENDORS=/etc/OpenCL/vendors/rusticl.icd", no_device },
+  { "choice", POCL, choice },
+  { "family", POCL, family },
+  { "sharing", POCL, sharing },
+  { "forked", POCL, forked },
+  { "memory", POCL, memory },
+  { "peak", POCL, peak },
+  { "lost", POCL, lost },
+  { "faults", POCL, faults },
+};
+
+static void
+run (gconstpointer data)
+{
+  const guint i = GPOINTER_TO_UINT (data);
+
+  if (g_str_has_suffix (tests[i].setting, ".icd") &&
+      !g_file_test (strchr (tests[i].setting, '=') + 1, G_FILE_TEST_EXISTS))
+    g_test_skip ("the driver is not installed");
+  else
+    in_child (tests[i].name, tests[i].setting);
+}
+
+int
+main (int argc, char **argv)
+{
+  self = argv[0];
+  for (guint i = 0; argc == 3 && i < G_N_ELEMENTS (tests); i++) {
+    if (g_str_equal (argv[1], "--only") && g_str_equal (argv[2], tests[i].name)) {
+      tests[i].run ();
+      return 0;
+    }
+  }
+  g_test_init (&argc, &argv, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (tests); i++) {
+    g_autofree gchar *path = g_strconcat ("/device/", tests[i].name, NULL);
+
+    g_test_add_data_func (path, GUINT_TO_POINTER (i), run);
+  }
+  return g_test_run ();
+}

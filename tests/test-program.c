@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The cache of compiled kernels: what it keeps, what it refuses, and that a broken one never hurts. Needs an OpenCL device for the
+ * second half. */
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "kernels/cache.h"
+#include "kernels/cl_device.h"
+
+#define KEY   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define OTHER "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+
+typedef struct {
+  gchar *folder;
+} Fixture;
+
+static void
+set_up (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  f->folder = g_dir_make_tmp ("vlf-cache-XXXXXX", NULL);
+  g_assert_nonnull (f->folder);
+  g_setenv ("VLF_CACHE_DIR", f->folder, TRUE);
+  g_unsetenv ("VLF_CACHE");
+}
+
+/* Names of the files in the folder, and how many. */
+static GPtrArray *
+list (const Fixture *f)
+{
+  GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
+  GDir *dir = g_dir_open (f->folder, 0, NULL);
+  const char *name;
+
+  while (dir && (name = g_dir_read_name (dir)))
+    g_ptr_array_add (names, g_build_filename (f->folder, name, NULL));
+  if (dir)
+    g_dir_close (dir);
+  return names;
+}
+
+static void
+tear_down (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GPtrArray) names = NULL;
+
+  (void) unused;
+  g_chmod (f->folder, 0700);
+  names = list (f);
+  for (guint i = 0; i < names->len; i++)
+    g_unlink (names->pdata[i]);
+  g_rmdir (f->folder);
+  g_free (f->folder);
+}
+
+static gchar *
+entry (const Fixture *f, const char *key)
+{
+  g_autofree gchar *name = g_strconcat (key, ".clbin", NULL);
+
+  return g_build_filename (f->folder, name, NULL);
+}
+
+static void
+store (const char *key, const char *text)
+{
+  g_autoptr (GBytes) bytes = g_bytes_new (text, strlen (text));
+
+  vlf_cache_store (key, bytes);
+}
+
+static gboolean
+holds (const char *key, const char *text)
+{
+  g_autoptr (GBytes) bytes = vlf_cache_load (key);
+
+  return bytes && g_bytes_get_size (bytes) == strlen (text) &&
+         memcmp (g_bytes_get_data (bytes, NULL), text, strlen (text)) == 0;
+}
+
+static gboolean
+is_empty (const char *key)
+{
+  g_autoptr (GBytes) bytes = vlf_cache_load (key);
+
+  return !bytes;
+}
+
+static void
+test_round_trip (Fixture *f, gconstpointer unused)
+{
+  g_autofree gchar *path = entry (f, KEY);
+  g_autoptr (GPtrArray) names = NULL;
+  GStatBuf info;
+
+  (void) unused;
+  g_assert_true (is_empty (KEY));
+  store (KEY, "machine code");
+  g_assert_true (holds (KEY, "machine code"));
+  g_assert_true (is_empty (OTHER));
+  store (KEY, "newer");
+  g_assert_true (holds (KEY, "newer"));
+  names = list (f);
+  g_assert_cmpuint (names->len, ==, 1); /* no temporary file stays */
+  g_assert_cmpint (g_stat (path, &info), ==, 0);
+  g_assert_cmpint (info.st_mode & 0777, ==, 0600);
+  vlf_cache_remove (KEY);
+  g_assert_true (is_empty (KEY));
+}
+
+static void
+test_new_folder (Fixture *f, gconstpointer unused)
+{
+  g_autofree gchar *inner = g_build_filename (f->folder, "made", NULL), *name = g_strconcat (KEY, ".clbin", NULL);
+  g_autofree gchar *path = g_build_filename (inner, name, NULL);
+  GStatBuf info;
+
+  (void) unused;
+  g_setenv ("VLF_CACHE_DIR", inner, TRUE);
+  store (KEY, "machine code");
+  g_assert_true (holds (KEY, "machine code"));
+  g_assert_cmpint (g_stat (inner, &info), ==, 0);
+  g_assert_cmpint (info.st_mode & 0777, ==, 0700);
+  g_unlink (path);
+  g_rmdir (inner);
+}
+
+/* Every single damaged byte, and every length, is noticed; the entry goes, and the next one is good. */
+static void
+test_damage (Fixture *f, gconstpointer unused)
+{
+  g_autofree gchar *path = entry (f, KEY), *whole = NULL;
+  gsize length;
+
+  (void) unused;
+  store (KEY, "machine code");
+  g_assert_true (g_file_get_contents (path, &whole, &length, NULL));
+  for (gsize i = 0; i < length; i++) {
+    whole[i] ^= 0x20;
+    g_assert_true (g_file_set_contents (path, whole, (gssize) length, NULL));
+    whole[i] ^= 0x20;
+    g_chmod (path, 0600);
+    g_assert_true (is_empty (KEY));
+    g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  }
+  for (gsize n = 0; n < length; n++) {
+    g_assert_true (g_file_set_contents (path, whole, (gssize) n, NULL));
+    g_chmod (path, 0600);
+    g_assert_true (is_empty (KEY));
+  }
+  store (KEY, "machine code");
+  g_assert_true (holds (KEY, "machine code"));
+}
+
+static void
+test_foreign (Fixture *f, gconstpointer unused)
+{
+  g_autofree gchar *path = entry (f, KEY), *other = entry (f, OTHER);
+
+  (void) unused;
+  /* An entry under another name than it was stored as. */
+  store (OTHER, "machine code");
+  g_assert_cmpint (g_rename (other, path), ==, 0);
+  g_assert_true (is_empty (KEY));
+  /* A link to a good one. */
+  store (OTHER, "machine code");
+  g_assert_cmpint (symlink (other, path), ==, 0);
+  g_assert_true (is_empty (KEY));
+  g_assert_true (holds (OTHER, "machine code"));
+  /* A pipe, which would block, and a file that others may write. */
+  g_assert_cmpint (mkfifo (path, 0600), ==, 0);
+  g_assert_true (is_empty (KEY));
+  store (KEY, "machine code");
+  g_chmod (path, 0666);
+  g_assert_true (is_empty (KEY));
+}
+
+static void
+test_folder_of_others (Fixture *f, gconstpointer unused)
+{
+  (void) unused;
+  store (KEY, "machine code");
+  g_chmod (f->folder, 0777);
+  g_assert_true (is_empty (KEY));
+  store (OTHER, "machine code");
+  g_chmod (f->folder, 0700);
+  g_assert_true (is_empty (OTHER));
+  g_assert_true (holds (KEY, "machine code"));
+}
+
+static void
+test_off (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GPtrArray) names = NULL;
+
+  (void) unused;
+  g_setenv ("VLF_CACHE", "off", TRUE);
+  store (KEY, "machine code");
+  g_assert_true (is_empty (KEY));
+  names = list (f);
+  g_assert_cmpuint (names->len, ==, 0);
+  g_setenv ("VLF_CACHE_DIR", "/proc/nowhere", TRUE);
+  g_unsetenv ("VLF_CACHE");
+  store (KEY, "machine code"); /* a folder that cannot be */
+  g_assert_true (is_empty (KEY));
+}
+
+/* One sum on the device, through a new queue. */
+static void
+compute (void)
+{
+  static const float numbers[5] = { 1, 2, 3, 4, 5 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = vlf_device_open ("auto", &error);
+  g_autoptr (VlfQueue) queue = NULL;
+  VlfPass *pass;
+  VlfTensor x;
+  float out[5] = { 0 };
+
+  g_assert_no_error (error);
+  queue = vlf_queue_new (device, &error);
+  g_assert_no_error (error);
+  pass = vlf_pass_begin (queue);
+  x = vlf_input (pass, numbers, 1, 1, 5);
+  vlf_output (pass, vlf_add (pass, x, x), out);
+  g_assert_true (vlf_pass_end (pass, &error));
+  for (guint i = 0; i < 5; i++)
+    g_assert_cmpfloat (out[i], ==, 2 * numbers[i]);
+}
+
+static guint n_compiled;
+static __typeof__ (clCreateProgramWithSource) *real_compile;
+
+static cl_program
+count_compile (cl_context context, cl_uint n, const char **strings, const size_t *lengths, cl_int *status)
+{
+  n_compiled++;
+  return real_compile (context, n, strings, lengths, status);
+}
+
+/* Compiled once, taken from the cache then, and compiled again when what is there does not fit. */
+static void
+test_device (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GPtrArray) names = NULL;
+  g_autofree gchar *key = NULL;
+
+  (void) unused;
+  g_assert_nonnull (vlf_cl_api_open (NULL));
+  real_compile = vlf_cl_api ()->CreateProgramWithSource;
+  vlf_cl_api ()->CreateProgramWithSource = count_compile;
+  compute ();
+  g_assert_cmpuint (n_compiled, ==, 1);
+  names = list (f);
+  g_assert_cmpuint (names->len, ==, 1);
+  compute ();
+  g_assert_cmpuint (n_compiled, ==, 1);
+
+  /* An entry whose checksum is right, but which is no program. */
+  key = g_path_get_basename (names->pdata[0]);
+  key[64] = '\0';
+  store (key, "no machine code");
+  compute ();
+  g_assert_cmpuint (n_compiled, ==, 2);
+  compute ();
+  g_assert_cmpuint (n_compiled, ==, 2);
+  vlf_cl_api ()->CreateProgramWithSource = real_compile;
+}
+
+/* What is broken here is broken on purpose. */
+static void
+drop_message (const gchar *domain, GLogLevelFlags level, const gchar *message, gpointer unused)
+{
+  (void) domain;
+  (void) level;
+  (void) message;
+  (void) unused;
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct {
+    const char *path;
+    void (*test) (Fixture *, gconstpointer);
+  } tests[] = { { "/cache/round-trip", test_round_trip },
+                { "/cache/new-folder", test_new_folder },
+                { "/cache/damage", test_damage },
+                { "/cache/foreign", test_foreign },
+                { "/cache/folder-of-others", test_folder_of_others },
+                { "/cache/off", test_off },
+                { "/cache/device", test_device } };
+
+  g_test_init (&argc, &argv, NULL);
+  g_log_set_handler (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, drop_message, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+  return g_test_run ();
+}
