@@ -34,10 +34,10 @@ number=0
 while read -r command; do
   number=$((number + 1))
   rm -f ./*.jsonl
-  if timeout 300 sh -c "$(echo "$command" | stand_in)" >output 2>&1 </dev/null && ! grep -q CRITICAL output; then
-    echo "ok $number - $command"
+  if timeout 300 sh -c "$(printf '%s\n' "$command" | stand_in)" >output 2>&1 </dev/null && ! grep -q CRITICAL output; then
+    printf 'ok %s - %s\n' $number "$command"
   else
-    echo "not ok $number - $command"
+    printf 'not ok %s - %s\n' $number "$command"
     sed 's/^/# /' output
   fi
   for lines in ./*.jsonl; do # a command that writes results must have written some

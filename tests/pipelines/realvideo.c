@@ -111,7 +111,7 @@ test_clip (gconstpointer data)
   }
   description = g_strdup_printf (
       "filesrc location=%s ! decodebin ! videoconvert ! vlfusion name=fusion model=%s mode=every-frame "
-      "prompt=\"someone walking\\na red thing\" ! fakesink sync=false",
+      "prompt=\"someone walking\\\\na red thing\" ! fakesink sync=false",
       path, model);
   pipeline = gst_parse_launch (description, &error);
   g_assert_no_error (error);
