@@ -3,11 +3,10 @@
 #include "kernels/ops_cl.h"
 #include <math.h>
 
-#define CPU_ROWS   6u   /* queries of a work-item */
-#define CPU_KEYS   512u /* keys whose scores it holds at once */
-#define GPU_ROWS   16u  /* queries of a group */
-#define GPU_GROUP  64u
-#define GPU_NARROW 64u /* widest head of the kernel for narrow ones */
+#define CPU_ROWS  6u   /* queries of a work-item */
+#define CPU_KEYS  512u /* keys whose scores it holds at once */
+#define GPU_ROWS  16u  /* queries of a group */
+#define GPU_GROUP 64u
 
 typedef struct {
   VlfTensor y, q, k, v;
@@ -92,7 +91,7 @@ attention_gpu (VlfPass *pass, const Attention *a)
   vlf_cl_arg_view (&args, &a->k);
   vlf_cl_arg_view (&args, &a->v);
   arg_attention (&args, a);
-  vlf_cl_launch (pass, a->width <= GPU_NARROW ? "vlf_attention_64" : "vlf_attention_256", grid, &args);
+  vlf_cl_launch (pass, "vlf_attention", grid, &args);
 }
 
 void

@@ -2,6 +2,8 @@
 /* checkcl's row of pictures: every kind of layout in memory that ends where the picture does, every filter, cuts that hang over. Devices
  * find the same pixels as the reference, to the bit. */
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include "tests/checkcl.h"
 
 typedef struct {
@@ -35,6 +37,25 @@ static const gfloat matrices[][3][4] = {
     { 1.16438f, -0.21325f, -0.53291f, 76.878f },
     { 1.16438f, 2.11240f, 0, -289.018f } },
 };
+
+/* @size bytes whose end is the end of what may be read: a device that works in place must not touch the next one. */
+static guint8 *
+guarded_new (gsize size)
+{
+  const gsize page = (gsize) sysconf (_SC_PAGESIZE), room = (size + page - 1) / page * page;
+  guint8 *start = mmap (NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  g_assert (start != MAP_FAILED && mprotect (start + room, page, PROT_NONE) == 0);
+  return start + room - size;
+}
+
+static void
+guarded_free (const guint8 *data, gsize size)
+{
+  const gsize page = (gsize) sysconf (_SC_PAGESIZE), room = (size + page - 1) / page * page;
+
+  munmap ((gpointer) (data + size - room), room + page);
+}
 
 /* Bytes of a row in @plane: of the component that reaches furthest. */
 static gsize
@@ -75,7 +96,7 @@ make_image (Check *c, VlfImage *image, guint layout, guint width, guint height)
     image->planes[from->plane].size = MAX (image->planes[from->plane].size, last + 1);
   }
   for (guint i = 0; i < image->n_planes; i++) {
-    guint8 *data = g_malloc (image->planes[i].size);
+    guint8 *data = guarded_new (image->planes[i].size);
 
     for (gsize j = 0; j < image->planes[i].size; j++)
       data[j] = (guint8) g_rand_int (c->rand);
@@ -132,6 +153,6 @@ vlf_check_patches (Check *c)
   g_free (vlf_check_compare (c, op_patches, &p, 0, shape->str));
   for (guint i = 0; i < p.n; i++) {
     for (guint j = 0; j < p.images[i].n_planes; j++)
-      g_free ((gpointer) p.images[i].planes[j].data);
+      guarded_free (p.images[i].planes[j].data, p.images[i].planes[j].size);
   }
 }

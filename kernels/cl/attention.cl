@@ -228,17 +228,22 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint
 #else
 
 /* A group of 64 computes ROWS queries of one head; PARTS work-items share a query, each with every PARTS-th key of a block and every
- * PARTS-th column of the result. Rows of queries, keys and values come through local memory in chunks of COLUMNS columns: 15 KiB. */
+ * PARTS-th column of the result. Rows of queries, keys and values come through local memory in chunks of COLUMNS columns: 15 KiB. Loops
+ * over private arrays are unrolled, chunks that a head does not have are jumped over, so that the arrays stay in registers. */
 #define ROWS    16
 #define PARTS   4
 #define KEYS    32
 #define COLUMNS 64
+#define CHUNKS  (MAX_WIDTH / COLUMNS)
 
-/* Rows first.. of @x, those from @count on as the last one, columns [column, column + COLUMNS), those from @d on 0. */
+#define EACH(i, n) _Pragma ("unroll") for (uint i = 0; i < (n); i++)
+
+/* Rows first.. of @x, for those from @count on the last one, columns [column, column + COLUMNS), for those from @d on 0. */
 void
 vlf_load_chunk (__local float (*to)[COLUMNS + 1], uint rows, __global const float *x, uint stride, uint first,
                 uint count, uint column, uint d)
 {
+  barrier (CLK_LOCAL_MEM_FENCE);
   for (uint i = get_local_id (0); i < rows * COLUMNS; i += ROWS * PARTS) {
     const uint row = i / COLUMNS, c = column + i % COLUMNS;
 
@@ -246,106 +251,106 @@ vlf_load_chunk (__local float (*to)[COLUMNS + 1], uint rows, __global const floa
   }
 }
 
-/* The sum or the largest of the PARTS numbers of each query, in a fixed order. */
-#define COMBINE(result, value, op)                                                                                     \
-  barrier (CLK_LOCAL_MEM_FENCE);                                                                                       \
-  parts[row][part] = value;                                                                                            \
-  barrier (CLK_LOCAL_MEM_FENCE);                                                                                       \
-  result = parts[row][0];                                                                                              \
-  for (uint i = 1; i < PARTS; i++)                                                                                     \
-    result = op (result, parts[row][i]);
+/* The numbers of all PARTS work-items of a query, in @parts [PARTS] of it. */
+void
+vlf_share (__local float *parts, uint part, float value)
+{
+  barrier (CLK_LOCAL_MEM_FENCE);
+  parts[part] = value;
+  barrier (CLK_LOCAL_MEM_FENCE);
+}
 
-#define PLUS(a, b) ((a) + (b))
+/* Groups { ceil (n / ROWS), heads, sequences } of ROWS * PARTS work-items. */
+__kernel __attribute__ ((reqd_work_group_size (ROWS * PARTS, 1, 1))) void
+vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
+{
+  __local float queries[ROWS][COLUMNS + 1], others[KEYS][COLUMNS + 1], p[ROWS][KEYS + 1], parts[ROWS][PARTS];
+  const uint row = get_local_id (0) / PARTS, part = get_local_id (0) % PARTS, q0 = get_group_id (0) * ROWS;
+  const uint head = get_group_id (1), sequence = get_group_id (2), query = q0 + row;
+  const uint end = (uint) clamp (limit + (int) min (q0 + ROWS, n), 0, (int) m); /* keys that any of the queries sees */
+  const bool biased = bias != 0;
+  float o[CHUNKS][COLUMNS / PARTS], top = REMOVED, sum = 0.0f, inverse;
 
-/* For heads of up to CHUNKS * COLUMNS columns: the result of a work-item must have a fixed size to stay in registers.
- * Groups { ceil (n / ROWS), heads, sequences } of 64. */
-#define ATTENTION_KERNEL(NAME, CHUNKS)                                                                                 \
-  __kernel __attribute__ ((reqd_work_group_size (ROWS * PARTS, 1, 1))) void NAME (VLF_VIEW (q), VLF_VIEW (k),          \
-                                                                                  VLF_VIEW (v), ATTENTION)             \
-  {                                                                                                                    \
-    __local float queries[ROWS][COLUMNS + 1], rows[KEYS][COLUMNS + 1], p[ROWS][KEYS + 1], parts[ROWS][PARTS];          \
-    const uint row = get_local_id (0) / PARTS, part = get_local_id (0) % PARTS, q0 = get_group_id (0) * ROWS;          \
-    const uint head = get_group_id (1), sequence = get_group_id (2), query = q0 + row;                                 \
-    const uint end = (uint) clamp (limit + (int) min (q0 + ROWS, n), 0, (int) m);                                      \
-    const bool has_bias = bias != 0;                                                                                   \
-    float o[CHUNKS][COLUMNS / PARTS], top = REMOVED, sum = 0.0f, all;                                                  \
-                                                                                                                       \
-    q += q_offset + sequence * q_batch_stride + head * d;                                                              \
-    k += k_offset + sequence * k_batch_stride + head * d;                                                              \
-    v += v_offset + sequence * v_batch_stride + head * d;                                                              \
-    bias += bias_offset + sequence * bias_batch_stride;                                                                \
-    y += y_offset + sequence * y_batch_stride + (ulong) query * y_stride + head * d;                                   \
-    maps += maps_offset + (sequence * get_num_groups (1) + head) * maps_batch_stride + (ulong) query * maps_stride;    \
-    for (uint c = 0; c < CHUNKS; c++)                                                                                  \
-      for (uint i = 0; i < COLUMNS / PARTS; i++)                                                                       \
-        o[c][i] = 0.0f;                                                                                                \
-                                                                                                                       \
-    for (uint first = 0; first < end; first += KEYS) {                                                                 \
-      float x[KEYS / PARTS], most = REMOVED, before = top, shift, fix;                                                 \
-                                                                                                                       \
-      for (uint j = 0; j < KEYS / PARTS; j++)                                                                          \
-        x[j] = 0.0f;                                                                                                   \
-      for (uint c = 0; c < CHUNKS; c++) {                                                                              \
-        barrier (CLK_LOCAL_MEM_FENCE);                                                                                 \
-        vlf_load_chunk (queries, ROWS, q, q_stride, q0, n, c * COLUMNS, d);                                            \
-        vlf_load_chunk (rows, KEYS, k, k_stride, first, m, c * COLUMNS, d);                                            \
-        barrier (CLK_LOCAL_MEM_FENCE);                                                                                 \
-        for (uint i = 0; i < COLUMNS; i++)                                                                             \
-          for (uint j = 0; j < KEYS / PARTS; j++)                                                                      \
-            x[j] = mad (queries[row][i], rows[j * PARTS + part][i], x[j]);                                             \
-      }                                                                                                                \
-      for (uint j = 0; j < KEYS / PARTS; j++) {                                                                        \
-        const uint key = first + j * PARTS + part;                                                                     \
-        const float extra = has_bias && key < m ? bias[key] : 0.0f;                                                    \
-                                                                                                                       \
-        x[j] = key >= m || extra <= REMOVING || (int) key > limit + (int) query ? REMOVED : mad (x[j], scale, extra);  \
-        most = fmax (most, x[j]);                                                                                      \
-        if (maps_stride && query < n && key < m)                                                                       \
-          maps[key] = x[j];                                                                                            \
-      }                                                                                                                \
-      COMBINE (top, most, fmax)                                                                                        \
-      top = fmax (top, before);                                                                                        \
-      fix = vlf_exp (before - top);                                                                                    \
-      shift = top < IS_GONE ? 0.0f : top;                                                                              \
-      sum *= fix;                                                                                                      \
-      for (uint j = 0; j < KEYS / PARTS; j++) {                                                                        \
-        x[j] = vlf_exp (x[j] - shift);                                                                                 \
-        p[row][j * PARTS + part] = x[j];                                                                               \
-        sum += x[j];                                                                                                   \
-      }                                                                                                                \
-      for (uint c = 0; c < CHUNKS; c++) {                                                                              \
-        barrier (CLK_LOCAL_MEM_FENCE);                                                                                 \
-        vlf_load_chunk (rows, KEYS, v, v_stride, first, m, c * COLUMNS, d);                                            \
-        barrier (CLK_LOCAL_MEM_FENCE);                                                                                 \
-        for (uint i = 0; i < COLUMNS / PARTS; i++)                                                                     \
-          o[c][i] *= fix;                                                                                              \
-        for (uint j = 0; j < KEYS; j++)                                                                                \
-          for (uint i = 0; i < COLUMNS / PARTS; i++)                                                                   \
-            o[c][i] = mad (p[row][j], rows[j][i * PARTS + part], o[c][i]);                                             \
-      }                                                                                                                \
-    }                                                                                                                  \
-                                                                                                                       \
-    COMBINE (all, sum, PLUS)                                                                                           \
-    if (query >= n)                                                                                                    \
-      return;                                                                                                          \
-    all = all > 0.0f ? 1.0f / all : all;                                                                               \
-    for (uint c = 0; c < CHUNKS; c++)                                                                                  \
-      for (uint i = 0; i < COLUMNS / PARTS; i++)                                                                       \
-        if (c * COLUMNS + i * PARTS + part < d)                                                                        \
-          y[c * COLUMNS + i * PARTS + part] = o[c][i] * all;                                                           \
-    for (uint key = part; maps_stride && key < m; key += PARTS)                                                        \
-      maps[key] = key < end && top >= IS_GONE ? vlf_exp (maps[key] - top) * all : 0.0f;                                \
+  q += q_offset + sequence * q_batch_stride + head * d;
+  k += k_offset + sequence * k_batch_stride + head * d;
+  v += v_offset + sequence * v_batch_stride + head * d;
+  bias += bias_offset + sequence * bias_batch_stride;
+  y += y_offset + sequence * y_batch_stride + (ulong) query * y_stride + head * d;
+  maps += maps_offset + (sequence * get_num_groups (1) + head) * maps_batch_stride + (ulong) query * maps_stride;
+  EACH (c, CHUNKS)
+    EACH (i, COLUMNS / PARTS)
+      o[c][i] = 0.0f;
+
+  for (uint first = 0; first < end; first += KEYS) {
+    float x[KEYS / PARTS], most = top, fix, shift;
+
+    EACH (j, KEYS / PARTS)
+      x[j] = 0.0f;
+    for (uint column = 0; column < d; column += COLUMNS) {
+      vlf_load_chunk (queries, ROWS, q, q_stride, q0, n, column, d);
+      vlf_load_chunk (others, KEYS, k, k_stride, first, m, column, d);
+      barrier (CLK_LOCAL_MEM_FENCE);
+      for (uint i = 0; i < COLUMNS; i++)
+        EACH (j, KEYS / PARTS)
+          x[j] = mad (queries[row][i], others[j * PARTS + part][i], x[j]);
+    }
+    EACH (j, KEYS / PARTS)
+    {
+      const uint key = first + j * PARTS + part;
+      const float extra = biased && key < m ? bias[key] : 0.0f;
+
+      x[j] = key >= m || extra <= REMOVING || (int) key > limit + (int) query ? REMOVED : mad (x[j], scale, extra);
+      most = fmax (most, x[j]);
+      if (maps_stride && query < n && key < m)
+        maps[key] = x[j];
+    }
+    vlf_share (parts[row], part, most);
+    for (uint i = 0; i < PARTS; i++)
+      most = fmax (most, parts[row][i]);
+    fix = vlf_exp (top - most);
+    shift = most < IS_GONE ? 0.0f : most;
+    top = most;
+    sum *= fix;
+    EACH (j, KEYS / PARTS)
+    {
+      x[j] = vlf_exp (x[j] - shift);
+      p[row][j * PARTS + part] = x[j];
+      sum += x[j];
+    }
+    EACH (c, CHUNKS)
+    {
+      if (c * COLUMNS >= d)
+        continue;
+      vlf_load_chunk (others, KEYS, v, v_stride, first, m, c * COLUMNS, d);
+      barrier (CLK_LOCAL_MEM_FENCE);
+      EACH (i, COLUMNS / PARTS)
+        o[c][i] *= fix;
+      for (uint j = 0; j < KEYS; j++)
+        EACH (i, COLUMNS / PARTS)
+          o[c][i] = mad (p[row][j], others[j][i * PARTS + part], o[c][i]);
+    }
   }
 
-ATTENTION_KERNEL (vlf_attention_64, 1)
-ATTENTION_KERNEL (vlf_attention_256, 4)
+  vlf_share (parts[row], part, sum);
+  if (query >= n)
+    return;
+  sum = 0.0f;
+  for (uint i = 0; i < PARTS; i++)
+    sum += parts[row][i];
+  inverse = sum > 0.0f ? 1.0f / sum : sum; /* 0 where all keys are removed, and a NaN stays one */
+  EACH (c, CHUNKS)
+    EACH (i, COLUMNS / PARTS)
+      if (c * COLUMNS + i * PARTS + part < d)
+        y[c * COLUMNS + i * PARTS + part] = o[c][i] * inverse;
+  for (uint key = part; maps_stride && key < m; key += PARTS)
+    maps[key] = key < end && top >= IS_GONE ? vlf_exp (maps[key] - top) * inverse : 0.0f;
+}
 #undef ROWS
 #undef PARTS
 #undef KEYS
 #undef COLUMNS
-#undef COMBINE
-#undef PLUS
-#undef ATTENTION_KERNEL
+#undef CHUNKS
+#undef EACH
 #endif
 #undef REMOVED
 #undef IS_GONE
