@@ -36,13 +36,10 @@ G_BEGIN_DECLS
   X (SetKernelArg)            \
   X (ReleaseKernel)           \
   X (EnqueueNDRangeKernel)    \
-  X (EnqueueReadBuffer)       \
   X (EnqueueReadBufferRect)   \
   X (EnqueueWriteBuffer)      \
   X (EnqueueWriteBufferRect)  \
-  X (Flush)                   \
   X (Finish)                  \
-  X (WaitForEvents)           \
   X (GetEventProfilingInfo)   \
   X (ReleaseEvent)
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "kernels/cl_device.h"
 #include "kernels/ops_cl_linear.h"
+#include "kernels/profile.h"
 #include "kernels/program.h"
 
 /* Work-items of a group that shares a row, on the GPU family. */
@@ -12,6 +13,7 @@
 typedef struct {
   cl_command_queue queue;
   GHashTable *kernels; /* name -> cl_kernel: setting arguments is not thread-safe, so that each queue has its own */
+  VlfProfile *profile; /* NULL: none */
 } ClQueue;
 
 typedef struct {
@@ -113,18 +115,22 @@ static gboolean
 queue_open (VlfQueue *queue, GError **error)
 {
   const VlfClDevice *cl = queue->device->cl;
+  VlfProfile *profile;
   ClQueue *native;
   cl_command_queue commands;
   cl_int status;
 
   if (!vlf_program_open (queue->device, error))
     return FALSE;
-  commands = vlf_cl_api ()->CreateCommandQueue (cl->context, cl->id, 0, &status);
+  profile = vlf_profile_new ();
+  commands = vlf_cl_api ()->CreateCommandQueue (cl->context, cl->id, vlf_profile_properties (profile), &status);
   if (status != CL_SUCCESS) {
+    vlf_profile_close (profile);
     vlf_cl_set_error (queue->device, status, "a command queue cannot be opened", error);
     return FALSE;
   }
   native = g_new0 (ClQueue, 1);
+  native->profile = profile;
   native->queue = commands;
   native->kernels = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, release_kernel);
   queue->native = native;
@@ -145,6 +151,7 @@ queue_close (VlfQueue *queue)
     g_hash_table_steal_all (native->kernels);
     g_hash_table_unref (native->kernels);
   }
+  vlf_profile_close (native->profile);
   g_free (native);
 }
 
@@ -164,9 +171,11 @@ pass_finish (VlfPass *pass)
   ClQueue *queue = pass->queue->native;
   ClPass *native = pass->native;
 
-  /* Also of a failed pass: what it enqueued still writes to the caller's memory. */
+  /* Also of a failed pass: what it enqueued still writes to the caller's memory. A lost device is not waited for, as that may never
+   * end. */
   if (!vlf_device_is_lost (pass->device))
     vlf_cl_check (pass, vlf_cl_api ()->Finish (queue->queue), "the pass did not finish");
+  vlf_profile_collect (queue->profile, vlf_device_is_lost (pass->device));
   for (guint i = 0; i < native->mems->len && !vlf_device_is_lost (pass->device); i++)
     vlf_cl_api ()->ReleaseMemObject (native->mems->pdata[i]);
   g_ptr_array_unref (native->mems);
@@ -301,7 +310,8 @@ vlf_cl_launch (VlfPass *pass, const char *kernel_name, VlfClGrid grid, const Vlf
     global[i] = MAX (grid.groups[i], 1) * local[i];
   }
   if (status == CL_SUCCESS)
-    status = vlf_cl_api ()->EnqueueNDRangeKernel (native->queue, kernel, 3, NULL, global, local, 0, NULL, NULL);
+    status = vlf_cl_api ()->EnqueueNDRangeKernel (native->queue, kernel, 3, NULL, global, local, 0, NULL,
+                                                  vlf_profile_event (native->profile, g_intern_string (kernel_name)));
   vlf_cl_check (pass, status, kernel_name);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/ops_cl_linear.h"
+#include <math.h>
 #include <string.h>
 #include "kernels/cl_device.h"
 #include "kernels/half.h"
@@ -91,7 +92,7 @@ check_range (const Packing *p, GError **error)
   gsize n = (gsize) p->panel * p->inputs;
 
   for (gsize i = 0; p->stored == VLF_F16 && i < n; i++) {
-    if (p->rows[i] > F16_MAX || p->rows[i] < -F16_MAX) {
+    if (isfinite (p->rows[i]) && fabsf (p->rows[i]) > F16_MAX) {
       g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
                    "a weight is %g, which f16 cannot hold (at most %g); use bf16 or f32", (double) p->rows[i],
                    (double) F16_MAX);
@@ -223,18 +224,15 @@ matrix (VlfPass *pass, VlfTensor x)
 
 /* Tiles are as equal in height as they can be: the product is bound by arithmetic whatever the height, from about 4 rows on. */
 static VlfClGrid
-tile_grid (const VlfDevice *device, const ClWeight *weight, guint rows, guint *tiles)
+tile_grid (const VlfDevice *device, const ClWeight *weight, guint rows)
 {
   guint height = vlf_cl_vector_width (device) == 16 ? 12 : 6;
-  guint columns = (weight->base.outputs + weight->panel - 1) / weight->panel;
+  guint panels = (weight->base.outputs + weight->panel - 1) / weight->panel;
 
-  if (device->family == VLF_FAMILY_GPU) {
-    *tiles = 0;
+  if (device->family == VLF_FAMILY_GPU)
     return (VlfClGrid){ { (rows + GPU_TILE - 1) / GPU_TILE, (weight->base.outputs + GPU_TILE - 1) / GPU_TILE },
                         { GPU_GROUP_SIDE, GPU_GROUP_SIDE } };
-  }
-  *tiles = (rows + height - 1) / height;
-  return (VlfClGrid){ { *tiles, columns }, { 0 } };
+  return (VlfClGrid){ { (rows + height - 1) / height, panels }, { 0 } };
 }
 
 void
@@ -243,7 +241,7 @@ vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfA
 {
   static const char *const kernels[] = { "vlf_gemm_f32", "vlf_gemm_f16", "vlf_gemm_bf16" };
   const ClWeight *weight = (const ClWeight *) w;
-  guint scope = vlf_pass_open (pass), tiles;
+  guint scope = vlf_pass_open (pass);
   VlfTensor a = matrix (pass, x), r = residual ? matrix (pass, *residual) : (VlfTensor){ 0 };
   VlfClArgs args = { 0 };
   VlfClGrid grid;
@@ -251,7 +249,7 @@ vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfA
   if (pass->error)
     return;
   flatten (&y);
-  grid = tile_grid (pass->device, weight, y.rows, &tiles);
+  grid = tile_grid (pass->device, weight, y.rows);
   vlf_cl_arg_tensor (&args, &y);
   vlf_cl_arg_uint (&args, y.stride);
   vlf_cl_arg_tensor (&args, &a);
