@@ -106,8 +106,8 @@ vlf_json_type (const VlfJson *value)
 const char *
 vlf_json_type_name (const VlfJson *value)
 {
-  static const char *const names[] = {"null",     "true or false", "an integer", "an integer",
-                                      "a number", "a string",      "an array",   "an object"};
+  static const char *const names[] = { "null",     "true or false", "an integer", "an integer",
+                                       "a number", "a string",      "an array",   "an object" };
 
   return names[vlf_json_type (value)];
 }

@@ -352,7 +352,7 @@ parse_document (Parser *parser)
 VlfJson *
 vlf_json_parse (const char *data, gsize length, const VlfJsonLimits *limits, GError **error)
 {
-  Parser parser = {.start = data, .p = data, .end = data + length, .error = error};
+  Parser parser = { .start = data, .p = data, .end = data + length, .error = error };
   char *text;
   gboolean ok;
 

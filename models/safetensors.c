@@ -103,8 +103,8 @@ read_header (File *file, GError **error)
 static gboolean
 add_file (VlfSafetensors *st, int dir_fd, const char *name, GError **error)
 {
-  static const VlfJsonLimits limits = {.max_depth = 4, .max_values = VLF_SAFETENSORS_MAX_TENSORS * 16};
-  File new_file = {.name = g_strdup (name), .fd = -1}, *file;
+  static const VlfJsonLimits limits = { .max_depth = 4, .max_values = VLF_SAFETENSORS_MAX_TENSORS * 16 };
+  File new_file = { .name = g_strdup (name), .fd = -1 }, *file;
   gsize data_start;
 
   g_array_append_val (st->files, new_file);
@@ -320,7 +320,7 @@ vlf_safetensors_nth (const VlfSafetensors *st, guint n)
 const VlfTensorInfo *
 vlf_safetensors_lookup (const VlfSafetensors *st, const char *name)
 {
-  VlfTensorInfo wanted = {.name = name};
+  VlfTensorInfo wanted = { .name = name };
 
   if (st->tensors->len == 0)
     return NULL;

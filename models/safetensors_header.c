@@ -9,28 +9,28 @@ static const struct {
   const char *name;
   guint bits;
 } types[] = {
-    [VLF_TENSOR_BOOL] = {"BOOL", 8},
-    [VLF_TENSOR_F4] = {"F4", 4},
-    [VLF_TENSOR_F6_E2M3] = {"F6_E2M3", 6},
-    [VLF_TENSOR_F6_E3M2] = {"F6_E3M2", 6},
-    [VLF_TENSOR_U8] = {"U8", 8},
-    [VLF_TENSOR_I8] = {"I8", 8},
-    [VLF_TENSOR_F8_E5M2] = {"F8_E5M2", 8},
-    [VLF_TENSOR_F8_E4M3] = {"F8_E4M3", 8},
-    [VLF_TENSOR_F8_E5M2FNUZ] = {"F8_E5M2FNUZ", 8},
-    [VLF_TENSOR_F8_E4M3FNUZ] = {"F8_E4M3FNUZ", 8},
-    [VLF_TENSOR_F8_E8M0] = {"F8_E8M0", 8},
-    [VLF_TENSOR_I16] = {"I16", 16},
-    [VLF_TENSOR_U16] = {"U16", 16},
-    [VLF_TENSOR_F16] = {"F16", 16},
-    [VLF_TENSOR_BF16] = {"BF16", 16},
-    [VLF_TENSOR_I32] = {"I32", 32},
-    [VLF_TENSOR_U32] = {"U32", 32},
-    [VLF_TENSOR_F32] = {"F32", 32},
-    [VLF_TENSOR_C64] = {"C64", 64},
-    [VLF_TENSOR_F64] = {"F64", 64},
-    [VLF_TENSOR_I64] = {"I64", 64},
-    [VLF_TENSOR_U64] = {"U64", 64},
+  [VLF_TENSOR_BOOL] = { "BOOL", 8 },
+  [VLF_TENSOR_F4] = { "F4", 4 },
+  [VLF_TENSOR_F6_E2M3] = { "F6_E2M3", 6 },
+  [VLF_TENSOR_F6_E3M2] = { "F6_E3M2", 6 },
+  [VLF_TENSOR_U8] = { "U8", 8 },
+  [VLF_TENSOR_I8] = { "I8", 8 },
+  [VLF_TENSOR_F8_E5M2] = { "F8_E5M2", 8 },
+  [VLF_TENSOR_F8_E4M3] = { "F8_E4M3", 8 },
+  [VLF_TENSOR_F8_E5M2FNUZ] = { "F8_E5M2FNUZ", 8 },
+  [VLF_TENSOR_F8_E4M3FNUZ] = { "F8_E4M3FNUZ", 8 },
+  [VLF_TENSOR_F8_E8M0] = { "F8_E8M0", 8 },
+  [VLF_TENSOR_I16] = { "I16", 16 },
+  [VLF_TENSOR_U16] = { "U16", 16 },
+  [VLF_TENSOR_F16] = { "F16", 16 },
+  [VLF_TENSOR_BF16] = { "BF16", 16 },
+  [VLF_TENSOR_I32] = { "I32", 32 },
+  [VLF_TENSOR_U32] = { "U32", 32 },
+  [VLF_TENSOR_F32] = { "F32", 32 },
+  [VLF_TENSOR_C64] = { "C64", 64 },
+  [VLF_TENSOR_F64] = { "F64", 64 },
+  [VLF_TENSOR_I64] = { "I64", 64 },
+  [VLF_TENSOR_U64] = { "U64", 64 },
 };
 
 const char *
@@ -195,7 +195,7 @@ check_layout (VlfTensorInfo *tensors, guint n, const char *name, gsize data_byte
   if (n > 0)
     qsort (tensors, n, sizeof *tensors, compare_offsets);
   for (guint i = 0; i < n; i++) {
-    Place place = {name, tensors[i].name, error};
+    Place place = { name, tensors[i].name, error };
 
     if (tensors[i].offset != end)
       return fail (&place, VLF_ERROR_FORMAT,
@@ -219,8 +219,8 @@ vlf_safetensors_parse_header (const VlfJson *header, const char *name, guint fil
   guint first = tensors->len;
 
   for (const VlfJson *entry = vlf_json_first (header); entry; entry = vlf_json_next (entry)) {
-    VlfTensorInfo info = {.name = vlf_json_key (entry, NULL), .file = file};
-    Place place = {name, info.name, error};
+    VlfTensorInfo info = { .name = vlf_json_key (entry, NULL), .file = file };
+    Place place = { name, info.name, error };
 
     if (!check_name (entry, name, error))
       return FALSE;

@@ -30,12 +30,16 @@ void vlf_aligned_clear (VlfAligned *aligned);
 static inline VlfSlice
 vlf_aligned_slice (const VlfAligned *aligned, gsize from, gsize to)
 {
-  return (VlfSlice){ aligned->text + from, aligned->begin + from, aligned->end + from, to - from };
+  VlfSlice slice = { aligned->text + from, aligned->begin + from, aligned->end + from, to - from };
+
+  return slice;
 }
 static inline VlfSlice
 vlf_slice_part (const VlfSlice *slice, gsize from, gsize to)
 {
-  return (VlfSlice){ slice->text + from, slice->begin + from, slice->end + from, to - from };
+  VlfSlice part = { slice->text + from, slice->begin + from, slice->end + from, to - from };
+
+  return part;
 }
 
 /* White_Space of Unicode; \p{L}; \p{N}; \w of regular expressions. GLib's version of Unicode decides. */

@@ -137,7 +137,7 @@ compose_stretch (const VlfSlice *slice, gsize at, VlfAligned *to)
 
   while (next_char (slice, &stop, &c, &begin, &end) && (last == at || !is_boundary (c)) && last - at < MAX_STRETCH)
     last = stop;
-  if (c && last > at && g_utf8_get_char (slice->text + at) != 0)
+  if (g_utf8_get_char (slice->text + at) != 0)
     composed = g_utf8_normalize (slice->text + at, (gssize) (last - at), G_NORMALIZE_NFC);
   if (composed && (strlen (composed) != last - at || memcmp (composed, slice->text + at, last - at) != 0)) {
     for (const char *p = composed; *p; p = g_utf8_next_char (p))
@@ -176,6 +176,17 @@ collapse_spaces (const VlfSlice *slice, VlfAligned *to)
   }
 }
 
+/* GLib only knows letters; Roman numerals and circled letters have cases too. */
+static gunichar
+lower_case (gunichar c)
+{
+  if (c >= 0x2160 && c <= 0x216f)
+    return c + 16;
+  if (c >= 0x24b6 && c <= 0x24cf)
+    return c + 26;
+  return g_unichar_tolower (c);
+}
+
 static void
 lower (const VlfSlice *slice, VlfAligned *to)
 {
@@ -183,7 +194,7 @@ lower (const VlfSlice *slice, VlfAligned *to)
   guint32 begin, end;
 
   for (gsize at = 0; next_char (slice, &at, &c, &begin, &end) && !to->failed;) {
-    vlf_aligned_append (to, c == 0x130 ? 'i' : g_unichar_tolower (c), begin, end);
+    vlf_aligned_append (to, c == 0x130 ? 'i' : lower_case (c), begin, end);
     if (c == 0x130) /* the one character whose lower case is two */
       vlf_aligned_append (to, 0x307, begin, end);
   }

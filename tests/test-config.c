@@ -44,11 +44,11 @@ expect_failed (VlfConfig *config, VlfError code, const char *message)
 static void
 test_good (void)
 {
-  static const char *const acts[] = {"gelu", "relu", NULL};
+  static const char *const acts[] = { "gelu", "relu", NULL };
   g_autoptr (VlfConfig) c = load_good (
       "{\"n\":12,\"f\":2.0,\"m\":-3,\"e\":1e-5,\"b\":true,\"s\":\"x\",\"none\":null,\"act\":\"relu\","
       "\"t\":{\"n\":7,\"deep\":{\"n\":8}},\"list\":[1,2,-3],\"mean\":[0.5,1],\"empty\":[],\"big\":4294967295}");
-  gint list[4] = {9, 9, 9, 9};
+  gint list[4] = { 9, 9, 9, 9 };
   double mean[3];
 
   g_assert_cmpuint (vlf_config_uint (c, "n", 1, 1, 12), ==, 12);
@@ -86,7 +86,7 @@ test_good (void)
 static void
 test_bad (void)
 {
-  static const char *const acts[] = {"gelu", "relu", NULL};
+  static const char *const acts[] = { "gelu", "relu", NULL };
   const char *text =
       "{\"n\":12,\"h\":1.5,\"s\":\"x\",\"b\":1,\"a\":[1,2],\"o\":{},\"l\":[1,\"x\"],\"z\":\"a\\u0000b\"}";
   gint list[4];

@@ -116,12 +116,12 @@ test_strings (void)
     const char *json, *text;
     gsize length;
   } cases[] = {
-      {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8},
-      {"\"\\u0041\\u00e9\\u20ac\"", "A\xc3\xa9\xe2\x82\xac", 6},
-      {"\"\\ud83d\\ude00\\uD83D\\uDE00\"", "\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 8},
-      {"\"a\\u0000b\"", "a\0b", 3},
-      {"\"\xf0\x9f\x98\x80\x7f\"", "\xf0\x9f\x98\x80\x7f", 5},
-      {"\"\\uffff\\ufffe\"", "\xef\xbf\xbf\xef\xbf\xbe", 6},
+    { "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8 },
+    { "\"\\u0041\\u00e9\\u20ac\"", "A\xc3\xa9\xe2\x82\xac", 6 },
+    { "\"\\ud83d\\ude00\\uD83D\\uDE00\"", "\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 8 },
+    { "\"a\\u0000b\"", "a\0b", 3 },
+    { "\"\xf0\x9f\x98\x80\x7f\"", "\xf0\x9f\x98\x80\x7f", 5 },
+    { "\"\\uffff\\ufffe\"", "\xef\xbf\xbf\xef\xbf\xbe", 6 },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
@@ -137,7 +137,7 @@ static void
 test_objects (void)
 {
   g_autoptr (VlfJson) json = parse ("{\"bb\":1,\"a\":{\"c\":{\"d\":[1,[2,3],{}]}},\"\":5,\"b\\u0000\":6, \"ba\" : 7}");
-  const char *const order[] = {"bb", "a", "", "b", "ba"};
+  const char *const order[] = { "bb", "a", "", "b", "ba" };
   gint64 i;
   guint n = 0;
   gsize length;
@@ -191,50 +191,50 @@ test_errors (void)
   static const struct {
     const char *text, *part;
   } cases[] = {
-      {"", "byte 0 (line 1): expected a value, found the end"},
-      {"  ", "found the end"},
-      {"[1,\n2,\nx]", "byte 7 (line 3): expected a value, found 'x'"},
-      {"[1 2]", "expected ',' or ']', found '2'"},
-      {"[1,]", "expected a value, found ']'"},
-      {"[", "expected a value, found the end"},
-      {"{\"a\":1,}", "expected a string, found '}'"},
-      {"{\"a\" 1}", "expected ':', found '1'"},
-      {"{\"a\":1", "expected ',' or '}', found the end"},
-      {"{a:1}", "expected a string, found 'a'"},
-      {"{1:1}", "expected a string"},
-      {"1 2", "expected nothing behind the value, found '2'"},
-      {"var x = {};", "expected a value, found 'v'"},
-      {"[] // comment", "expected nothing behind"},
-      {"01", "without leading zeros"},
-      {"-01", "without leading zeros"},
-      {"+1", "expected a value, found '+'"},
-      {"-", "expected a digit"},
-      {"1.", "behind the decimal point"},
-      {".5", "expected a value, found '.'"},
-      {"1e", "digit of the exponent"},
-      {"1e+", "digit of the exponent"},
-      {"1e999", "range of a double"},
-      {"0x10", "nothing behind the value"},
-      {"NaN", "expected a value"},
-      {"-Infinity", "expected a digit"},
-      {"nul", "expected a value"},
-      {"True", "expected a value"},
-      {"'a'", "expected a value"},
-      {"\"a", "closing quote of a string, found the end"},
-      {"\"a\nb\"", "found byte 0x0a"},
-      {"\"\\x\"", "expected an escape"},
-      {"\"\\", "expected an escape"},
-      {"\"\\u12\"", "four hexadecimal digits"},
-      {"\"\\u12", "four hexadecimal digits"},
-      {"\"\\ud800\"", "second half of a surrogate pair"},
-      {"\"\\ud800\\u0041\"", "a surrogate pair"},
-      {"\"\\udc00\"", "not half a surrogate pair"},
-      {"\"\xff\"", "expected UTF-8, found byte 0xff"},
-      {"\"\xed\xa0\x80\"", "expected UTF-8"},
-      {"\"\xc0\x80\"", "expected UTF-8"},
-      {"\xef\xbb\xbf{}", "expected a value, found byte 0xef"},
-      {"{\"a\":1,\"b\":2,\"a\":3}", "expected each key once, found \"a\" twice"},
-      {"{\"a\":1,\"\\u0061\":3}", "each key once"},
+    { "", "byte 0 (line 1): expected a value, found the end" },
+    { "  ", "found the end" },
+    { "[1,\n2,\nx]", "byte 7 (line 3): expected a value, found 'x'" },
+    { "[1 2]", "expected ',' or ']', found '2'" },
+    { "[1,]", "expected a value, found ']'" },
+    { "[", "expected a value, found the end" },
+    { "{\"a\":1,}", "expected a string, found '}'" },
+    { "{\"a\" 1}", "expected ':', found '1'" },
+    { "{\"a\":1", "expected ',' or '}', found the end" },
+    { "{a:1}", "expected a string, found 'a'" },
+    { "{1:1}", "expected a string" },
+    { "1 2", "expected nothing behind the value, found '2'" },
+    { "var x = {};", "expected a value, found 'v'" },
+    { "[] // comment", "expected nothing behind" },
+    { "01", "without leading zeros" },
+    { "-01", "without leading zeros" },
+    { "+1", "expected a value, found '+'" },
+    { "-", "expected a digit" },
+    { "1.", "behind the decimal point" },
+    { ".5", "expected a value, found '.'" },
+    { "1e", "digit of the exponent" },
+    { "1e+", "digit of the exponent" },
+    { "1e999", "range of a double" },
+    { "0x10", "nothing behind the value" },
+    { "NaN", "expected a value" },
+    { "-Infinity", "expected a digit" },
+    { "nul", "expected a value" },
+    { "True", "expected a value" },
+    { "'a'", "expected a value" },
+    { "\"a", "closing quote of a string, found the end" },
+    { "\"a\nb\"", "found byte 0x0a" },
+    { "\"\\x\"", "expected an escape" },
+    { "\"\\", "expected an escape" },
+    { "\"\\u12\"", "four hexadecimal digits" },
+    { "\"\\u12", "four hexadecimal digits" },
+    { "\"\\ud800\"", "second half of a surrogate pair" },
+    { "\"\\ud800\\u0041\"", "a surrogate pair" },
+    { "\"\\udc00\"", "not half a surrogate pair" },
+    { "\"\xff\"", "expected UTF-8, found byte 0xff" },
+    { "\"\xed\xa0\x80\"", "expected UTF-8" },
+    { "\"\xc0\x80\"", "expected UTF-8" },
+    { "\xef\xbb\xbf{}", "expected a value, found byte 0xef" },
+    { "{\"a\":1,\"b\":2,\"a\":3}", "expected each key once, found \"a\" twice" },
+    { "{\"a\":1,\"\\u0061\":3}", "each key once" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -249,7 +249,7 @@ static void
 test_limits (void)
 {
   GString *deep = g_string_new (NULL);
-  VlfJsonLimits limits = {.max_depth = 3};
+  VlfJsonLimits limits = { .max_depth = 3 };
   g_autoptr (VlfJson) json = vlf_json_parse ("[[[1]]]", 7, &limits, NULL);
 
   g_assert_nonnull (json);
@@ -259,7 +259,7 @@ test_limits (void)
   expect_error (deep->str, deep->len, NULL, VLF_ERROR_RANGE, "nested at most 64 deep");
   limits.max_depth = 1000000;
   expect_error (deep->str, deep->len, &limits, VLF_ERROR_RANGE, "nested at most 512 deep");
-  limits = (VlfJsonLimits){.max_values = 3};
+  limits = (VlfJsonLimits){ .max_values = 3 };
   expect_error ("[1,2,3]", 7, &limits, VLF_ERROR_RANGE, "at most 3 JSON values");
   g_string_free (deep, TRUE);
 }
@@ -267,7 +267,7 @@ test_limits (void)
 static void
 test_duplicates (void)
 {
-  VlfJsonLimits limits = {.allow_duplicates = TRUE};
+  VlfJsonLimits limits = { .allow_duplicates = TRUE };
   g_autoptr (VlfJson) json = vlf_json_parse ("{\"a\":1,\"b\":5,\"a\":2,\"a\":3}", 25, &limits, NULL);
   gint64 i;
 
