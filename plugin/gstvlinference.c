@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlinference.h"
 #include "plugin/gstvlstream.h"
+#include "plugin/gstvltextpad.h"
 
 GST_DEBUG_CATEGORY (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug

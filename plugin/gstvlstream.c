@@ -297,18 +297,22 @@ infer (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment)
   return is_due (self, moment, buffer) ? infer_and_wait (self, job, buffer, moment) : GST_FLOW_OK;
 }
 
+/* A frame that begins before its segment is shown from the segment's start on: after an accurate seek this is what texts, which their
+ * parser has cut at the same place, are matched by. */
 static void
 find_moment (const GstSegment *segment, GstBuffer *buffer, GstVlMoment *moment)
 {
+  GstClockTime shown;
   guint64 time;
 
   moment->pts = GST_BUFFER_PTS (buffer);
   moment->stream = moment->running = GST_CLOCK_TIME_NONE;
   if (!GST_CLOCK_TIME_IS_VALID (moment->pts) || segment->format != GST_FORMAT_TIME)
     return;
-  if (gst_segment_to_stream_time_full (segment, GST_FORMAT_TIME, moment->pts, &time) > 0)
+  shown = MAX (moment->pts, segment->start);
+  if (gst_segment_to_stream_time_full (segment, GST_FORMAT_TIME, shown, &time) > 0)
     moment->stream = time;
-  if (gst_segment_to_running_time_full (segment, GST_FORMAT_TIME, moment->pts, &time) > 0)
+  if (gst_segment_to_running_time_full (segment, GST_FORMAT_TIME, shown, &time) > 0)
     moment->running = time;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "plugin/gstvlinference.h"
-#include "plugin/gstvltextpad.h"
+#include "plugin/gstvltexts.h"
 
 G_BEGIN_DECLS
 

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvltextpad.h"
+
+GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
+#define GST_CAT_DEFAULT gst_vl_debug
+
+static void
+texts_clear (gpointer data)
+{
+  GstVlTexts *texts = data;
+
+  g_ptr_array_unref (texts->pads);
+  g_mutex_clear (&texts->lock);
+  g_cond_clear (&texts->changed);
+}
+
+GstVlTexts *
+gst_vl_texts_new (void)
+{
+  GstVlTexts *texts = g_atomic_rc_box_new0 (GstVlTexts);
+
+  g_mutex_init (&texts->lock);
+  g_cond_init (&texts->changed);
+  texts->pads = g_ptr_array_new_with_free_func (gst_object_unref);
+  texts->now[GST_VL_CLOCK_STREAM] = texts->now[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
+  return texts;
+}
+
+void
+gst_vl_texts_unref (GstVlTexts *texts)
+{
+  g_atomic_rc_box_release_full (texts, texts_clear);
+}
+
+static gint
+compare_pads (gconstpointer a, gconstpointer b)
+{
+  const GstVlTextPad *x = *(GstVlTextPad *const *) a, *y = *(GstVlTextPad *const *) b;
+
+  return (x->index > y->index) - (x->index < y->index);
+}
+
+void
+gst_vl_texts_add (GstVlTexts *texts, GstPad *pad)
+{
+  g_mutex_lock (&texts->lock);
+  g_ptr_array_add (texts->pads, gst_object_ref (pad));
+  g_ptr_array_sort (texts->pads, compare_pads);
+  g_mutex_unlock (&texts->lock);
+}
+
+void
+gst_vl_texts_remove (GstVlTexts *texts, GstPad *pad)
+{
+  g_mutex_lock (&texts->lock);
+  GST_VL_TEXT_PAD (pad)->gone = TRUE;
+  g_ptr_array_remove (texts->pads, pad);
+  g_cond_broadcast (&texts->changed);
+  g_mutex_unlock (&texts->lock);
+}
+
+gboolean
+gst_vl_texts_has (GstVlTexts *texts, guint index)
+{
+  gboolean found = FALSE;
+
+  g_mutex_lock (&texts->lock);
+  for (guint i = 0; i < texts->pads->len; i++)
+    found |= GST_VL_TEXT_PAD (g_ptr_array_index (texts->pads, i))->index == index;
+  g_mutex_unlock (&texts->lock);
+  return found;
+}
+
+void
+gst_vl_texts_set_flags (GstVlTexts *texts, GstVlTextsFlags flags, gboolean on)
+{
+  g_mutex_lock (&texts->lock);
+  texts->flags = on ? texts->flags | flags : texts->flags & ~flags;
+  g_cond_broadcast (&texts->changed);
+  g_mutex_unlock (&texts->lock);
+}
+
+void
+gst_vl_texts_reset (GstVlTexts *texts)
+{
+  g_mutex_lock (&texts->lock);
+  texts->now[GST_VL_CLOCK_STREAM] = texts->now[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
+  texts->video_thread = NULL;
+  g_mutex_unlock (&texts->lock);
+}
+
+void
+gst_vl_texts_latency_changed (GstVlTexts *texts)
+{
+  g_mutex_lock (&texts->lock);
+  for (guint i = 0; i < texts->pads->len; i++)
+    GST_VL_TEXT_PAD (g_ptr_array_index (texts->pads, i))->asked = FALSE;
+  g_mutex_unlock (&texts->lock);
+}
+
+static gboolean
+is_flushing_seek (GstEvent *seek)
+{
+  GstSeekFlags flags;
+
+  gst_event_parse_seek (seek, NULL, NULL, &flags, NULL, NULL, NULL, NULL);
+  return (flags & GST_SEEK_FLAG_FLUSH) != 0;
+}
+
+static GPtrArray *
+copy_pads (GstVlTexts *texts)
+{
+  GPtrArray *pads = g_ptr_array_new_with_free_func (gst_object_unref);
+
+  for (guint i = 0; i < texts->pads->len; i++)
+    g_ptr_array_add (pads, gst_object_ref (g_ptr_array_index (texts->pads, i)));
+  return pads;
+}
+
+void
+gst_vl_texts_begin_seek (GstVlTexts *texts, GstEvent *seek)
+{
+  if (!is_flushing_seek (seek))
+    return;
+  g_mutex_lock (&texts->lock);
+  texts->seeking++;
+  for (guint i = 0; i < texts->pads->len; i++)
+    GST_VL_TEXT_PAD (g_ptr_array_index (texts->pads, i))->held = TRUE;
+  g_mutex_unlock (&texts->lock);
+}
+
+static void
+let_go (GstVlTextPad *pad)
+{
+  pad->held = FALSE;
+  g_cond_broadcast (&pad->texts->changed);
+}
+
+void
+gst_vl_texts_end_seek (GstVlTexts *texts, GstEvent *seek)
+{
+  g_autoptr (GPtrArray) pads = NULL;
+
+  g_mutex_lock (&texts->lock);
+  pads = copy_pads (texts);
+  g_mutex_unlock (&texts->lock);
+
+  for (guint i = 0; i < pads->len; i++) {
+    GstVlTextPad *pad = g_ptr_array_index (pads, i);
+
+    if (!gst_pad_push_event (GST_PAD (pad), gst_event_ref (seek)))
+      GST_INFO_OBJECT (pad, "source of texts does not seek");
+    g_mutex_lock (&texts->lock);
+    let_go (pad);
+    g_mutex_unlock (&texts->lock);
+  }
+  if (!is_flushing_seek (seek))
+    return;
+  g_mutex_lock (&texts->lock);
+  texts->seeking--;
+  g_cond_broadcast (&texts->changed);
+  g_mutex_unlock (&texts->lock);
+}
+
+/* What a frame asks. */
+
+/* Outside of the lock, because sources answer from their own. */
+static void
+ask_liveness (GstVlTexts *texts)
+{
+  g_autoptr (GPtrArray) pads = copy_pads (texts);
+
+  for (guint i = 0; i < pads->len; i++) {
+    GstVlTextPad *pad = g_ptr_array_index (pads, i);
+    gboolean live = FALSE;
+    GstQuery *query;
+
+    if (pad->asked)
+      continue;
+    pad->asked = TRUE;
+    query = gst_query_new_latency ();
+    g_mutex_unlock (&texts->lock);
+    if (gst_pad_peer_query (GST_PAD (pad), query))
+      gst_query_parse_latency (query, &live, NULL, NULL);
+    gst_query_unref (query);
+    g_mutex_lock (&texts->lock);
+    pad->live = live;
+  }
+}
+
+/* May a text for time @t still come that is worth waiting for? Not on the thread that video comes on: it would wait for itself. */
+static gboolean
+is_awaited (GstVlTextPad *pad, GstClockTime t)
+{
+  return pad->patient && !pad->eos && !pad->live && pad->thread != pad->texts->video_thread &&
+         gst_pad_is_linked (GST_PAD (pad)) &&
+         (pad->position[GST_VL_CLOCK_STREAM] == GST_CLOCK_TIME_NONE || pad->position[GST_VL_CLOCK_STREAM] <= t);
+}
+
+static gboolean
+any_awaited (GstVlTexts *texts, gboolean give_up)
+{
+  gboolean any = FALSE;
+
+  for (guint i = 0; i < texts->pads->len; i++) {
+    GstVlTextPad *pad = g_ptr_array_index (texts->pads, i);
+
+    if (!is_awaited (pad, texts->now[GST_VL_CLOCK_STREAM]))
+      continue;
+    any = TRUE;
+    if (give_up) {
+      GST_INFO_OBJECT (pad, "no text came in time; not waiting for it any more");
+      pad->patient = FALSE;
+    }
+  }
+  return any;
+}
+
+static gboolean
+is_interrupted (GstVlTexts *texts)
+{
+  return (texts->flags & (GST_VL_TEXTS_STOPPING | GST_VL_TEXTS_FLUSHING)) != 0;
+}
+
+static gboolean
+wait_for_texts (GstVlTexts *texts, GstClockTime timeout)
+{
+  gint64 deadline = g_get_monotonic_time () + (gint64) (timeout / 1000);
+
+  while (texts->seeking > 0 && !is_interrupted (texts))
+    g_cond_wait (&texts->changed, &texts->lock);
+  while (timeout > 0 && !is_interrupted (texts) && any_awaited (texts, FALSE))
+    if (!g_cond_wait_until (&texts->changed, &texts->lock, deadline))
+      any_awaited (texts, TRUE);
+  return !is_interrupted (texts);
+}
+
+static void
+collect (GstVlTextPad *pad, const GstClockTime now[GST_VL_N_CLOCKS], GPtrArray *into)
+{
+  guint clock = pad->live ? GST_VL_CLOCK_RUNNING : GST_VL_CLOCK_STREAM;
+  GstClockTime t = now[clock] == GST_CLOCK_TIME_NONE ? 0 : now[clock];
+
+  for (GList *link = pad->items.head, *next; link; link = next) {
+    GstVlTextItem *item = link->data;
+
+    next = link->next;
+    if (item->end[clock] <= t) { /* NONE is the largest number */
+      gst_vl_text_item_free (item);
+      g_queue_delete_link (&pad->items, link);
+    } else if (item->start[clock] <= t) {
+      g_ptr_array_add (into, g_strdup (item->text));
+    }
+  }
+}
+
+GPtrArray *
+gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime running_time, GstClockTime timeout)
+{
+  GPtrArray *active = NULL;
+
+  g_mutex_lock (&texts->lock);
+  texts->video_thread = g_thread_self ();
+  if (stream_time != GST_CLOCK_TIME_NONE)
+    texts->now[GST_VL_CLOCK_STREAM] = stream_time;
+  if (running_time != GST_CLOCK_TIME_NONE)
+    texts->now[GST_VL_CLOCK_RUNNING] = running_time;
+  g_cond_broadcast (&texts->changed); /* there may be room for texts now */
+  ask_liveness (texts);
+  if (wait_for_texts (texts, texts->now[GST_VL_CLOCK_STREAM] == GST_CLOCK_TIME_NONE ? 0 : timeout)) {
+    active = g_ptr_array_new_with_free_func (g_free);
+    for (guint i = 0; i < texts->pads->len; i++)
+      collect (g_ptr_array_index (texts->pads, i), texts->now, active);
+  }
+  g_mutex_unlock (&texts->lock);
+  return active;
+}

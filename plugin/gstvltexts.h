@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+/* All text pads of one element. Reference-counted, thread-safe. */
+typedef struct _GstVlTexts GstVlTexts;
+GstVlTexts *gst_vl_texts_new (void);
+void gst_vl_texts_unref (GstVlTexts *texts);
+
+void gst_vl_texts_add (GstVlTexts *texts, GstPad *pad);
+void gst_vl_texts_remove (GstVlTexts *texts, GstPad *pad); /* also frees a thread that waits in it */
+gboolean gst_vl_texts_has (GstVlTexts *texts, guint index);
+
+typedef enum {
+  GST_VL_TEXTS_STOPPING = 1 << 0,  /* the element stops: nobody waits, texts are refused */
+  GST_VL_TEXTS_FLUSHING = 1 << 1,  /* video flushes: its thread does not wait */
+  GST_VL_TEXTS_VIDEO_EOS = 1 << 2, /* no frame follows: texts are refused with EOS */
+} GstVlTextsFlags;
+void gst_vl_texts_set_flags (GstVlTexts *texts, GstVlTextsFlags flags, gboolean on);
+/* The stream starts anew: what was known of time is forgotten, the texts stay. */
+void gst_vl_texts_reset (GstVlTexts *texts);
+/* Whether a pad's source is live is asked again at the next frame. */
+void gst_vl_texts_latency_changed (GstVlTexts *texts);
+
+/* Around a seek of the video: with a flushing one, frames wait and text segments are held back until the texts have been sought too
+ * (subparse sends a stale segment before it has updated its own). Both take no reference. */
+void gst_vl_texts_begin_seek (GstVlTexts *texts, GstEvent *seek);
+void gst_vl_texts_end_seek (GstVlTexts *texts, GstEvent *seek); /* forwards @seek to every pad's peer */
+
+/* The active texts, of one pad after the other, as strings; free with g_ptr_array_unref(). Waits up to @timeout for texts that may
+ * still come for this frame, from linked pads whose source is not live; 0: not at all. NULL if interrupted by STOPPING or FLUSHING.
+ * Times of the frame may be GST_CLOCK_TIME_NONE: those of the frame before count then. */
+GPtrArray *
+gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime running_time, GstClockTime timeout);
+
+G_END_DECLS
