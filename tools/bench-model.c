@@ -2,6 +2,7 @@
 #include "tools/vlf-bench.h"
 #include "models/config.h"
 #include "models/tokenizer.h"
+#include "tools/picture.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,35 +94,18 @@ choose_prompt (Subject *s, const BenchOptions *o, GError **error)
 }
 
 /* A frame of noise: no kernel may be quicker because of what it sees. */
-static gboolean
-make_frame (Subject *s, const char *size, GError **error)
+static void
+make_frame (Subject *s, guint width, guint height)
 {
-  guint width = 640, height = 480;
-  gsize stride;
+  gsize stride = (gsize) 3 * width;
   guint32 state = 1;
-  char rest;
 
-  if (size && (sscanf (size, "%ux%u%c", &width, &height, &rest) != 2 || width < 1 || height < 1 || width > 8192 ||
-               height > 8192)) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "--size: expected WIDTHxHEIGHT of 1 to 8192, found \"%s\"", size);
-    return FALSE;
-  }
-  stride = (gsize) 3 * width;
   s->pixels = g_malloc (stride * height);
   for (gsize i = 0; i < stride * height; i++) {
     state = state * 1664525u + 1013904223u;
     s->pixels[i] = (guint8) (state >> 24);
   }
-  s->frame = (VlfImage){ .width = width, .height = height, .n_planes = 1 };
-  s->frame.planes[0].data = s->pixels;
-  s->frame.planes[0].size = stride * height;
-  for (guint c = 0; c < 3; c++) {
-    s->frame.components[c].offset = c;
-    s->frame.components[c].stride = stride;
-    s->frame.components[c].pixel_stride = 3;
-    s->frame.matrix[c][c] = 1;
-  }
-  return TRUE;
+  s->frame = picture_view (&(Picture){ width, height, s->pixels });
 }
 
 static gboolean
@@ -133,8 +117,9 @@ subject_open (Subject *s, const BenchOptions *o, GError **error)
   s->encode = o->encode;
   s->maps = o->maps;
   s->directory = vlf_model_find (o->model, error);
-  if (!s->directory || !choose_prompt (s, o, error) || !make_frame (s, o->size, error))
+  if (!s->directory || !choose_prompt (s, o, error))
     return FALSE;
+  make_frame (s, o->width, o->height);
   options.directory = s->directory;
   start = g_get_monotonic_time ();
   s->model = vlf_model_open (&options, error);

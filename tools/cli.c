@@ -52,14 +52,14 @@ cli_fail (GError *error)
 CliStatus
 cli_usage (const char *format, ...)
 {
-  g_autofree gchar *message = NULL;
+  g_autofree gchar *message = NULL, *line = NULL;
   va_list arguments;
 
   va_start (arguments, format);
   message = g_strdup_vprintf (format, arguments);
   va_end (arguments);
-  complain (message);
-  fprintf (stderr, "Try %s --help\n", g_get_prgname ());
+  line = g_strdup_printf ("%s (%s --help says more)", message, g_get_prgname ());
+  complain (line);
   return CLI_USAGE;
 }
 

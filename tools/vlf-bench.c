@@ -2,6 +2,7 @@
 #include "tools/vlf-bench.h"
 #include "models/json.h"
 #include <math.h>
+#include <stdio.h>
 
 #define OP_SECONDS 0.5
 
@@ -80,10 +81,28 @@ run (BenchOptions *o, GError **error)
   return bench_device (o, &peak, error) && (!o->whole || bench_model (o, peak, error));
 }
 
+static gboolean
+check (const BenchOptions *o)
+{
+  return o->frames >= 1 && o->frames <= 1000000 && o->rows >= 1 && o->rows <= 65536 && o->tokens >= 0 &&
+         o->tokens <= 65536;
+}
+
+/* "640x480", or NULL for the default. */
+static gboolean
+parse_size (const char *size, BenchOptions *o)
+{
+  char rest;
+
+  return (!size || sscanf (size, "%ux%u%c", &o->width, &o->height, &rest) == 2) && o->width >= 1 && o->width <= 8192 &&
+         o->height >= 1 && o->height <= 8192;
+}
+
 int
 main (int argc, char **argv)
 {
-  BenchOptions o = { .frames = 50, .rows = 325, .maps = TRUE };
+  BenchOptions o = { .frames = 50, .rows = 325, .width = 640, .height = 480, .maps = TRUE };
+  gchar *size = NULL;
   const GOptionEntry entries[] = {
     { "ops", 0, 0, G_OPTION_ARG_NONE, &o.ops, "Time single operations (default: these and the whole model)", NULL },
     { "whole", 0, 0, G_OPTION_ARG_NONE, &o.whole, "Time the whole model", NULL },
@@ -95,7 +114,7 @@ main (int argc, char **argv)
     { "synthetic-tokens", 0, 0, G_OPTION_ARG_INT, &o.tokens, "A prompt of exactly N tokens, special ones included",
       "N" },
     { "frames", 'n', 0, G_OPTION_ARG_INT, &o.frames, "Timed inferences; default: 50", "N" },
-    { "size", 0, 0, G_OPTION_ARG_FILENAME, &o.size, "Of the frames; default: 640x480", "WxH" },
+    { "size", 0, 0, G_OPTION_ARG_FILENAME, &size, "Of the frames; default: 640x480", "WxH" },
     { "rows", 0, 0, G_OPTION_ARG_INT, &o.rows, "Tokens of the single operations; default: 325", "N" },
     { "encode", 0, 0, G_OPTION_ARG_NONE, &o.encode, "Encode the prompt anew for each frame", NULL },
     { "no-maps", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE, &o.maps, "Do not make attention maps", NULL },
@@ -105,8 +124,9 @@ main (int argc, char **argv)
   CliStatus status = CLI_USAGE;
 
   if (cli_parse (entries, "Measures this machine and this model; a line of JSON per measurement.", 0, &argc, &argv)) {
-    if (o.frames < 1 || o.frames > 1000000 || o.rows < 1 || o.rows > 65536 || o.tokens < 0 || o.tokens > 65536)
-      status = cli_usage ("expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536");
+    if (!check (&o) || !parse_size (size, &o))
+      status = cli_usage ("expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536 "
+                          "and --size of 1x1 to 8192x8192");
     else
       status = run (&o, &error) ? CLI_OK : cli_fail (error);
   }
@@ -114,6 +134,6 @@ main (int argc, char **argv)
   g_free (o.device);
   g_free (o.precision);
   g_free (o.prompt);
-  g_free (o.size);
+  g_free (size);
   return status;
 }

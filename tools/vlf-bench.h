@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 /* What vlf-bench is asked; strings belong to the caller. */
 typedef struct {
   gchar *model, *device, *precision, *prompt;
-  gchar *size;           /* of the frames: "640x480" */
+  guint width, height;   /* of the frames, pixels */
   gint tokens;           /* > 0: a made-up prompt of exactly so many, special ones included, instead of @prompt */
   gint frames;           /* timed inferences */
   gint rows;             /* of the operations' activations */
