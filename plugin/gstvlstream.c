@@ -69,7 +69,7 @@ measure (GstVlStream *self, GstClockTime duration, gboolean waited)
   self->stats.longest = MAX (self->stats.longest, duration);
   if (waited && duration > self->latency) {
     self->latency = (duration + duration / 4) / GST_MSECOND * GST_MSECOND + GST_MSECOND;
-    changed = TRUE;
+    changed = self->live;
   }
   GST_OBJECT_UNLOCK (self->owner);
   if (changed)
@@ -342,7 +342,7 @@ gst_vl_stream_query_latency (GstVlStream *self, GstQuery *query)
     return FALSE;
   gst_query_parse_latency (query, &live, &min, &max);
   GST_OBJECT_LOCK (self->owner);
-  if (frames_wait (self, live)) {
+  if (live && frames_wait (self, live)) {
     min += self->latency;
     if (GST_CLOCK_TIME_IS_VALID (max))
       max += self->latency;
