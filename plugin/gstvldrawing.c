@@ -259,52 +259,70 @@ type_size (const Sheet *sheet)
   return CLAMP (MIN (sheet->height / 26.0, sheet->width / 30.0), 10.0, 64.0);
 }
 
-/* Above the peak and its ring, below where there is no room above; both are drawn. */
 static void
-draw_at_peak (Sheet *sheet, GstBuffer *label, gint width, gint height, gdouble x, gdouble y, guint32 colour,
-              gdouble opacity)
+draw_ring (Sheet *sheet, gint x, gint y, gint radius, guint32 colour, gdouble opacity)
 {
-  guint radius = (guint) (type_size (sheet) * 0.5);
-  GstBuffer *ring = gst_vl_ring_new (colour, radius, opacity);
-  GstVideoRectangle place = { (gint) x - width / 2, (gint) y - (gint) radius - height - 3, width, height };
-  GstVideoRectangle mark = { (gint) x - (gint) radius, (gint) y - (gint) radius, 2 * (gint) radius + 1,
-                             2 * (gint) radius + 1 };
+  GstVideoRectangle mark = { x - radius, y - radius, 2 * radius + 1, 2 * radius + 1 };
+  GstBuffer *ring = gst_vl_ring_new (colour, (guint) radius, opacity);
 
-  if (place.y < 0 || !is_free (sheet, &place))
-    place.y = (gint) y + (gint) radius + 4;
   if (ring)
     add_rectangle (sheet, ring, mark.x, mark.y, mark.w, mark.h);
   g_array_append_val (sheet->taken, mark);
-  place_label (sheet, label, place);
+}
+
+/* Above the peak and its ring, below where there is no room above. */
+static GstVideoRectangle
+place_at_peak (const Sheet *sheet, gint x, gint y, gint radius, gint width, gint height)
+{
+  GstVideoRectangle place = { x - width / 2, y - radius - height - 3, width, height };
+
+  if (place.y < 0 || !is_free (sheet, &place))
+    place.y = y + radius + 4;
+  return place;
+}
+
+static gboolean
+peak_of (const Sheet *sheet, const Item *item, guint prompt, gint *x, gint *y)
+{
+  gdouble region[4], px, py;
+
+  gst_vl_result_get_region (item->result, &region[0], &region[1], &region[2], &region[3]);
+  if (!(region[2] > 0 && region[3] > 0) || !gst_vl_result_get_peak (item->result, prompt, &px, &py))
+    return FALSE;
+  *x = (gint) CLAMP (item->region[0] + (px - region[0]) / region[2] * item->region[2], 0, sheet->width);
+  *y = (gint) CLAMP (item->region[1] + (py - region[1]) / region[3] * item->region[3], 0, sheet->height);
+  return TRUE;
 }
 
 static void
 draw_label (Sheet *sheet, const Item *item, guint prompt)
 {
-  gdouble match = gst_vl_result_get_match (item->result, prompt), strength = strength_of (sheet, item, prompt), x, y,
-          region[4];
+  gdouble match = gst_vl_result_get_match (item->result, prompt), strength = strength_of (sheet, item, prompt);
   guint32 colour = gst_vl_prompt_colour (sheet->index + prompt);
-  gint margin = (gint) type_size (sheet) / 2;
+  gint margin = (gint) type_size (sheet) / 2, x = 0, y = 0;
   GstVlType type = { sheet->look->font, type_size (sheet), 0.35 + 0.65 * strength,
                      sheet->width - MIN (sheet->width, 2 * (guint) margin) };
-  gchar *value = isnan (match) ? NULL : g_strdup_printf ("%d%%", (gint) lrint (CLAMP (match, 0.0, 1.0) * 100));
-  GstBuffer *label =
-      strength > 0 ? gst_vl_label_new (gst_vl_result_get_text (item->result, prompt), value, colour, &type) : NULL;
-  GstVideoMeta *meta = label ? gst_buffer_get_video_meta (label) : NULL;
+  gboolean at_peak = sheet->look->labels == GST_VL_LABELS_PEAK && !(match < sheet->look->threshold) &&
+                     peak_of (sheet, item, prompt, &x, &y);
+  GstVideoRectangle place = { margin, margin, 0, 0 };
+  GstVideoMeta *meta;
+  GstBuffer *label;
+  gchar *value;
 
-  g_free (value);
-  if (!label)
+  if (strength <= 0)
     return;
-  gst_vl_result_get_region (item->result, &region[0], &region[1], &region[2], &region[3]);
-  if (sheet->look->labels == GST_VL_LABELS_PEAK && !(match < sheet->look->threshold) && region[2] > 0 &&
-      region[3] > 0 && gst_vl_result_get_peak (item->result, prompt, &x, &y)) {
-    x = item->region[0] + (x - region[0]) / region[2] * item->region[2];
-    y = item->region[1] + (y - region[1]) / region[3] * item->region[3];
-    draw_at_peak (sheet, label, (gint) meta->width, (gint) meta->height, CLAMP (x, 0, sheet->width),
-                  CLAMP (y, 0, sheet->height), colour, type.opacity);
-  } else {
-    place_label (sheet, label, (GstVideoRectangle){ margin, margin, (gint) meta->width, (gint) meta->height });
+  value = isnan (match) ? NULL : g_strdup_printf ("%d%%", (gint) lrint (CLAMP (match, 0.0, 1.0) * 100));
+  label = gst_vl_label_new (gst_vl_result_get_text (item->result, prompt), value, colour, &type);
+  g_free (value);
+  if (label) {
+    meta = gst_buffer_get_video_meta (label);
+    place = at_peak ? place_at_peak (sheet, x, y, margin, (gint) meta->width, (gint) meta->height)
+                    : (GstVideoRectangle){ margin, margin, (gint) meta->width, (gint) meta->height };
   }
+  if (at_peak)
+    draw_ring (sheet, x, y, margin, colour, type.opacity);
+  if (label)
+    place_label (sheet, label, place);
 }
 
 static void

@@ -68,22 +68,29 @@ rounded_rectangle (cairo_t *cr, gdouble width, gdouble height, gdouble radius)
   cairo_close_path (cr);
 }
 
-/* A layout that draws on anything: measured before the picture exists. */
+/* A layout that draws on anything: measured before the picture exists. NULL on a system without fonts, where Pango makes sizes up. */
 static PangoLayout *
 layout_new (const gchar *text, const GstVlType *type, PangoWeight weight)
 {
   PangoContext *context = pango_font_map_create_context (pango_cairo_font_map_get_default ());
-  PangoLayout *layout = pango_layout_new (context);
-  PangoFontDescription *font = pango_font_description_from_string (type->font && *type->font ? type->font : "Sans");
-  gchar *start = g_utf8_substring (text, 0, MIN (g_utf8_strlen (text, -1), MAX_CHARACTERS));
+  PangoFontDescription *description =
+      pango_font_description_from_string (type->font && *type->font ? type->font : "Sans");
+  PangoLayout *layout = NULL;
+  PangoFont *font;
+  gchar *start;
 
-  if (!(pango_font_description_get_set_fields (font) & PANGO_FONT_MASK_WEIGHT))
-    pango_font_description_set_weight (font, weight);
-  pango_font_description_set_absolute_size (font, type->size * PANGO_SCALE);
-  pango_layout_set_font_description (layout, font);
-  pango_layout_set_text (layout, start, -1);
-  g_free (start);
-  pango_font_description_free (font);
+  if (!(pango_font_description_get_set_fields (description) & PANGO_FONT_MASK_WEIGHT))
+    pango_font_description_set_weight (description, weight);
+  pango_font_description_set_absolute_size (description, type->size * PANGO_SCALE);
+  if ((font = pango_context_load_font (context, description))) {
+    start = g_utf8_substring (text, 0, MIN (g_utf8_strlen (text, -1), MAX_CHARACTERS));
+    layout = pango_layout_new (context);
+    pango_layout_set_font_description (layout, description);
+    pango_layout_set_text (layout, start, -1);
+    g_free (start);
+    g_object_unref (font);
+  }
+  pango_font_description_free (description);
   g_object_unref (context);
   return layout;
 }
@@ -140,26 +147,33 @@ draw_chip (cairo_t *cr, guint width, guint height, gpointer user)
   }
 }
 
+/* Cuts the text to what room the dot and the value leave. */
+static void
+fit_chip (Chip *chip, gint room, gint *height)
+{
+  pango_layout_set_single_paragraph_mode (chip->text, TRUE);
+  pango_layout_set_ellipsize (chip->text, PANGO_ELLIPSIZE_END);
+  pango_layout_get_pixel_size (chip->text, &chip->text_width, height);
+  if (chip->text_width > room) {
+    pango_layout_set_width (chip->text, MAX (room, (gint) chip->size) * PANGO_SCALE);
+    pango_layout_get_pixel_size (chip->text, &chip->text_width, height);
+  }
+}
+
 GstBuffer *
 gst_vl_label_new (const gchar *text, const gchar *value, guint32 colour, const GstVlType *type)
 {
-  Chip chip = { layout_new (text, type, PANGO_WEIGHT_MEDIUM),
-                value ? layout_new (value, type, PANGO_WEIGHT_BOLD) : NULL, 0, type->size, colour };
   gdouble pad = type->size * 0.45, dot = type->size * 0.24;
-  gint value_width = 0, height, room;
+  Chip chip = { .size = type->size, .colour = colour };
+  gint value_width = 0, height;
   GstBuffer *picture;
 
-  if (chip.value)
+  if (!(chip.text = layout_new (text, type, PANGO_WEIGHT_MEDIUM)))
+    return NULL;
+  if (value && (chip.value = layout_new (value, type, PANGO_WEIGHT_BOLD)))
     pango_layout_get_pixel_size (chip.value, &value_width, NULL);
-  room = (gint) (type->max_width - 4 * pad - 2 * dot - value_width);
-  pango_layout_set_single_paragraph_mode (chip.text, TRUE);
-  pango_layout_set_ellipsize (chip.text, PANGO_ELLIPSIZE_END);
-  pango_layout_get_pixel_size (chip.text, &chip.text_width, &height);
-  if (chip.text_width > room) {
-    pango_layout_set_width (chip.text, MAX (room, (gint) type->size) * PANGO_SCALE);
-    pango_layout_get_pixel_size (chip.text, &chip.text_width, &height);
-  }
-  picture = draw_picture ((guint) ceil (3 * pad + 2 * dot + chip.text_width + (value ? pad + value_width : 0)),
+  fit_chip (&chip, (gint) (type->max_width - 4 * pad - 2 * dot - value_width), &height);
+  picture = draw_picture ((guint) ceil (3 * pad + 2 * dot + chip.text_width + (chip.value ? pad + value_width : 0)),
                           (guint) ceil (height + 0.44 * type->size), type->opacity, draw_chip, &chip);
   g_object_unref (chip.text);
   g_clear_object (&chip.value);
@@ -191,6 +205,8 @@ gst_vl_caption_new (const gchar *text, const GstVlType *type)
   gint room = (gint) (type->max_width - 1.4 * type->size), width, height;
   GstBuffer *picture;
 
+  if (!caption.text)
+    return NULL;
   pango_layout_set_alignment (caption.text, PANGO_ALIGN_CENTER);
   pango_layout_set_wrap (caption.text, PANGO_WRAP_WORD_CHAR);
   pango_layout_get_pixel_size (caption.text, &width, &height);
