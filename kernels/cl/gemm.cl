@@ -19,6 +19,18 @@
 #endif
 #define VLF_PANEL (2 * VLF_WIDTH)
 
+/* Weights come from memory once a frame, and with few rows the processor's own look-ahead does not keep up: they are asked for this many
+ * bytes before they are needed. Beyond the end that reads nothing. */
+#define VLF_AHEAD 8192
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_prefetch)
+#define VLF_PREFETCH(p, bytes) __builtin_prefetch ((__private const char *) ((size_t) (p) + (bytes)))
+#endif
+#endif
+#ifndef VLF_PREFETCH
+#define VLF_PREFETCH(p, bytes)
+#endif
+
 /* R rows of x times one panel: tile [R, 2] = sums. */
 #define VLF_TILE_LOOP(TYPE, R)                                                                                         \
   void vlf_tile_##TYPE##_##R (__global const float *restrict x, const size_t stride,                                   \
@@ -29,6 +41,9 @@
     _Pragma ("unroll") for (uint i = 0; i < R; i++) sum[i][0] = sum[i][1] = 0.0f;                                      \
     for (uint k = 0; k < inputs; k++) {                                                                                \
       const vlf_v w0 = VLF_VECTOR_##TYPE (2 * (size_t) k, w), w1 = VLF_VECTOR_##TYPE (2 * (size_t) k + 1, w);          \
+      VLF_PREFETCH (w + (size_t) k * VLF_PANEL, VLF_AHEAD);                                                            \
+      if (sizeof (VLF_STORED_##TYPE) * VLF_PANEL > 64)                                                                 \
+        VLF_PREFETCH (w + (size_t) k * VLF_PANEL, VLF_AHEAD + 64);                                                     \
                                                                                                                        \
       _Pragma ("unroll") for (uint i = 0; i < R; i++)                                                                  \
       {                                                                                                                \
