@@ -99,13 +99,12 @@ size_of (const char *name, VlfTensorType type, const guint *shape, guint rank, g
                  vlf_tensor_type_name (type));
     return FALSE;
   }
-  for (guint i = 0; i < rank && i < VLF_TENSOR_MAX_RANK; i++)
-    if (!vlf_size_mul (*bytes, shape[i], bytes))
-      rank = G_MAXUINT;
-  if (rank <= VLF_TENSOR_MAX_RANK)
-    return TRUE;
-  g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: the tensor is too large to write", name);
-  return FALSE;
+  for (guint i = 0; i < rank; i++)
+    if (rank > VLF_TENSOR_MAX_RANK || !vlf_size_mul (*bytes, shape[i], bytes)) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: the tensor is too large to write", name);
+      return FALSE;
+    }
+  return TRUE;
 }
 
 gboolean
