@@ -62,6 +62,7 @@ vlf_tokenizer_free (VlfTokenizer *tokenizer)
     return;
   g_free (tokenizer->contents);
   vlf_bpe_free (tokenizer->bpe);
+  vlf_wordpiece_free (tokenizer->wordpiece);
   vlf_added_free (tokenizer->added);
   vlf_vocab_free (tokenizer->vocab);
   g_free (tokenizer);
@@ -134,33 +135,39 @@ typedef struct {
 } Encoding;
 
 static gboolean
-encode_gpt2 (Encoding *e, const VlfSlice *text)
+encode_word (Encoding *e, const VlfSlice *word)
 {
-  for (gsize at = 0, n; at < text->length; at += n) {
-    VlfSlice word;
+  const VlfTokenizer *tokenizer = e->tokenizer;
 
-    n = vlf_gpt2_word (text->text + at, text->text + text->length);
-    word = vlf_slice_part (text, at, at + n);
-    if (!vlf_bpe_encode (e->tokenizer->bpe, e->tokenizer->vocab, &word, &e->scratch, e->tokens, &e->allocated))
-      return FALSE;
-  }
-  return TRUE;
+  if (tokenizer->wordpiece)
+    return vlf_wordpiece_encode (tokenizer->wordpiece, tokenizer->vocab, word, e->tokens, &e->allocated);
+  return vlf_bpe_encode (tokenizer->bpe, tokenizer->vocab, word, &e->scratch, e->tokens, &e->allocated);
 }
 
+/* Hands each word of @text that @cut finds to @use; where it finds none, a character belongs to no word. */
 static gboolean
-encode_clip (Encoding *e, const VlfSlice *text)
+for_words (Encoding *e, const VlfSlice *text, gsize (*cut) (const char *, const char *),
+           gboolean (*use) (Encoding *, const VlfSlice *))
 {
+  const char *end = text->text + text->length;
+
   for (gsize at = 0, n; at < text->length; at += n) {
     VlfSlice word;
 
-    n = vlf_clip_word (text->text + at, text->text + text->length);
+    n = cut (text->text + at, end);
     word = vlf_slice_part (text, at, at + n);
-    if (n > 0 && !encode_gpt2 (e, &word))
+    if (n > 0 && !use (e, &word))
       return FALSE;
     if (n == 0)
       n = (gsize) (g_utf8_next_char (text->text + at) - (text->text + at));
   }
   return TRUE;
+}
+
+static gboolean
+encode_gpt2 (Encoding *e, const VlfSlice *text)
+{
+  return for_words (e, text, vlf_gpt2_word, encode_word);
 }
 
 static gboolean
@@ -184,8 +191,10 @@ encode_text (Encoding *e, const VlfSlice *text)
 {
   VlfSplit split = e->tokenizer->split;
 
+  if (split & VLF_SPLIT_BERT)
+    return for_words (e, text, vlf_bert_word, encode_word);
   if (split & VLF_SPLIT_CLIP)
-    return encode_clip (e, text);
+    return for_words (e, text, vlf_clip_word, encode_gpt2);
   if ((split & VLF_SPLIT_PREFIX_SPACE) && text->text[0] != ' ')
     return encode_with_space (e, text);
   return encode_gpt2 (e, text);

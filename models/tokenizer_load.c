@@ -20,6 +20,15 @@ load_json (int dir_fd, const char *name, gsize max_bytes, VlfJson **json, GError
 }
 
 static gboolean
+load_text (int dir_fd, const char *name, gchar **text, gsize *length, GError **error)
+{
+  if (!vlf_file_exists (dir_fd, name))
+    return TRUE;
+  *text = vlf_file_load (dir_fd, name, VLF_JSON_TOKENIZER_BYTES, length, error);
+  return *text != NULL;
+}
+
+static gboolean
 load_files (int dir_fd, VlfTokenizerFiles *files, GError **error)
 {
   if (!load_json (dir_fd, "tokenizer_config.json", VLF_JSON_CONFIG_BYTES, &files->config, error) ||
@@ -29,13 +38,10 @@ load_files (int dir_fd, VlfTokenizerFiles *files, GError **error)
     return FALSE;
   if (files->whole)
     return TRUE;
-  if (!vlf_file_exists (dir_fd, "vocab.json") || !vlf_file_exists (dir_fd, "merges.txt")) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_NOT_FOUND,
-                 "expected tokenizer.json, or vocab.json and merges.txt, found none of these tokenizers");
+  if (!load_json (dir_fd, "vocab.json", VLF_JSON_TOKENIZER_BYTES, &files->vocab, error) ||
+      !load_text (dir_fd, "merges.txt", &files->merges, &files->merges_length, error))
     return FALSE;
-  }
-  files->merges = vlf_file_load (dir_fd, "merges.txt", VLF_JSON_TOKENIZER_BYTES, &files->merges_length, error);
-  return files->merges && load_json (dir_fd, "vocab.json", VLF_JSON_TOKENIZER_BYTES, &files->vocab, error);
+  return files->vocab || load_text (dir_fd, "vocab.txt", &files->words, &files->words_length, error);
 }
 
 static void
@@ -47,6 +53,7 @@ files_clear (VlfTokenizerFiles *files)
   vlf_json_free (files->whole);
   vlf_json_free (files->vocab);
   g_free (files->merges);
+  g_free (files->words);
 }
 
 /* --- class --- */
@@ -62,6 +69,8 @@ choose_class (const VlfTokenizerFiles *files, const char *model_type, VlfTokeniz
     { "bridgetower", "RobertaTokenizer", VLF_CLASS_ROBERTA },
     { "roberta", "RobertaTokenizer", VLF_CLASS_ROBERTA },
     { "clip", "CLIPTokenizer", VLF_CLASS_CLIP },
+    { "blip", "BertTokenizer", VLF_CLASS_BERT },
+    { "bert", "BertTokenizer", VLF_CLASS_BERT },
   };
   const char *named = vlf_json_string (vlf_json_get (files->config, "tokenizer_class"), NULL);
   gsize length = named ? strlen (named) : 0;
@@ -78,31 +87,56 @@ choose_class (const VlfTokenizerFiles *files, const char *model_type, VlfTokeniz
   *class_ = VLF_CLASS_GENERIC;
   if (named && files->whole)
     return TRUE;
-  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-               "model_type: expected a model whose tokenizer is known (bridgetower, clip, roberta), found \"%.40s\"",
-               model_type ? model_type : "null");
+  g_set_error (
+      error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+      "model_type: expected a model whose tokenizer is known (bridgetower, blip, clip, roberta, bert), found \"%.40s\"",
+      model_type ? model_type : "null");
   return FALSE;
+}
+
+static gboolean
+config_flag (const VlfTokenizerFiles *files, const char *name, gboolean absent)
+{
+  gboolean truth = absent;
+
+  vlf_json_bool (vlf_json_get (files->config, name), &truth);
+  return truth;
+}
+
+static void
+set_bert (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfModelSettings *settings)
+{
+  gboolean lower = config_flag (files, "do_lower_case", TRUE);
+
+  tokenizer->split = VLF_SPLIT_BERT;
+  tokenizer->normal = VLF_NORMAL_CLEAN | (lower ? VLF_NORMAL_LOWERCASE : 0);
+  if (config_flag (files, "tokenize_chinese_chars", TRUE))
+    tokenizer->normal |= VLF_NORMAL_CHINESE;
+  if (config_flag (files, "strip_accents", lower))
+    tokenizer->normal |= VLF_NORMAL_ACCENTS;
+  *settings = (VlfModelSettings){ .wordpiece = TRUE, .max_chars = 100 };
 }
 
 /* What a class does whatever tokenizer.json says. */
 static gboolean
-set_class (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerClass class_, VlfBpeOptions *options,
-           GError **error)
+set_class (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerClass class_,
+           VlfModelSettings *settings, GError **error)
 {
-  gboolean prefix_space = FALSE;
-
   switch (class_) {
   case VLF_CLASS_ROBERTA:
-    vlf_json_bool (vlf_json_get (files->config, "add_prefix_space"), &prefix_space);
-    tokenizer->split = VLF_SPLIT_GPT2 | (prefix_space ? VLF_SPLIT_PREFIX_SPACE : 0);
+    tokenizer->split = VLF_SPLIT_GPT2 | (config_flag (files, "add_prefix_space", FALSE) ? VLF_SPLIT_PREFIX_SPACE : 0);
     return TRUE;
   case VLF_CLASS_CLIP:
     tokenizer->normal = VLF_NORMAL_NFC | VLF_NORMAL_SPACES | VLF_NORMAL_LOWERCASE;
     tokenizer->split = VLF_SPLIT_CLIP | VLF_SPLIT_GPT2;
-    options->end_of_word = "</w>";
-    options->unknown = vlf_tokenizer_named (files, class_, VLF_NAMED_UNK);
+    settings->bpe.end_of_word = "</w>";
+    settings->bpe.unknown = vlf_tokenizer_named (files, class_, VLF_NAMED_UNK);
     return TRUE;
-  default: return vlf_pipeline_parse (tokenizer, files->whole, options, error);
+  case VLF_CLASS_BERT:
+    set_bert (tokenizer, files, settings);
+    settings->bpe.unknown = vlf_tokenizer_named (files, class_, VLF_NAMED_UNK);
+    return TRUE;
+  default: return vlf_pipeline_parse (tokenizer, files->whole, settings, error);
   }
 }
 
@@ -196,26 +230,88 @@ load_merges_json (VlfTokenizer *tokenizer, const VlfJson *merges, GError **error
   return TRUE;
 }
 
+/* A token a line, its id the number of the line. */
 static gboolean
-load_model (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfBpeOptions *options, GError **error)
+load_words (VlfTokenizer *tokenizer, const char *text, gsize length, GError **error)
 {
-  const VlfJson *model = vlf_json_get (files->whole, "model"), *type = vlf_json_get (model, "type");
+  const char *end = text + length, *line, *next;
+  guint id = 0;
+
+  for (line = text; line < end; line = next + 1, id++) {
+    const char *stop;
+
+    next = memchr (line, '\n', (gsize) (end - line));
+    next = next ? next : end;
+    for (stop = next; stop > line && g_ascii_isspace (stop[-1]); stop--)
+      ;
+    if (id > VLF_MAX_TOKEN_ID || !g_utf8_validate_len (line, (gsize) (stop - line), NULL)) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT,
+                   "vocab.txt: line %u: expected at most %u lines of UTF-8, found others", id + 1,
+                   VLF_MAX_TOKEN_ID + 1);
+      return FALSE;
+    }
+    vlf_vocab_add (tokenizer->vocab, line, (gsize) (stop - line), id);
+  }
+  vlf_vocab_sort (tokenizer->vocab);
+  return TRUE;
+}
+
+static gboolean
+missing (const char *files, GError **error)
+{
+  g_set_error (error, VLF_ERROR, VLF_ERROR_NOT_FOUND, "expected %s, found no such tokenizer", files);
+  return FALSE;
+}
+
+static gboolean
+load_wordpiece (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfModelSettings *settings,
+                GError **error)
+{
+  const VlfJson *vocab = vlf_json_path (files->whole, "model.vocab");
   gboolean ok;
 
-  if (files->whole && type && !vlf_json_is (type, "BPE")) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-                 "tokenizer.json: model.type: expected \"BPE\", found \"%.40s\"",
-                 vlf_json_string (type, NULL) ? vlf_json_string (type, NULL) : vlf_json_type_name (type));
-    return FALSE;
-  }
+  if (!files->whole && !files->words)
+    return missing ("tokenizer.json or vocab.txt", error);
+  ok = files->whole ? load_vocab (tokenizer, vocab, "tokenizer.json: model.vocab", error)
+                    : load_words (tokenizer, files->words, files->words_length, error);
+  if (ok)
+    tokenizer->wordpiece =
+        vlf_wordpiece_new (tokenizer->vocab, settings->prefix, settings->bpe.unknown, settings->max_chars, error);
+  return tokenizer->wordpiece != NULL;
+}
+
+static gboolean
+load_bpe (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfModelSettings *settings, GError **error)
+{
+  const VlfJson *model = vlf_json_get (files->whole, "model");
+  gboolean ok;
+
+  if (!files->whole && (!files->vocab || !files->merges))
+    return missing ("tokenizer.json, or vocab.json and merges.txt", error);
   ok = files->whole ? load_vocab (tokenizer, vlf_json_get (model, "vocab"), "tokenizer.json: model.vocab", error)
                     : load_vocab (tokenizer, files->vocab, "vocab.json", error);
   if (!ok)
     return FALSE;
-  tokenizer->bpe = vlf_bpe_new (options);
+  tokenizer->bpe = vlf_bpe_new (&settings->bpe);
   ok = files->whole ? load_merges_json (tokenizer, vlf_json_get (model, "merges"), error)
                     : load_merges_text (tokenizer, files->merges, files->merges_length, error);
   return ok && vlf_bpe_finish (tokenizer->bpe, tokenizer->vocab, error);
+}
+
+static gboolean
+load_model (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfModelSettings *settings, GError **error)
+{
+  const VlfJson *type = vlf_json_path (files->whole, "model.type");
+  const char *expected = settings->wordpiece ? "WordPiece" : "BPE", *found = vlf_json_string (type, NULL);
+
+  if (type && !vlf_json_is (type, expected)) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "tokenizer.json: model.type: expected \"%s\", found \"%.40s\"", expected,
+                 found ? found : vlf_json_type_name (type));
+    return FALSE;
+  }
+  return settings->wordpiece ? load_wordpiece (tokenizer, files, settings, error)
+                             : load_bpe (tokenizer, files, settings, error);
 }
 
 /* --- settings --- */
@@ -252,7 +348,6 @@ set_rest (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerC
                                     [VLF_TOKEN_MASK] = VLF_NAMED_MASK,
                                     [VLF_TOKEN_UNK] = VLF_NAMED_UNK };
   const VlfJson *length = vlf_json_get (files->config, "model_max_length");
-  gboolean split_special = FALSE;
   double max_length = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS (roles); i++) {
@@ -263,8 +358,7 @@ set_rest (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerC
   if (vlf_json_double (length, &max_length) && max_length >= 1 && max_length < G_MAXUINT)
     tokenizer->model_max_length = (guint) max_length;
   tokenizer->cut_start = vlf_json_is (vlf_json_get (files->config, "truncation_side"), "left");
-  vlf_json_bool (vlf_json_get (files->config, "split_special_tokens"), &split_special);
-  if (!split_special)
+  if (!config_flag (files, "split_special_tokens", FALSE))
     return TRUE;
   g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
                "tokenizer_config.json: split_special_tokens: expected false, found true");
@@ -276,10 +370,10 @@ vlf_tokenizer_load (VlfTokenizer *tokenizer, int dir_fd, const char *model_type,
 {
   VlfTokenizerFiles files = { 0 };
   VlfTokenizerClass class_;
-  VlfBpeOptions options = { 0 };
+  VlfModelSettings settings = { 0 };
   gboolean ok = load_files (dir_fd, &files, error) && choose_class (&files, model_type, &class_, error) &&
-                set_class (tokenizer, &files, class_, &options, error) &&
-                load_model (tokenizer, &files, &options, error) &&
+                set_class (tokenizer, &files, class_, &settings, error) &&
+                load_model (tokenizer, &files, &settings, error) &&
                 vlf_tokenizer_add_specials (tokenizer, &files, class_, error) &&
                 set_around (tokenizer, &files, class_, error) && set_rest (tokenizer, &files, class_, error);
 

@@ -10,6 +10,7 @@ G_BEGIN_DECLS
 typedef enum {
   VLF_CLASS_ROBERTA,
   VLF_CLASS_CLIP,
+  VLF_CLASS_BERT,
   VLF_CLASS_GENERIC, /* does what tokenizer.json says; the other classes only take vocabulary and added tokens from it */
 } VlfTokenizerClass;
 
@@ -21,8 +22,17 @@ typedef struct {
   VlfJson *whole;   /* tokenizer.json */
   VlfJson *vocab;   /* vocab.json, only without tokenizer.json */
   gchar *merges;    /* merges.txt, likewise */
-  gsize merges_length;
+  gchar *words;     /* vocab.txt, likewise and without vocab.json */
+  gsize merges_length, words_length;
 } VlfTokenizerFiles;
+
+/* Of the model: strings belong to the files. */
+typedef struct {
+  gboolean wordpiece; /* else BPE */
+  VlfBpeOptions bpe;  /* @unknown counts for both */
+  const char *prefix; /* of WordPiece, NULL: "##" */
+  guint max_chars;
+} VlfModelSettings;
 
 /* The keys that name a special token each, in the order in which they get their ids. */
 typedef enum {
@@ -44,7 +54,7 @@ gboolean vlf_tokenizer_add_specials (VlfTokenizer *tokenizer, const VlfTokenizer
 
 /* What tokenizer.json says about normaliser, words, model and special tokens around a text; VLF_ERROR_UNSUPPORTED names what is not
  * computed here. tokenizer_pipeline.c */
-gboolean vlf_pipeline_parse (VlfTokenizer *tokenizer, const VlfJson *whole, VlfBpeOptions *options, GError **error);
+gboolean vlf_pipeline_parse (VlfTokenizer *tokenizer, const VlfJson *whole, VlfModelSettings *settings, GError **error);
 /* After the added tokens are known. */
 gboolean vlf_pipeline_parse_specials (VlfTokenizer *tokenizer, const VlfJson *whole, GError **error);
 

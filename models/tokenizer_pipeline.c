@@ -27,6 +27,16 @@ flag (const VlfJson *part, const char *name, gboolean absent)
   return truth;
 }
 
+static VlfNormal
+bert_steps (const VlfJson *part)
+{
+  gboolean lower = flag (part, "lowercase", TRUE);
+
+  return (flag (part, "clean_text", TRUE) ? VLF_NORMAL_CLEAN : 0) |
+         (flag (part, "handle_chinese_chars", TRUE) ? VLF_NORMAL_CHINESE : 0) |
+         (flag (part, "strip_accents", lower) ? VLF_NORMAL_ACCENTS : 0) | (lower ? VLF_NORMAL_LOWERCASE : 0);
+}
+
 /* Steps come in the order of their flags, which is that of their use here. */
 static gboolean
 parse_normalizer (VlfTokenizer *tokenizer, const VlfJson *part, GError **error)
@@ -49,7 +59,9 @@ parse_normalizer (VlfTokenizer *tokenizer, const VlfJson *part, GError **error)
   else if (strcmp (type, "Replace") == 0 && vlf_json_is (vlf_json_path (part, "pattern.Regex"), "\\s+") &&
            vlf_json_is (vlf_json_get (part, "content"), " "))
     step = VLF_NORMAL_SPACES;
-  if (step <= tokenizer->normal)
+  else if (strcmp (type, "BertNormalizer") == 0)
+    step = bert_steps (part);
+  if ((step & -step) <= tokenizer->normal)
     return unsupported (part, "normalizer", error);
   tokenizer->normal |= step;
   return TRUE;
@@ -77,31 +89,46 @@ parse_pre_tokenizer (VlfTokenizer *tokenizer, const VlfJson *part, GError **erro
     tokenizer->split |= VLF_SPLIT_GPT2 | (flag (part, "add_prefix_space", TRUE) ? VLF_SPLIT_PREFIX_SPACE : 0);
     return TRUE;
   }
+  if (strcmp (type, "BertPreTokenizer") == 0 && tokenizer->split == 0) {
+    tokenizer->split = VLF_SPLIT_BERT;
+    return TRUE;
+  }
   return unsupported (part, "pre_tokenizer", error);
 }
 
-gboolean
-vlf_pipeline_parse (VlfTokenizer *tokenizer, const VlfJson *whole, VlfBpeOptions *options, GError **error)
+static gboolean
+parse_model (const VlfJson *model, VlfModelSettings *settings, GError **error)
 {
-  const VlfJson *model = vlf_json_get (whole, "model");
   const char *prefix = vlf_json_string (vlf_json_get (model, "continuing_subword_prefix"), NULL);
+  guint64 max_chars = 100;
+
+  settings->wordpiece = vlf_json_is (vlf_json_get (model, "type"), "WordPiece");
+  settings->bpe.unknown = vlf_json_string (vlf_json_get (model, "unk_token"), NULL);
+  settings->prefix = prefix;
+  vlf_json_uint (vlf_json_get (model, "max_input_chars_per_word"), &max_chars);
+  settings->max_chars = (guint) MIN (max_chars, 1000);
+  settings->bpe.end_of_word = vlf_json_string (vlf_json_get (model, "end_of_word_suffix"), NULL);
+  settings->bpe.fuse_unknown = flag (model, "fuse_unk", FALSE);
+  settings->bpe.ignore_merges = flag (model, "ignore_merges", FALSE);
+  if (settings->wordpiece || ((!prefix || !*prefix) && !flag (model, "byte_fallback", FALSE)))
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+               "tokenizer.json: model: expected no continuing_subword_prefix and no byte_fallback, found one of them");
+  return FALSE;
+}
+
+gboolean
+vlf_pipeline_parse (VlfTokenizer *tokenizer, const VlfJson *whole, VlfModelSettings *settings, GError **error)
+{
+  const VlfJson *words = vlf_json_get (whole, "pre_tokenizer");
 
   if (!parse_normalizer (tokenizer, vlf_json_get (whole, "normalizer"), error) ||
-      !parse_pre_tokenizer (tokenizer, vlf_json_get (whole, "pre_tokenizer"), error))
+      !parse_pre_tokenizer (tokenizer, words, error) || !parse_model (vlf_json_get (whole, "model"), settings, error))
     return FALSE;
-  if (!(tokenizer->split & VLF_SPLIT_GPT2))
-    return unsupported (vlf_json_get (whole, "pre_tokenizer"), "pre_tokenizer", error);
-  if ((prefix && *prefix) || flag (model, "byte_fallback", FALSE)) {
-    g_set_error (
-        error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-        "tokenizer.json: model: expected no continuing_subword_prefix and no byte_fallback, found one of them");
-    return FALSE;
-  }
-  options->end_of_word = vlf_json_string (vlf_json_get (model, "end_of_word_suffix"), NULL);
-  options->unknown = vlf_json_string (vlf_json_get (model, "unk_token"), NULL);
-  options->fuse_unknown = flag (model, "fuse_unk", FALSE);
-  options->ignore_merges = flag (model, "ignore_merges", FALSE);
-  return TRUE;
+  /* Byte pairs of words that were not made of bytes, or the other way round, are nothing that is known here. */
+  if (tokenizer->split & (settings->wordpiece ? VLF_SPLIT_BERT : VLF_SPLIT_GPT2))
+    return TRUE;
+  return unsupported (words, "pre_tokenizer", error);
 }
 
 /* --- the tokens around a text --- */

@@ -49,9 +49,12 @@ gboolean vlf_is_number (gunichar c);
 gboolean vlf_is_word (gunichar c);
 
 typedef enum {
-  VLF_NORMAL_NFC = 1 << 0,
-  VLF_NORMAL_SPACES = 1 << 1, /* runs of white space become one space */
-  VLF_NORMAL_LOWERCASE = 1 << 2,
+  VLF_NORMAL_CLEAN = 1 << 0,   /* control characters out, white space as plain spaces (BERT) */
+  VLF_NORMAL_CHINESE = 1 << 1, /* spaces around ideographs (BERT) */
+  VLF_NORMAL_NFC = 1 << 2,
+  VLF_NORMAL_SPACES = 1 << 3,  /* runs of white space become one space */
+  VLF_NORMAL_ACCENTS = 1 << 4, /* letters without their marks (BERT) */
+  VLF_NORMAL_LOWERCASE = 1 << 5,
 } VlfNormal;
 
 /* @slice, normalised by the steps @normal in their order above, behind what @to has. */
@@ -62,12 +65,14 @@ typedef enum {
   VLF_SPLIT_PREFIX_SPACE = 1 << 0, /* a space before a text that has none */
   VLF_SPLIT_CLIP = 1 << 1,
   VLF_SPLIT_GPT2 = 1 << 2,
+  VLF_SPLIT_BERT = 1 << 3,
 } VlfSplit;
 
-/* Bytes of the first word at @text, at least 1; @text < @end. Sources: the regular expressions of OpenAI's GPT-2 (encoder.py) and CLIP
- * (simple_tokenizer.py). Returns 0 from the second one at white space, which belongs to no word. */
+/* Bytes of the first word at @text; @text < @end. Sources: the regular expressions of OpenAI's GPT-2 (encoder.py) and CLIP
+ * (simple_tokenizer.py), Google's BERT (tokenization.py, BasicTokenizer). Of the last two 0 at white space, which belongs to no word. */
 gsize vlf_gpt2_word (const char *text, const char *end);
 gsize vlf_clip_word (const char *text, const char *end);
+gsize vlf_bert_word (const char *text, const char *end);
 
 /* --- vocabulary: tokenizer_vocab.c --- */
 
@@ -78,7 +83,8 @@ typedef struct _VlfVocab VlfVocab;
 VlfVocab *vlf_vocab_new (void);
 void vlf_vocab_free (VlfVocab *vocab);
 void vlf_vocab_add (VlfVocab *vocab, const char *content, gsize length, guint id);
-void vlf_vocab_sort (VlfVocab *vocab); /* after the last vlf_vocab_add(), before the calls below */
+/* After the last vlf_vocab_add(), before the calls below. Of a content that is there twice the higher id counts. */
+void vlf_vocab_sort (VlfVocab *vocab);
 gint vlf_vocab_find (const VlfVocab *vocab, const char *content, gsize length);
 /* Range [*low, *high) of sorted entries whose first @depth bytes agree, narrowed to those with byte @c next; FALSE if none is left.
  * Begin with 0 and vlf_vocab_size(). @id receives that of the entry that ends there, else -1. */
@@ -152,6 +158,19 @@ void vlf_bpe_scratch_clear (VlfBpeScratch *scratch);
 gboolean vlf_bpe_encode (const VlfBpe *bpe, const VlfVocab *vocab, const VlfSlice *word, VlfBpeScratch *scratch,
                          VlfTokens *to, gsize *allocated);
 
+/* The longest token of the vocabulary first, again and again (Wu et al. 2016): tokenizer_wordpiece.c. */
+typedef struct {
+  gchar *prefix;   /* of tokens that go on within a word: "##" */
+  guint max_chars; /* of a word; longer ones are unknown */
+  guint unknown;
+} VlfWordPiece;
+
+VlfWordPiece *
+vlf_wordpiece_new (const VlfVocab *vocab, const char *prefix, const char *unknown, guint max_chars, GError **error);
+void vlf_wordpiece_free (VlfWordPiece *wordpiece);
+gboolean vlf_wordpiece_encode (const VlfWordPiece *wordpiece, const VlfVocab *vocab, const VlfSlice *word,
+                               VlfTokens *to, gsize *allocated);
+
 /* --- the whole: built by tokenizer_load.c, used by tokenizer.c --- */
 
 #define VLF_MAX_SPECIAL 8
@@ -159,7 +178,8 @@ gboolean vlf_bpe_encode (const VlfBpe *bpe, const VlfVocab *vocab, const VlfSlic
 struct _VlfTokenizer {
   VlfVocab *vocab;
   VlfAdded *added;
-  VlfBpe *bpe;
+  VlfBpe *bpe; /* one of the two is the model */
+  VlfWordPiece *wordpiece;
   VlfNormal normal;
   VlfSplit split;
   guint before[VLF_MAX_SPECIAL], after[VLF_MAX_SPECIAL]; /* ids around every text */

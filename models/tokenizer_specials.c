@@ -9,6 +9,7 @@ static const char *const keys[VLF_N_NAMED] = { "bos_token", "eos_token", "unk_to
 static const char *const defaults[][VLF_N_NAMED] = {
   [VLF_CLASS_ROBERTA] = { "<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>" },
   [VLF_CLASS_CLIP] = { "<|startoftext|>", "<|endoftext|>", "<|endoftext|>", NULL, "<|endoftext|>", NULL, NULL },
+  [VLF_CLASS_BERT] = { NULL, NULL, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]" },
   [VLF_CLASS_GENERIC] = { NULL },
 };
 

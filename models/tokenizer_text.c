@@ -200,6 +200,68 @@ lower (const VlfSlice *slice, VlfAligned *to)
   }
 }
 
+static gboolean
+is_control (gunichar c)
+{
+  switch (g_unichar_type (c)) {
+  case G_UNICODE_CONTROL:
+  case G_UNICODE_FORMAT:
+  case G_UNICODE_PRIVATE_USE: return c != '\t' && c != '\n' && c != '\r';
+  default: return c == 0xfffd;
+  }
+}
+
+static void
+clean (const VlfSlice *slice, VlfAligned *to)
+{
+  gunichar c;
+  guint32 begin, end;
+
+  for (gsize at = 0; next_char (slice, &at, &c, &begin, &end) && !to->failed;)
+    if (!is_control (c))
+      vlf_aligned_append (to, vlf_is_space (c) ? ' ' : c, begin, end);
+}
+
+/* The blocks that BERT's tokeniser lists; Kana and Hangul are not among them. */
+static gboolean
+is_ideograph (gunichar c)
+{
+  return (c >= 0x4e00 && c <= 0x9fff) || (c >= 0x3400 && c <= 0x4dbf) || (c >= 0x20000 && c <= 0x2a6df) ||
+         (c >= 0x2a700 && c <= 0x2b73f) || (c >= 0x2b740 && c <= 0x2b81f) || (c >= 0x2b920 && c <= 0x2ceaf) ||
+         (c >= 0xf900 && c <= 0xfaff) || (c >= 0x2f800 && c <= 0x2fa1f);
+}
+
+static void
+space_ideographs (const VlfSlice *slice, VlfAligned *to)
+{
+  gunichar c;
+  guint32 begin, end;
+
+  for (gsize at = 0; next_char (slice, &at, &c, &begin, &end) && !to->failed;) {
+    if (is_ideograph (c))
+      vlf_aligned_append (to, ' ', begin, end);
+    vlf_aligned_append (to, c, begin, end);
+    if (is_ideograph (c))
+      vlf_aligned_append (to, ' ', begin, end);
+  }
+}
+
+/* Decomposed without what is a nonspacing mark then. */
+static void
+strip_accents (const VlfSlice *slice, VlfAligned *to)
+{
+  gunichar c, parts[G_UNICHAR_MAX_DECOMPOSITION_LENGTH];
+  guint32 begin, end;
+
+  for (gsize at = 0; next_char (slice, &at, &c, &begin, &end) && !to->failed;) {
+    gsize n = g_unichar_fully_decompose (c, FALSE, parts, G_N_ELEMENTS (parts));
+
+    for (gsize i = 0; i < n; i++)
+      if (g_unichar_type (parts[i]) != G_UNICODE_NON_SPACING_MARK)
+        vlf_aligned_append (to, parts[i], begin, end);
+  }
+}
+
 static void
 copy (const VlfSlice *slice, VlfAligned *to)
 {
@@ -216,7 +278,9 @@ vlf_normalise (VlfNormal normal, const VlfSlice *slice, VlfAligned *to)
   static const struct {
     VlfNormal flag;
     void (*step) (const VlfSlice *, VlfAligned *);
-  } steps[] = { { VLF_NORMAL_NFC, compose }, { VLF_NORMAL_SPACES, collapse_spaces }, { VLF_NORMAL_LOWERCASE, lower } };
+  } steps[] = { { VLF_NORMAL_CLEAN, clean },           { VLF_NORMAL_CHINESE, space_ideographs },
+                { VLF_NORMAL_NFC, compose },           { VLF_NORMAL_SPACES, collapse_spaces },
+                { VLF_NORMAL_ACCENTS, strip_accents }, { VLF_NORMAL_LOWERCASE, lower } };
   VlfSlice from = *slice;
   VlfAligned held = { 0 };
 
@@ -310,4 +374,33 @@ vlf_clip_word (const char *text, const char *end)
   if (vlf_is_number (c))
     return (gsize) (g_utf8_next_char (text) - text);
   return vlf_is_space (c) ? 0 : run (text, end, class_of (c));
+}
+
+static gboolean
+is_punctuation (gunichar c)
+{
+  switch (g_unichar_type (c)) {
+  case G_UNICODE_CONNECT_PUNCTUATION:
+  case G_UNICODE_DASH_PUNCTUATION:
+  case G_UNICODE_CLOSE_PUNCTUATION:
+  case G_UNICODE_FINAL_PUNCTUATION:
+  case G_UNICODE_INITIAL_PUNCTUATION:
+  case G_UNICODE_OTHER_PUNCTUATION:
+  case G_UNICODE_OPEN_PUNCTUATION: return TRUE;
+  default: return c < 0x80 && g_ascii_ispunct ((gchar) c);
+  }
+}
+
+static gboolean
+is_in_word (gunichar c)
+{
+  return !vlf_is_space (c) && !is_punctuation (c);
+}
+
+gsize
+vlf_bert_word (const char *text, const char *end)
+{
+  if (is_punctuation (g_utf8_get_char (text)))
+    return (gsize) (g_utf8_next_char (text) - text);
+  return run (text, end, is_in_word);
 }

@@ -58,11 +58,27 @@ compare_entries (const void *a, const void *b)
   return compare (x->content, x->length, y->content, y->length);
 }
 
+static int
+compare_entries_and_ids (const void *a, const void *b)
+{
+  const Entry *x = a, *y = b;
+  int order = compare_entries (a, b);
+
+  return order ? order : x->id < y->id ? -1 : x->id > y->id;
+}
+
 void
 vlf_vocab_sort (VlfVocab *vocab)
 {
-  if (vocab->entries->len > 0)
-    qsort (vocab->entries->data, vocab->entries->len, sizeof (Entry), compare_entries);
+  Entry *entries = (Entry *) (gpointer) vocab->entries->data;
+  guint n = vocab->entries->len, kept = 0;
+
+  if (n > 0)
+    qsort (entries, n, sizeof *entries, compare_entries_and_ids);
+  for (guint i = 0; i < n; i++)
+    if (i + 1 == n || compare_entries (&entries[i], &entries[i + 1]) != 0)
+      entries[kept++] = entries[i];
+  g_array_set_size (vocab->entries, kept);
 }
 
 gint

@@ -268,7 +268,9 @@ test_random (gconstpointer data)
     "<mask>",           "<s>", " ", "\n", "a", "red", "'s", "\xc3\xa9", "e\xcc\x81", "\xe3\x80\x80",
     "\xf0\x9f\x94\xb4", "9",   "!", ""
   };
-  g_autoptr (VlfTokenizer) tokenizer = open_case (data, strcmp (data, "clip") == 0 ? "clip" : "bridgetower");
+  g_autoptr (VlfTokenizer) tokenizer = open_case (data, strcmp (data, "clip") == 0   ? "clip"
+                                                        : strcmp (data, "bert") == 0 ? "blip"
+                                                                                     : "bridgetower");
 
   for (guint round = 0; round < 3000; round++) {
     GString *text = g_string_new (NULL);
@@ -386,6 +388,7 @@ test_bad_files (Fixture *fixture, gconstpointer data)
   put (fixture, "merges.txt", "#version: 0.2\r\na b\r\n");
   expect (fixture, "t5", VLF_ERROR_UNSUPPORTED, "found \"t5\"");
   expect (fixture, NULL, VLF_ERROR_UNSUPPORTED, "found \"null\"");
+  expect (fixture, "blip", VLF_ERROR_NOT_FOUND, "expected tokenizer.json or vocab.txt");
   vlf_tokenizer_free (vlf_tokenizer_new (fixture->dir, "bridgetower", NULL));
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
     put (fixture, "tokenizer.json", cases[i].whole);
@@ -463,7 +466,7 @@ test_mutated (Fixture *fixture, gconstpointer data)
 int
 main (int argc, char **argv)
 {
-  static const char *const cases[] = { "roberta", "files", "prefix", "added", "generic", "clip" };
+  static const char *const cases[] = { "roberta", "files", "prefix", "added", "generic", "clip", "bert", "cased" };
 
   g_test_init (&argc, &argv, NULL);
   if (argc != 2)
@@ -478,6 +481,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/tokenizer/random/roberta", "roberta", test_random);
   g_test_add_data_func ("/tokenizer/random/added", "added", test_random);
   g_test_add_data_func ("/tokenizer/random/clip", "clip", test_random);
+  g_test_add_data_func ("/tokenizer/random/bert", "bert", test_random);
   g_test_add ("/tokenizer/bad-files", Fixture, NULL, set_up, test_bad_files, tear_down);
   g_test_add ("/tokenizer/bad-pipelines", Fixture, NULL, set_up, test_bad_pipelines, tear_down);
   g_test_add ("/tokenizer/mutated", Fixture, NULL, set_up, test_mutated, tear_down);

@@ -188,6 +188,37 @@ def clip(case):
     write(case, "merges.txt", "#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in whole["merges"]))
 
 
+BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def word_pieces(lowercase):
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=700, special_tokens=BERT_SPECIAL, show_progress=False)
+    tokenizer.train_from_iterator(CORPUS.split("\n"), trainer)
+    return tokenizer
+
+
+def bert(case):
+    """As BLIP's: vocab.txt and two tokens beside it."""
+    vocab = sorted(word_pieces(True).get_vocab().items(), key=lambda item: item[1])
+    start(case, "blip", {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "model_max_length": 512, "additional_special_tokens": ["[ENC]"],
+                         "bos_token": "[DEC]"})
+    write(case, "vocab.txt", "".join(token + "\n" for token, _ in vocab))
+
+
+def cased(case):
+    """A tokenizer.json that speaks for itself."""
+    tokenizer = word_pieces(False)
+    tokenizer.add_special_tokens([AddedToken(t, special=True) for t in BERT_SPECIAL])
+    tokenizer.add_tokens(["NewToken", AddedToken("<word>", single_word=True)])
+    ids = [("[CLS]", tokenizer.token_to_id("[CLS]")), ("[SEP]", tokenizer.token_to_id("[SEP]"))]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=ids)
+    start(case, "blip", {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "[UNK]", "pad_token": "[PAD]"})
+    write(case, "tokenizer.json", json.loads(tokenizer.to_str()))
+
+
 def byte_offsets(text, pairs):
     """Python counts characters. White space around a token does not belong to it."""
     starts = [0]
@@ -204,7 +235,7 @@ def byte_offsets(text, pairs):
 
 
 CASES = {"roberta": (roberta, 1, True), "files": (files, 3, False), "prefix": (prefix, 3, False), "added": (added, 1, False),
-         "generic": (generic, 3, False), "clip": (clip, 1, True)}
+         "generic": (generic, 3, False), "clip": (clip, 1, True), "bert": (bert, 1, True), "cased": (cased, 3, False)}
 
 
 def main():
