@@ -9,7 +9,8 @@
  * cross-attention between image and text, a directory as Hugging Face publishes them, run as OpenCL kernels.
  *
  * Prompts come from #GstVlFusion:prompt or #GstVlFusion:prompts, which may change at any time, and with a time from text pads.
- * Without any prompt frames pass without meta.
+ * Without any prompt frames pass without meta. gst-launch-1.0 breaks values at spaces and drops single backslashes: write
+ * `prompt='a red circle\\na star'` or `prompts='"<\"a red circle\",\"a star\">"'` in a shell.
  *
  * ## Example launch line
  * |[
@@ -34,6 +35,9 @@ GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
 
 enum { PROP_0, PROP_PROMPT, PROP_PROMPTS, PROP_FIT, PROP_ATTENTION_LAYERS, PROP_ATTENTION_HEADS };
 
+/* What can be refused, each for itself: a good value of one does not excuse a bad one of another. */
+typedef enum { SETTING_PROMPTS, SETTING_LAYERS, SETTING_HEADS, N_SETTINGS } Setting;
+
 /* A list of numbers as a property holds it: the text, and what it says. */
 typedef struct {
   gchar *text;
@@ -47,7 +51,7 @@ struct _GstVlFusion {
   /* Guarded by the object lock. */
   VlfFit fit;
   Numbers layers, heads;
-  GError *refused; /* a setting that cannot be used; the element does not start with it */
+  GError *refused[N_SETTINGS]; /* why a setting cannot be used; the element does not start with it */
 };
 
 /* A frame's questions. */
@@ -139,12 +143,16 @@ tell_truncated (GstVlFusion *self, GstVlPromptSet *set)
   if (set->checked)
     return;
   set->checked = TRUE;
-  for (guint i = 0; i < set->n; i++)
+  for (guint i = 0; i < set->n; i++) {
+    glong length = g_utf8_strlen (set->prompts[i], -1);
+    g_autofree gchar *begin = g_utf8_substring (set->prompts[i], 0, MIN (length, 40));
+
     if (vlf_text_truncated (set->texts[i]))
-      GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
-                           ("A prompt of %ld characters is longer than the model reads; its end is ignored.",
-                            g_utf8_strlen (set->prompts[i], -1)),
-                           ("prompt: %.60s...", set->prompts[i]));
+      GST_ELEMENT_WARNING (
+          self, RESOURCE, SETTINGS,
+          ("The prompt \"%s...\" of %ld characters is longer than the model reads; its end is ignored.", begin, length),
+          (NULL));
+  }
 }
 
 static GstVlResult *
@@ -162,33 +170,34 @@ static gboolean
 fusion_check (GstVlInference *base, GError **error)
 {
   GstVlFusion *self = GST_VL_FUSION (base);
-
-  gboolean fine;
+  GError *why = NULL;
 
   GST_OBJECT_LOCK (self);
-  fine = self->refused == NULL;
-  if (!fine)
-    g_propagate_error (error, g_error_copy (self->refused));
+  for (guint i = 0; i < N_SETTINGS && !why; i++)
+    if (self->refused[i])
+      why = g_error_copy (self->refused[i]);
   GST_OBJECT_UNLOCK (self);
-  return fine;
+  if (why)
+    g_propagate_error (error, why);
+  return !why;
 }
 
 /* What cannot be used keeps the element from starting; once it runs the old value stays, and the bus is told. */
 static void
-refuse (GstVlFusion *self, GError *error)
+refuse (GstVlFusion *self, Setting setting, GError *error)
 {
-  GstState state;
+  gboolean runs;
 
   GST_OBJECT_LOCK (self);
-  state = GST_STATE (self);
-  if (state < GST_STATE_PAUSED) {
-    g_clear_error (&self->refused);
-    self->refused = g_steal_pointer (&error);
+  runs = GST_STATE (self) >= GST_STATE_PAUSED;
+  if (!runs) {
+    g_clear_error (&self->refused[setting]);
+    self->refused[setting] = g_error_copy (error);
   }
   GST_OBJECT_UNLOCK (self);
-  if (error)
+  if (runs)
     GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
-  g_clear_error (&error);
+  g_error_free (error);
 }
 
 static void
@@ -196,7 +205,7 @@ accept_prompts (GstVlFusion *self, gchar **prompts)
 {
   gst_vl_prompts_want (self->prompts, prompts);
   GST_OBJECT_LOCK (self);
-  g_clear_error (&self->refused);
+  g_clear_error (&self->refused[SETTING_PROMPTS]);
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -218,7 +227,7 @@ set_prompt (GstVlFusion *self, const gchar *text)
   GError *error = NULL;
 
   if (text && !is_utf8 (text, &error))
-    refuse (self, error);
+    refuse (self, SETTING_PROMPTS, error);
   else
     accept_prompts (self, gst_vl_prompts_split (text));
 }
@@ -255,7 +264,7 @@ set_prompts (GstVlFusion *self, const GValue *array)
   }
   if (error) {
     g_ptr_array_unref (prompts);
-    refuse (self, error);
+    refuse (self, SETTING_PROMPTS, error);
     return;
   }
   g_ptr_array_add (prompts, NULL);
@@ -288,13 +297,13 @@ parse_numbers (const gchar *name, const gchar *text, GError **error)
 }
 
 static void
-set_numbers (GstVlFusion *self, const gchar *name, Numbers *numbers, const gchar *text)
+set_numbers (GstVlFusion *self, Setting setting, const gchar *name, Numbers *numbers, const gchar *text)
 {
   GError *error = NULL;
   GArray *parsed = parse_numbers (name, text ? text : "", &error);
 
   if (!parsed) {
-    refuse (self, error);
+    refuse (self, setting, error);
     return;
   }
   GST_OBJECT_LOCK (self);
@@ -302,7 +311,7 @@ set_numbers (GstVlFusion *self, const gchar *name, Numbers *numbers, const gchar
   numbers->numbers = parsed;
   g_free (numbers->text);
   numbers->text = g_strdup (text ? text : "");
-  g_clear_error (&self->refused);
+  g_clear_error (&self->refused[setting]);
   GST_OBJECT_UNLOCK (self);
 }
 
@@ -319,8 +328,12 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     self->fit = (VlfFit) g_value_get_enum (value);
     GST_OBJECT_UNLOCK (self);
     break;
-  case PROP_ATTENTION_LAYERS: set_numbers (self, pspec->name, &self->layers, g_value_get_string (value)); break;
-  case PROP_ATTENTION_HEADS: set_numbers (self, pspec->name, &self->heads, g_value_get_string (value)); break;
+  case PROP_ATTENTION_LAYERS:
+    set_numbers (self, SETTING_LAYERS, pspec->name, &self->layers, g_value_get_string (value));
+    break;
+  case PROP_ATTENTION_HEADS:
+    set_numbers (self, SETTING_HEADS, pspec->name, &self->heads, g_value_get_string (value));
+    break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
 }
@@ -382,7 +395,8 @@ gst_vl_fusion_finalize (GObject *object)
   g_array_unref (self->heads.numbers);
   g_free (self->layers.text);
   g_free (self->heads.text);
-  g_clear_error (&self->refused);
+  for (guint i = 0; i < N_SETTINGS; i++)
+    g_clear_error (&self->refused[i]);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
