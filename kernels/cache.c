@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/cache.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #define MAGIC       "VLFCLB01"
 #define KEY_LENGTH  64
+#define ENTRIES_MAX 16
 #define PAYLOAD_MAX ((guint64) 256 * 1024 * 1024)
 
 /* The head of an entry, as it is in the file; numbers little-endian. */
@@ -165,6 +167,36 @@ write_entry (int folder, const char *temporary, const char *key, GBytes *payload
   return close (file) == 0 && good;
 }
 
+/* Removes the oldest entries beyond ENTRIES_MAX, so that updates of drivers and of this software do not pile up. */
+static void
+prune (int folder)
+{
+  int again = openat (folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *dir = again >= 0 ? fdopendir (again) : NULL;
+  g_autofree gchar *oldest = NULL;
+  gint64 oldest_time = G_MAXINT64;
+  guint n = 0;
+
+  for (struct dirent *e; dir && (e = readdir (dir));) {
+    struct stat info;
+
+    if (!g_str_has_suffix (e->d_name, ".clbin") || fstatat (folder, e->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+      continue;
+    n++;
+    if (info.st_mtime < oldest_time) {
+      oldest_time = info.st_mtime;
+      g_free (oldest);
+      oldest = g_strdup (e->d_name);
+    }
+  }
+  if (dir)
+    closedir (dir);
+  else if (again >= 0)
+    close (again);
+  if (n > ENTRIES_MAX && unlinkat (folder, oldest, 0) == 0)
+    prune (folder);
+}
+
 void
 vlf_cache_store (const char *key, GBytes *payload)
 {
@@ -178,5 +210,6 @@ vlf_cache_store (const char *key, GBytes *payload)
     g_info ("compiled kernels are not kept: %s", g_strerror (errno));
     unlinkat (folder, temporary, 0);
   }
+  prune (folder);
   close (folder);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Private to kernels/: compiled programs on disk. They are machine code, so that nothing is taken from a folder or file of another
  * user, and nothing whose checksum is wrong. No failure here is an error: what cannot be kept is made again. Thread-safe.
- * Folder: $VLF_CACHE_DIR, or gst-vlfusion in the user's cache folder; VLF_CACHE=off switches all of it off. */
+ * Folder: $VLF_CACHE_DIR, or gst-vlfusion in the user's cache folder; VLF_CACHE=off switches all of it off. The 16 newest
+ * entries stay. */
 #pragma once
 #include <glib.h>
 

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kernels/cl_device.h"
-#include "kernels/pass.h"
+#include "kernels/ops.h"
 
 #define POCL "OCL_ICD_VENDORS=/etc/OpenCL/vendors/pocl.icd"
 
@@ -195,6 +195,81 @@ peak (void)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
 }
 
+#define SIDE 50u
+
+static gboolean
+read_pattern (gpointer user, guint first, guint n, gpointer to, GError **error)
+{
+  float *numbers = to;
+
+  (void) user;
+  (void) error;
+  for (guint i = 0; i < n * SIDE; i++)
+    numbers[i] = (float) ((first * SIDE + i) % 17) * 0.25f - 2.0f;
+  return TRUE;
+}
+
+/* A few layers on a queue of its own; the result is left in @out. */
+static void
+run_layers (VlfDevice *device, const VlfWeight *weight, float *out)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfQueue) queue = vlf_queue_new (device, &error);
+  float data[SIDE * SIDE];
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (data); i++)
+    data[i] = (float) (i % 13) - 6.0f;
+  for (guint round = 0; round < 20; round++) {
+    VlfPass *pass = vlf_pass_begin (queue);
+    VlfTensor x = vlf_input (pass, data, 1, SIDE, SIDE);
+
+    for (guint i = 0; i < 5; i++)
+      x = vlf_normalize (pass, vlf_linear (pass, x, weight, VLF_GELU, &x));
+    vlf_output (pass, x, out);
+    g_assert_true (vlf_pass_end (pass, &error));
+  }
+}
+
+typedef struct {
+  VlfDevice *device;
+  const VlfWeight *weight;
+  float out[SIDE * SIDE];
+} Stream;
+
+static gpointer
+run_stream (gpointer data)
+{
+  Stream *stream = data;
+
+  run_layers (stream->device, stream->weight, stream->out);
+  return NULL;
+}
+
+/* Streams beside each other share a device and a weight, and each finds the same bits as alone. */
+static void
+streams (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = vlf_device_open ("auto", &error);
+  VlfSource source = { VLF_F32, SIDE, SIDE, read_pattern, NULL };
+  g_autoptr (VlfWeight) weight = vlf_weight_new (device, &source, NULL, 1, VLF_F32, &error);
+  static Stream alone, both[4];
+  GThread *threads[G_N_ELEMENTS (both)];
+
+  g_assert_no_error (error);
+  run_layers (device, weight, alone.out);
+  for (guint i = 0; i < G_N_ELEMENTS (both); i++) {
+    both[i] = (Stream){ .device = device, .weight = weight };
+    threads[i] = g_thread_new ("stream", run_stream, &both[i]);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (both); i++) {
+    g_thread_join (threads[i]);
+    g_assert_cmpmem (both[i].out, sizeof both[i].out, alone.out, sizeof alone.out);
+  }
+  g_assert_cmpfloat (alone.out[0], !=, 0.0f);
+}
+
 static cl_int
 fail_launch (cl_command_queue queue, cl_kernel kernel, cl_uint n, const size_t *offset, const size_t *global,
              const size_t *local, cl_uint n_wait, const cl_event *wait, cl_event *event)
@@ -342,6 +417,7 @@ static const struct {
   { "forked", POCL, forked },
   { "memory", POCL, memory },
   { "peak", POCL, peak },
+  { "streams", POCL, streams },
   { "lost", POCL, lost },
   { "faults", POCL, faults },
 };

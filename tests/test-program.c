@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utime.h>
 #include "kernels/cache.h"
 #include "kernels/cl_device.h"
 
@@ -189,6 +190,31 @@ test_folder_of_others (Fixture *f, gconstpointer unused)
   g_assert_true (holds (KEY, "machine code"));
 }
 
+/* Old entries go, the newest stay. */
+static void
+test_prune (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GPtrArray) names = NULL;
+
+  (void) unused;
+  for (guint i = 0; i < 20; i++) {
+    g_autofree gchar *key = g_strdup_printf ("%064u", i), *path = entry (f, key);
+    struct utimbuf times = { 1000 + i, 1000 + i };
+
+    store (key, "machine code");
+    g_assert_cmpint (g_utime (path, &times), ==, 0);
+  }
+  store (KEY, "newest");
+  g_assert_true (holds (KEY, "newest"));
+  names = list (f);
+  g_assert_cmpuint (names->len, ==, 16);
+  for (guint i = 0; i < 20; i++) {
+    g_autofree gchar *key = g_strdup_printf ("%064u", i);
+
+    g_assert_cmpint (is_empty (key), ==, i < 5);
+  }
+}
+
 static void
 test_off (Fixture *f, gconstpointer unused)
 {
@@ -289,6 +315,7 @@ main (int argc, char **argv)
                 { "/cache/damage", test_damage },
                 { "/cache/foreign", test_foreign },
                 { "/cache/folder-of-others", test_folder_of_others },
+                { "/cache/prune", test_prune },
                 { "/cache/off", test_off },
                 { "/cache/device", test_device } };
 
