@@ -82,7 +82,7 @@ ref_pass_nothing (VlfPass *pass)
   (void) pass;
 }
 
-/* All rows of @source as @type into @to, in chunks through @scratch of @chunk rows. */
+/* All rows of @source as @type to @to, @chunk of them at a time. */
 static gboolean
 read_rows (const VlfSource *source, VlfDType type, guint8 *to, guint chunk, GError **error)
 {
@@ -95,13 +95,13 @@ read_rows (const VlfSource *source, VlfDType type, guint8 *to, guint chunk, GErr
     return FALSE;
   }
   for (guint first = 0; first < source->rows; first += chunk) {
-    guint rows = MIN (chunk, source->rows - first);
+    const guint rows = MIN (chunk, source->rows - first);
+    const gsize count = (gsize) rows * source->cols;
 
-    if (!source->read (source->user, first, rows, raw, error))
+    if (!vlf_source_read (source, first, rows, raw, numbers, error))
       return FALSE;
-    vlf_f32_from (source->type, raw, (gsize) rows * source->cols, numbers);
-    vlf_f32_to (type, numbers, (gsize) rows * source->cols, to);
-    to += (gsize) rows * source->cols * vlf_dtype_size (type);
+    vlf_f32_to (type, numbers, count, to);
+    to += count * vlf_dtype_size (type);
   }
   return TRUE;
 }

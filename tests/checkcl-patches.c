@@ -113,8 +113,10 @@ make_plan (Check *c, VlfImagePlan *plan, guint patch, guint rows, guint cols)
   plan->resized_height = vlf_check_any (c, 1, 3, 16, 29, 50, 97, 0);
   plan->width = cols * patch + g_rand_int_range (c->rand, 0, (gint32) patch);
   plan->height = rows * patch + g_rand_int_range (c->rand, 0, (gint32) patch);
-  plan->crop_x = g_rand_int_range (c->rand, -20, 40);
-  plan->crop_y = g_rand_int_range (c->rand, -20, 40);
+  plan->crop_x = g_rand_int_range (c->rand, -5, (gint32) plan->resized_width + 2);
+  plan->crop_y = g_rand_int_range (c->rand, -5, (gint32) plan->resized_height + 2);
+  if (vlf_check_maybe (c))
+    plan->crop_x = plan->crop_y = 0;
   for (guint i = 0; i < 3; i++) {
     plan->mean[i] = 0.4f + 0.05f * (float) i;
     plan->std[i] = 0.2f + 0.03f * (float) i;
@@ -141,7 +143,7 @@ vlf_check_patches (Check *c)
 
   for (guint i = 0; i < p.n; i++) {
     guint layout = (guint) g_rand_int_range (c->rand, 0, G_N_ELEMENTS (layouts));
-    guint width = vlf_check_any (c, 1, 2, 15, 16, 17, 33, 64, 97, 331, 0),
+    guint width = vlf_check_any (c, 1, 2, 15, 16, 17, 32, 48, 64, 97, 331, 0),
           height = vlf_check_any (c, 1, 2, 5, 48, 97, 0);
 
     make_image (c, &p.images[i], layout, width, height);

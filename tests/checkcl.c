@@ -8,7 +8,7 @@
 #include <string.h>
 #include "tests/checkcl.h"
 
-#define DEFAULT_ROUNDS 24
+#define DEFAULT_ROUNDS 40
 
 guint
 vlf_check_any (Check *c, ...)
