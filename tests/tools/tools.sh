@@ -1,0 +1,105 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The tools do as their contracts say, on the models of tests/golden.
+#   tools.sh TOOLS GOLDEN COMPARE PICTURE    TOOLS: the folder of vlf-run and the others; COMPARE: the program of compare.c
+set -u
+tools=$1 golden=$2 compare=$3 picture=$4
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+model=$golden/retrieval/model
+number=0
+
+verdict () { # NAME STATUS
+  number=$((number + 1))
+  if [ "$2" = 0 ]; then
+    echo "ok $number - $1"
+  else
+    echo "not ok $number - $1"
+    head -c 2000 "$folder/output" | sed 's/^/# /'
+    sed 's/^/# /' "$folder/errors"
+  fi
+}
+
+# NAME COMMAND...: it works; its output is in $folder/output
+works () {
+  name=$1
+  shift
+  status=0
+  "$@" >"$folder/output" 2>"$folder/errors" || status=$?
+  [ ! -s "$folder/errors" ] || status=1
+  verdict "$name" $status
+}
+
+# NAME PATTERN: the last output has it
+shows () {
+  status=0
+  grep -qE -e "$2" "$folder/output" || status=1
+  verdict "$1" $status
+}
+
+# NAME PATTERN COMMAND...: wrong input, said on one line that has it
+refuses () {
+  name=$1 pattern=$2
+  shift 2
+  status=0
+  "$@" >"$folder/output" 2>"$folder/errors" || status=$?
+  [ $status = 1 ] && [ "$(wc -l <"$folder/errors")" = 1 ] && grep -qE -e "$pattern" "$folder/errors"
+  verdict "$name" $?
+}
+
+# NAME COMMAND...: a mistake of the command line
+usage () {
+  name=$1
+  shift
+  status=0
+  "$@" >"$folder/output" 2>"$folder/errors" || status=$?
+  [ $status = 2 ] && [ "$(wc -l <"$folder/errors")" = 1 ]
+  verdict "$name" $?
+}
+
+for case in $(cat "$golden/cases.txt"); do
+  works "--tensors $case" "$tools/vlf-run" --model "$golden/$case/model" --tensors "$golden/$case/inputs.safetensors" \
+    --save "$folder/out.safetensors"
+  works "  agrees with transformers" "$compare" "$folder/out.safetensors" "$golden/$case/expected.safetensors"
+done
+
+works "--tokenize" "$tools/vlf-run" --model "$model" --tokenize <"$golden/tokenize.in"
+cp "$folder/output" "$folder/ids"
+works "  agrees with transformers" cmp "$folder/ids" "$golden/tokenize.out"
+mkdir "$folder/words"
+cp "$model"/config.json "$model"/*tok* "$model"/vocab.json "$folder/words"
+works "--tokenize without weights" "$tools/vlf-run" --model "$folder/words" --tokenize <"$golden/tokenize.in"
+echo '[1]' >"$folder/list"
+refuses "--tokenize of a list" 'line 1: expected a JSON string, found an array' "$tools/vlf-run" --model "$model" --tokenize <"$folder/list"
+refuses "--tensors without pixels" 'pixel_values: expected F32' "$tools/vlf-run" --model "$model" --tensors "$model/model.safetensors" \
+  --save "$folder/none.safetensors"
+
+works "--image" "$tools/vlf-run" --model "$model" --image "$picture" --prompt "a red circle" --prompt "a blue star"
+shows "  is one object" '^\{"pts": ?null.*\}$'
+shows "  says frame, region and grid" '"frame": ?\[160, ?120\].*"region": ?\[.*"grid": ?\[4, ?4\]'
+shows "  has match, score, peak and words" '"text": ?"a blue star".*"match": ?[0-9].*"score": ?-?[0-9].*"peak": ?\[.*"words": ?\[\{"text": ?"a"'
+shows "  has every word's map" '"text": ?"star", ?"weight": ?[0-9.e-]+, ?"map": ?\[\['
+shows "  has the embedding" '"embedding": ?\[-?[0-9]'
+works "--image on the reference" "$tools/vlf-run" --device reference --model "$model" --image "$picture" --prompt "a red circle"
+shows "  is one object" '^\{"pts": ?null.*\}$'
+
+works "vlf-inspect of a directory" "$tools/vlf-inspect" "$model"
+shows "  says that it runs" '^runnable: yes'
+shows "  has the fingerprint" '^fingerprint: [0-9a-f]{64}$'
+works "vlf-inspect of a file" "$tools/vlf-inspect" "$model/model.safetensors"
+shows "  lists tensors" '^itm_score.fc.weight +F32 +\[2, 128\] +1024$'
+works "vlf-inspect --devices" "$tools/vlf-inspect" --devices
+shows "  lists some" '^0: '
+works "vlf-bench --whole" "$tools/vlf-bench" --whole --frames 3 --model "$model" --synthetic-tokens 10
+shows "  measures beside the peak" '"tokens": 10,.*"ms": [0-9.e+]+,.*"of_peak": [0-9.e-]+'
+printf 'run 2\n' >"$folder/requests"
+works "vlf-bench --serve" "$tools/vlf-bench" --serve --encode --no-maps --model "$model" <"$folder/requests"
+shows "  answers" '^\{"ms": \[[0-9.e+-]+, [0-9.e+-]+\]\}$'
+
+usage "no mode" "$tools/vlf-run"
+usage "two modes" "$tools/vlf-run" --tokenize --image "$picture" --prompt a
+usage "--image without --prompt" "$tools/vlf-run" --image "$picture"
+usage "--tensors without --save" "$tools/vlf-run" --tensors "$golden/retrieval/inputs.safetensors"
+usage "unknown option" "$tools/vlf-inspect" --nonesuch
+usage "impossible number" "$tools/vlf-bench" --frames 0
+echo 1..$number
