@@ -263,7 +263,7 @@ set_caps (GstVlOverlay *self, GstCaps *caps)
   if (negotiate (self, caps))
     return TRUE;
   gst_pad_mark_reconfigure (self->srcpad);
-  return FALSE;
+  return GST_PAD_IS_FLUSHING (self->srcpad); /* not refused: the next frame asks again */
 }
 
 static gboolean

@@ -45,6 +45,16 @@ vl_check_result (guint width, guint height, gdouble x, gdouble y)
   return result;
 }
 
+GstVlResult *
+vl_check_three_prompts (guint width, guint height)
+{
+  GstVlResult *result = vl_check_result (width, height, 0.3, 0.6);
+
+  vl_check_add_prompt (result, "a blue star", 0.7, 0.8, 0.4);
+  vl_check_add_prompt (result, "a cat", 0.1, 0.5, 0.5);
+  return result;
+}
+
 static GstPadProbeReturn
 attach (GstPad *pad, GstPadProbeInfo *info, gpointer result)
 {

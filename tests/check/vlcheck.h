@@ -14,6 +14,9 @@ GstVlResult *vl_check_result (guint width, guint height, gdouble x, gdouble y);
 /* Adds a further prompt. Returns its index. */
 guint vl_check_add_prompt (GstVlResult *result, const gchar *text, gdouble match, gdouble x, gdouble y);
 
+/* Three prompts, each with its bump elsewhere; the last one does not match. */
+GstVlResult *vl_check_three_prompts (guint width, guint height);
+
 /* Runs @description to EOS. Buffers that leave its element "in" get @result (NULL: none) from the producer "check"; returns the sample of
  * the last buffer that arrives at its element "out". Fails the test on an error. */
 GstSample *vl_check_run (const gchar *description, GstVlResult *result);
