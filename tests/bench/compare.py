@@ -10,6 +10,8 @@ round, so that what the machine does meanwhile meets all of them. Reported are t
 median, and the median over the rounds of the ratio within a round. Only the ratio can be carried to another machine.
 
 Without --model the shipped default model is compared; without --bench only the peers are, against the fastest of them.
+Needs what requirements.txt lists. On a machine that is busy otherwise look at the processor time: engines whose threads wait
+for each other after every operation lose far more of the clock than others.
 """
 
 import argparse
@@ -62,7 +64,7 @@ class Engine:
 
     def __init__(self, name, precision, command, environment, log):
         self.name, self.precision, self.log = name, precision, log
-        self.rounds = []
+        self.rounds, self.cpu = [], []
         self.child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
                                       env=os.environ | environment)
         self.ready = self._answer()
@@ -78,12 +80,23 @@ class Engine:
         raise RuntimeError(f"{self.name} {self.precision} ended with status {self.child.wait()}: {last[0][:160]}")
 
     def run(self, frames):
-        self.child.stdin.write(f"run {frames}\n")
-        self.child.stdin.flush()
+        try:
+            self.child.stdin.write(f"run {frames}\n")
+            self.child.stdin.flush()
+        except BrokenPipeError:
+            pass                                # the answer, or its absence, says why
         return self._answer()["ms"]
 
+    def cpu_ms(self):
+        """Processor time of the child so far, all threads. What it spends per frame suffers less from a busy machine than
+        the clock does (threads that spin while they wait count as well)."""
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1e3 / os.sysconf("SC_CLK_TCK")
+
     def round(self):
+        before = self.cpu_ms()
         self.rounds.append(statistics.median(self.run(self.frames)))
+        self.cpu.append((self.cpu_ms() - before) / self.frames)
         time.sleep(0.05)                        # thread pools that spin after their work come to rest
 
     def close(self):
@@ -153,6 +166,7 @@ def table(engines, yardstick):
         rows.append({"engine": engine.name, "version": version(engine.name), "precision": engine.precision,
                      "ms": statistics.median(engine.rounds), "ms_min": min(engine.rounds), "ms_max": max(engine.rounds),
                      "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios), "output_apart": engine.apart,
+                     "cpu_ms": statistics.median(engine.cpu),
                      "rounds": engine.rounds})
     return rows
 
@@ -162,11 +176,12 @@ def markdown(report):
     lines = [f"{report['model']}, {report['image']} px, {report['tokens']} tokens, batch 1, {report['threads']} threads, "
              f"{report['rounds']} rounds; {m['cpu']}, {m['cores']} cores, {' '.join(m['flags'])}, {m['memory_gib']} GiB, "
              f"load {m['load'][0]:.1f} before and {m['load'][1]:.1f} after; {m['date']}", "",
-             f"| engine | precision | ms per frame | slowest and fastest round | time / {report['yardstick']} |",
-             "|---|---|---|---|---|"]
+             f"| engine | precision | ms per frame | slowest and fastest round | time / {report['yardstick']} | CPU ms per frame |",
+             "|---|---|---|---|---|---|"]
     for row in report["engines"]:
-        lines.append(f"| {row['engine']} {row['version']} | {row['precision']} | {row['ms']:.1f} | {row['ms_max']:.1f}, "
-                     f"{row['ms_min']:.1f} | {row['ratio']:.2f} ({row['ratio_min']:.2f} to {row['ratio_max']:.2f}) |")
+        lines.append(f"| {' '.join((row['engine'], row['version'])).strip()} | {row['precision']} | {row['ms']:.1f} | {row['ms_max']:.1f}, "
+                     f"{row['ms_min']:.1f} | {row['ratio']:.2f} ({row['ratio_min']:.2f} to {row['ratio_max']:.2f}) "
+                     f"| {row['cpu_ms']:.0f} |")
     return "\n".join(lines + [""] + [f"Not run: {reason}" for reason in report["not_run"]])
 
 
