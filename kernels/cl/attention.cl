@@ -60,8 +60,10 @@ vlf_attention_pack (VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (kt), VLF_VIEW (vp), co
 typedef struct {
   __global const float *q[ROWS];
   __global const float *bias; /* [m], or NULL */
-  uint m, d;
-  int limit; /* of the first query */
+  __global float *maps;       /* of this head from the first query on */
+  uint maps_stride;           /* 0: no maps wanted */
+  uint m, d, rows;            /* queries that exist, up to ROWS: the last one stands for those that do not */
+  int limit;                  /* of the first query */
   float scale;
 } VlfQueries;
 
@@ -157,6 +159,41 @@ vlf_finish_query (const float *o, float sum, float top, __global float *y, uint 
     map[k] = k < seen && top >= IS_GONE ? vlf_exp (map[k] - top) * inverse : 0;
 }
 
+/* The next @keys keys, from @first on, whose panels are at @kt and values at @vp: everything so far is scaled from the old to the new
+ * largest score. */
+void
+vlf_attend_block (const VlfQueries *b, __global const float *kt, __global const float *vp, uint dp, uint first,
+                  uint keys, float *s, float *o, float *top, float *sum)
+{
+  const uint panels = (keys + W - 1) / W;
+  float fix[ROWS];
+  vlf_v most[ROWS];
+  uint p = 0;
+
+  for (uint i = 0; i < ROWS; i++)
+    most[i] = REMOVED;
+  for (; p + TILE <= panels; p += TILE)
+    vlf_score_tile (b, kt + p * W * b->d, first + p * W, s + p * W, most);
+  for (; p < panels; p++)
+    vlf_score_tile_1 (b, kt + p * W * b->d, first + p * W, s + p * W, most);
+  for (uint i = 0; i < b->rows && b->maps_stride; i++) {
+    for (uint k = 0; k < keys; k++)
+      b->maps[(ulong) i * b->maps_stride + first + k] = s[i * KEYS + k];
+  }
+
+  for (uint i = 0; i < ROWS; i++) {
+    const float before = top[i];
+
+    top[i] = fmax (before, vlf_max_v (most[i]));
+    fix[i] = vlf_exp (before - top[i]);
+    sum[i] = sum[i] * fix[i] + vlf_exponentials (s + i * KEYS, panels, top[i]);
+  }
+  for (p = 0; p + TILE * W <= dp; p += TILE * W)
+    vlf_value_tile (s, vp + p, dp, keys, fix, o + p);
+  for (; p < dp; p += W)
+    vlf_value_tile_1 (s, vp + p, dp, keys, fix, o + p);
+}
+
 /* Groups { ceil (n / ROWS), heads, sequences }. kt, vp: see vlf_attention_pack. @block: keys at a time, a multiple of W up to KEYS. */
 VLF_KERNEL void
 vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint block)
@@ -164,18 +201,20 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint
   const uint q0 = get_global_id (0) * ROWS, head = get_global_id (1), sequence = get_global_id (2);
   const uint rows = min (n - q0, (uint) ROWS), dp = (d + W - 1) / W * W;
   const uint end = (uint) clamp (limit + (int) (q0 + rows), 0, (int) m); /* keys that any of the queries sees */
-  float s[ROWS * KEYS], o[ROWS * MAX_WIDTH], top[ROWS], sum[ROWS], fix[ROWS];
+  float s[ROWS * KEYS], o[ROWS * MAX_WIDTH], top[ROWS], sum[ROWS];
   VlfQueries b;
 
   b.bias = bias ? bias + bias_offset + sequence * bias_batch_stride : 0;
+  b.maps = maps + maps_offset + (sequence * get_global_size (1) + head) * maps_batch_stride + (ulong) q0 * maps_stride;
+  b.maps_stride = maps_stride;
   b.m = m;
   b.d = d;
+  b.rows = rows;
   b.limit = limit + (int) q0;
   b.scale = scale;
   kt += kt_offset + sequence * kt_batch_stride + (ulong) head * kt_stride;
   vp += vp_offset + sequence * vp_batch_stride + (ulong) head * vp_stride;
   y += y_offset + sequence * y_batch_stride + (ulong) q0 * y_stride + head * d;
-  maps += maps_offset + (sequence * get_global_size (1) + head) * maps_batch_stride + (ulong) q0 * maps_stride;
   for (uint i = 0; i < ROWS; i++) {
     b.q[i] = q + q_offset + sequence * q_batch_stride + (ulong) (q0 + min (i, rows - 1)) * q_stride + head * d;
     top[i] = REMOVED;
@@ -184,37 +223,12 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint
       vlf_store ((vlf_v) 0, 0, o + i * MAX_WIDTH + c);
   }
 
-  for (uint first = 0; first < end; first += block) {
-    const uint keys = min (block, end - first), panels = (keys + W - 1) / W;
-    vlf_v most[ROWS];
-    uint p = 0;
-
-    for (uint i = 0; i < ROWS; i++)
-      most[i] = REMOVED;
-    for (; p + TILE <= panels; p += TILE)
-      vlf_score_tile (&b, kt + (ulong) (first + p * W) * d, first + p * W, s + p * W, most);
-    for (; p < panels; p++)
-      vlf_score_tile_1 (&b, kt + (ulong) (first + p * W) * d, first + p * W, s + p * W, most);
-    for (uint i = 0; i < rows && maps_stride; i++) {
-      for (uint k = 0; k < keys; k++)
-        maps[(ulong) i * maps_stride + first + k] = s[i * KEYS + k];
-    }
-
-    for (uint i = 0; i < ROWS; i++) {
-      const float before = top[i];
-
-      top[i] = fmax (before, vlf_max_v (most[i]));
-      fix[i] = vlf_exp (before - top[i]);
-      sum[i] = sum[i] * fix[i] + vlf_exponentials (s + i * KEYS, panels, top[i]);
-    }
-    for (p = 0; p + TILE * W <= dp; p += TILE * W)
-      vlf_value_tile (s, vp + (ulong) first * dp + p, dp, keys, fix, o + p);
-    for (; p < dp; p += W)
-      vlf_value_tile_1 (s, vp + (ulong) first * dp + p, dp, keys, fix, o + p);
-  }
+  for (uint first = 0; first < end; first += block)
+    vlf_attend_block (&b, kt + (ulong) first * d, vp + (ulong) first * dp, dp, first, min (block, end - first), s, o, top,
+                      sum);
   for (uint i = 0; i < rows; i++)
     vlf_finish_query (o + i * MAX_WIDTH, sum[i], top[i], y + (ulong) i * y_stride, d,
-                      maps_stride ? maps + (ulong) i * maps_stride : 0, end, m);
+                      maps_stride ? b.maps + (ulong) i * maps_stride : 0, end, m);
 }
 #undef ROWS
 #undef KEYS
@@ -260,6 +274,26 @@ vlf_share (__local float *parts, uint part, float value)
   barrier (CLK_LOCAL_MEM_FENCE);
 }
 
+/* x [KEYS / PARTS]: products of query @row with every PARTS-th key from @first + @part on. */
+void
+vlf_score_keys (float *x, __local float (*queries)[COLUMNS + 1], __local float (*keys)[COLUMNS + 1],
+                __global const float *q, uint q_stride, uint q0, uint n, __global const float *k, uint k_stride,
+                uint first, uint m, uint d)
+{
+  const uint row = get_local_id (0) / PARTS, part = get_local_id (0) % PARTS;
+
+  EACH (j, KEYS / PARTS)
+    x[j] = 0.0f;
+  for (uint column = 0; column < d; column += COLUMNS) {
+    vlf_load_chunk (queries, ROWS, q, q_stride, q0, n, column, d);
+    vlf_load_chunk (keys, KEYS, k, k_stride, first, m, column, d);
+    barrier (CLK_LOCAL_MEM_FENCE);
+    for (uint i = 0; i < COLUMNS; i++)
+      EACH (j, KEYS / PARTS)
+        x[j] = mad (queries[row][i], keys[j * PARTS + part][i], x[j]);
+  }
+}
+
 /* Groups { ceil (n / ROWS), heads, sequences } of ROWS * PARTS work-items. */
 __kernel __attribute__ ((reqd_work_group_size (ROWS * PARTS, 1, 1))) void
 vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
@@ -284,16 +318,7 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
   for (uint first = 0; first < end; first += KEYS) {
     float x[KEYS / PARTS], most = top, fix, shift;
 
-    EACH (j, KEYS / PARTS)
-      x[j] = 0.0f;
-    for (uint column = 0; column < d; column += COLUMNS) {
-      vlf_load_chunk (queries, ROWS, q, q_stride, q0, n, column, d);
-      vlf_load_chunk (others, KEYS, k, k_stride, first, m, column, d);
-      barrier (CLK_LOCAL_MEM_FENCE);
-      for (uint i = 0; i < COLUMNS; i++)
-        EACH (j, KEYS / PARTS)
-          x[j] = mad (queries[row][i], others[j * PARTS + part][i], x[j]);
-    }
+    vlf_score_keys (x, queries, others, q, q_stride, q0, n, k, k_stride, first, m, d);
     EACH (j, KEYS / PARTS)
     {
       const uint key = first + j * PARTS + part;
