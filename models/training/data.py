@@ -29,9 +29,13 @@ class Cache:
                 self.shards[name] = {k: np.load(os.path.join(path, k + ".npy"), mmap_mode="r") for k in KEYS}
         self.names = sorted(self.shards)
 
-    def view(self, rng):
-        shard = self.shards[rng.choice(self.names)]
-        index = rng.randrange(len(shard["where"]))
+    def view(self, rng, least=0):
+        """A random scene, with at least so many things if a few draws find one."""
+        for _ in range(6):
+            shard = self.shards[rng.choice(self.names)]
+            index = rng.randrange(len(shard["where"]))
+            if least == 0 or shard["attributes"][index, least - 1, 0] != 255:
+                break
         return ph.View(*(np.asarray(shard[k][index]) for k in KEYS), mirror=rng.random() < .5)
 
 
@@ -65,7 +69,7 @@ def scene_arrays(view):
 def stack_phrases(encoder, found):
     encoded = [encode_phrase(encoder, p) for p in found]
     longest = min(LONGEST, max(len(e[0]) for e in encoded))
-    longest += -longest % 8
+    longest += -longest % 4
     zero = lambda a: ph.NOTHING if a is None else a
     return {
         "ids": pad([e[0] for e in encoded], 1, longest),
@@ -96,7 +100,9 @@ class Batches(IterableDataset):
             yield self.batch(rng, cache, encoder)
 
     def batch(self, rng, cache, encoder):
-        views = [cache.view(rng) for _ in range(self.scenes)]
+        # The tower alone learns from things, so it gets the scenes with many.
+        least = [0, 2, 2, 3] if self.phrases else [0] + [4] * 9
+        views = [cache.view(rng, rng.choice(least)) for _ in range(self.scenes)]
         image, attributes, cover, ground = (np.stack(a) for a in zip(*map(scene_arrays, views)))
         batch = {"image": image, "attributes": attributes, "cover": cover, "ground": ground.astype(np.int64)}
         if self.phrases:

@@ -130,8 +130,11 @@ class Lean(nn.Module):
 
     # --- towers ---
 
-    def vision(self, pixels):
-        """uint8 [B, 128, 128, 3] -> ln_post of every tap, [B, 257, d] each."""
+    def vision(self, pixels, keep=None):
+        """uint8 [B, 128, 128, 3] -> ln_post of every tap, [B, 257, d] each.
+
+        keep [B, K] names the patches to look at, all when absent.
+        """
         tower = self.model.bridgetower.vision_model.visual
         taps = len(tower.transformer.resblocks) - len(self.model.bridgetower.cross_modal_text_layers)
         emb, patch = tower.embeddings, tower.embeddings.patch_size
@@ -139,8 +142,12 @@ class Lean(nn.Module):
         x = pixels.to(self.dtype).div(255).sub(MEAN).div(STD)
         x = x.view(b, side, patch, side, patch, 3).permute(0, 1, 3, 5, 2, 4).reshape(b, side * side, -1)
         x = F.linear(x, weight(emb.patch_embedding.weight, x).flatten(1))
-        first = weight(emb.class_embedding, x).expand(b, 1, -1)
-        x = torch.cat([first, x], 1) + weight(emb.position_embedding.weight, x)
+        place = weight(emb.position_embedding.weight, x)
+        x = x + place[1:]
+        if keep is not None:
+            x = x.gather(1, keep[..., None].expand(-1, -1, x.shape[-1]))
+        first = (weight(emb.class_embedding, x) + place[0]).expand(b, 1, -1)
+        x = torch.cat([first, x], 1)
         x = norm(tower.ln_pre, x)
         out = []
         for index, block in enumerate(tower.transformer.resblocks):

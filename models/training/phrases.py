@@ -176,8 +176,10 @@ def styled(rng, words):
         words = [w.upper() for w in words]
     elif pick < .23:
         words = [w.capitalize() for w in words]
-    elif pick < .25 and len(words) < 4:
-        words = ["".join(rng.choice([c, c.upper()]) for c in w) for w in words]
+    elif pick < .26 and len(words) < 8:
+        words = list(words)
+        place = rng.randrange(len(words))
+        words[place] = "".join(rng.choice([c, c.upper()]) for c in words[place])
     if rng.random() < .25:
         words = words[:-1] + [words[-1] + "."]
     return words

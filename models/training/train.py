@@ -35,8 +35,25 @@ class Helpers(nn.Module):
         self.pooled = nn.ModuleDict({k: nn.Linear(width, n) for k, n in CLASSES.items()})
         self.present = nn.Linear(width, PRESENT)
         self.around = nn.Linear(width, WINDOW * WINDOW)
+        self.offset = nn.Linear(width, 3)
         self.fits = nn.Linear(width, 2)     # image stream, first layer: head, anchor
         self.answer = nn.Linear(width, 1)   # image stream, second layer: the thing asked for
+
+
+def narrow(batch, patches, phrases):
+    """Keep the patches of the things and a random part of the ground: most of the
+    ground teaches little. The last part of the training sees every patch."""
+    cover = batch["cover"]
+    batch["full_cover"] = cover
+    if patches >= cover.shape[-1]:
+        batch["keep"] = torch.arange(cover.shape[-1]).expand(len(cover), -1)
+        return
+    score = (cover.amax(1) > 10).float() + torch.rand(len(cover), cover.shape[-1])
+    keep = batch["keep"] = score.topk(patches, sorted=False).indices.sort().values
+    batch["cover"] = cover.gather(2, keep[:, None].expand(-1, cover.shape[1], -1))
+    batch["ground"] = batch["ground"].gather(1, keep)
+    for key in ("head", "anchor", "seen_head", "seen_anchor") if phrases else ():
+        batch[key] = batch[key].gather(1, keep.repeat_interleave(phrases, 0))
 
 
 def patch_labels(batch):
@@ -74,14 +91,30 @@ def present_labels(attributes):
     return out
 
 
-def around_loss(helpers, patches, cover):
+def offset_loss(helpers, patches, batch):
+    """A patch on a thing knows where on it it lies, and how large the thing is."""
+    most, owner = batch["cover"].max(1)
+    scene, cell = (most > 60).nonzero(as_tuple=True)
+    cover = batch["full_cover"]
+    share = cover.float() / cover.sum(-1, keepdim=True).clamp_min(1)
+    spot = torch.stack([torch.arange(256) % 16, torch.arange(256) // 16], -1).float()
+    center = share @ spot
+    spread = (share @ (spot ** 2).sum(-1) - (center ** 2).sum(-1)).clamp_min(.1).sqrt()
+    thing = owner[scene, cell]
+    size = spread[scene, thing][:, None]
+    truth = torch.cat([(spot[batch["keep"][scene, cell]] - center[scene, thing]) / size, size.log()], -1)
+    return F.smooth_l1_loss(helpers.offset(patches[scene, cell]), truth, beta=.3)
+
+
+def around_loss(helpers, patches, batch):
     """A patch on a thing knows how the thing covers the patches around it: what
     an outline is made of. Without this, shapes take much longer to learn."""
+    cover = batch["full_cover"]
     b, things, cells = cover.shape
-    most, owner = cover.max(1)
+    most, owner = batch["cover"].max(1)
     scene, cell = (most > 60).nonzero(as_tuple=True)
     windows = F.unfold((cover.float() / 255).view(b * things, 1, 16, 16), WINDOW, padding=WINDOW // 2)
-    truth = windows.view(b, things, -1, cells)[scene, owner[scene, cell], :, cell]
+    truth = windows.view(b, things, -1, cells)[scene, owner[scene, cell], :, batch["keep"][scene, cell]]
     return F.binary_cross_entropy_with_logits(helpers.around(patches[scene, cell]), truth)
 
 
@@ -109,9 +142,10 @@ def vision_losses(helpers, images, batch, log):
         log["thing_" + key] = (logits.argmax(-1) == truth).float().mean()
     present = F.binary_cross_entropy_with_logits(
         helpers.present(last[:, 0]), present_labels(batch["attributes"]))
-    around = around_loss(helpers, patches, batch["cover"])
-    log["present"], log["around"] = present, around
-    return total + 20 * present + 6 * around
+    around = around_loss(helpers, patches, batch)
+    offset = offset_loss(helpers, patches, batch)
+    log["present"], log["around"], log["offset"] = present, around, offset
+    return total + 5 * present + 6 * around + 4 * offset
 
 
 def soft(target):
@@ -189,7 +223,7 @@ def cross_loss(lean, pooled, texts, batch, scale):
 
 
 def fusion_losses(lean, helpers, batch, phrases, log):
-    images = lean.vision(batch["image"])
+    images = lean.vision(batch["image"], batch["keep"])
     texts, bias = lean.text(batch["ids"])
     text, image, dense, maps = lean.fuse(images, texts, bias, phrases)
     pooled = lean.pooled(text, image)
@@ -320,10 +354,11 @@ def train(args):
     started, first = time.time(), run.step
     while (time.time() - started) / 60 < args.minutes:
         batch, log = next(batches), {}
+        narrow(batch, args.patches, phrases)
         if phrases:
             loss = fusion_losses(lean, run.helpers, batch, phrases, log)
         else:
-            loss = vision_losses(run.helpers, lean.vision(batch["image"]), batch, log)
+            loss = vision_losses(run.helpers, lean.vision(batch["image"], batch["keep"]), batch, log)
         if not torch.isfinite(loss):
             raise RuntimeError("the loss is not finite at step %d" % run.step)
         rate = rate_at(args, started, run.step - first)
@@ -347,6 +382,7 @@ def main():
     parser.add_argument("--warmup", type=int, default=300)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--phrases", type=int, default=6)
+    parser.add_argument("--patches", type=int, default=256, help="patches of a scene that are looked at")
     parser.add_argument("--scenes", help="cache folder, RUN/scenes when absent")
     parser.add_argument("--init-from", help="a model directory to start from")
     parser.add_argument("--seed", type=int, default=1)
