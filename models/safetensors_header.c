@@ -186,10 +186,12 @@ compare_offsets (const void *a, const void *b)
   return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-/* The tensors fill the data, each byte once: no overlap, no hole, nothing behind them. Two files in one would need such room. */
+/* The tensors from @first on fill the data, each byte once: no overlap, no hole, nothing behind them. Two files in one would need such room. */
 static gboolean
-check_layout (VlfTensorInfo *tensors, guint n, const char *name, gsize data_bytes, GError **error)
+check_layout (GArray *all, guint first, const char *name, gsize data_bytes, GError **error)
 {
+  guint n = all->len - first;
+  VlfTensorInfo *tensors = n > 0 ? &g_array_index (all, VlfTensorInfo, first) : NULL;
   gsize end = 0;
 
   if (n > 0)
@@ -238,7 +240,7 @@ vlf_safetensors_parse_header (const VlfJson *header, const char *name, guint fil
       return FALSE;
     g_array_append_val (tensors, info);
   }
-  if (!check_layout ((VlfTensorInfo *) (gpointer) tensors->data + first, tensors->len - first, name, data_bytes, error))
+  if (!check_layout (tensors, first, name, data_bytes, error))
     return FALSE;
   for (guint i = first; i < tensors->len; i++)
     g_array_index (tensors, VlfTensorInfo, i).offset += data_start;

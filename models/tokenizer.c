@@ -32,6 +32,21 @@ list_contents (VlfTokenizer *tokenizer)
   }
 }
 
+/* Whatever a tokenizer returns has a place in its list of contents. */
+static gboolean
+check_ids (const VlfTokenizer *tokenizer, const guint *ids, guint n, GError **error)
+{
+  for (guint i = 0; i < n; i++) {
+    if (ids[i] < tokenizer->size)
+      continue;
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                 "tokenizer.json: post_processor: expected ids of tokens, at most %u, found %u", tokenizer->size - 1,
+                 ids[i]);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 VlfTokenizer *
 vlf_tokenizer_new (const char *dir, const char *model_type, GError **error)
 {
@@ -46,13 +61,16 @@ vlf_tokenizer_new (const char *dir, const char *model_type, GError **error)
   tokenizer->added = vlf_added_new ();
   ok = vlf_tokenizer_load (tokenizer, fd, model_type, error);
   close (fd);
-  if (!ok) {
-    g_prefix_error (error, "%s: ", dir);
-    vlf_tokenizer_free (tokenizer);
-    return NULL;
+  if (ok) {
+    list_contents (tokenizer);
+    ok = check_ids (tokenizer, tokenizer->before, tokenizer->n_before, error) &&
+         check_ids (tokenizer, tokenizer->after, tokenizer->n_after, error);
   }
-  list_contents (tokenizer);
-  return tokenizer;
+  if (ok)
+    return tokenizer;
+  g_prefix_error (error, "%s: ", dir);
+  vlf_tokenizer_free (tokenizer);
+  return NULL;
 }
 
 void

@@ -427,6 +427,11 @@ test_bad_pipelines (Fixture *fixture, gconstpointer data)
        "\"sep\":[\"b\",1]},"
        "\"model\":{\"vocab\":" VOCAB "}}");
   expect (fixture, "bridgetower", VLF_ERROR_FORMAT, "post_processor: expected at most 8 ids");
+  put (fixture, "tokenizer.json",
+       "{\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",5],"
+       "\"sep\":[\"b\",1]},"
+       "\"model\":{\"vocab\":" VOCAB "}}");
+  expect (fixture, "bridgetower", VLF_ERROR_RANGE, "post_processor: expected ids of tokens, at most 4, found 5");
 }
 
 /* Random changes of single bytes of tokenizer files: no crash, no memory error, and ids within bounds. */
