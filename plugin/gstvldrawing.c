@@ -2,6 +2,7 @@
 #include "plugin/gstvldrawing.h"
 #include "plugin/gstvllabel.h"
 #include "plugin/gstvlsmoothing.h"
+#include "plugin/gstvlsubject.h"
 #include "plugin/lib/vlfusion.h"
 #include <math.h>
 
@@ -15,7 +16,9 @@ typedef struct {
   GstVlResult *result;
   GstVlKind kind;
   gdouble region[4];
-  guint fade; /* 0..FADE_STEPS, 0: as new */
+  guint fade;       /* 0..FADE_STEPS, 0: as new */
+  GArray *subjects; /* of GstVlSubject; NULL until it is drawn */
+  guint index;      /* of the first of them on the frame: chooses colours */
 } Item;
 
 struct _GstVlDrawing {
@@ -31,7 +34,7 @@ typedef struct {
   const GstVlLook *look;
   guint width, height;
   GstClockTime pts;
-  guint n_prompts, index; /* on this frame; of the next one */
+  guint n_subjects; /* on this frame */
   GstVideoOverlayComposition *composition;
   GArray *taken; /* of GstVideoRectangle: where labels are */
 } Sheet;
@@ -40,6 +43,7 @@ static void
 item_clear (Item *item)
 {
   gst_vl_result_unref (item->result);
+  g_clear_pointer (&item->subjects, g_array_unref);
 }
 
 static GArray *
@@ -111,7 +115,8 @@ collect (GstBuffer *buffer, const GstVlLook *look, guint width, guint height)
   GstVlMeta *meta;
 
   while ((meta = gst_buffer_iterate_vl_meta (buffer, &state))) {
-    Item item = { NULL, meta->kind, { meta->region_x, meta->region_y, meta->region_width, meta->region_height }, 0 };
+    Item item = { .kind = meta->kind,
+                  .region = { meta->region_x, meta->region_y, meta->region_width, meta->region_height } };
 
     item.fade = fade_of (meta, look->expire);
     if (!is_drawn (meta, look, width, height) || item.fade == FADE_STEPS)
@@ -153,12 +158,16 @@ add_rectangle (Sheet *sheet, GstBuffer *pixels, gint x, gint y, guint width, gui
 }
 
 /* NaN, which is no match head, counts as a match: there is nothing to judge by. */
-static gdouble
-strength_of (const Sheet *sheet, const Item *item, guint prompt)
+static gboolean
+is_match (const Sheet *sheet, const GstVlSubject *subject)
 {
-  gboolean unmatched = gst_vl_result_get_match (item->result, prompt) < sheet->look->threshold;
+  return !(subject->match < sheet->look->threshold);
+}
 
-  return (unmatched ? sheet->look->unmatched_opacity : 1) * (FADE_STEPS - item->fade) / FADE_STEPS;
+static gdouble
+strength_of (const Sheet *sheet, const Item *item, const GstVlSubject *subject)
+{
+  return (is_match (sheet, subject) ? 1 : sheet->look->unmatched_opacity) * (FADE_STEPS - item->fade) / FADE_STEPS;
 }
 
 /* The part of the region that lies in the frame: whole pixels in @part, and where they are in the region's shares in @view. */
@@ -179,39 +188,47 @@ visible_part (const Item *item, guint width, guint height, GstVideoRectangle *pa
   return TRUE;
 }
 
+static GstVlHeat
+heat_of (const Sheet *sheet, const Item *item, guint i)
+{
+  const GstVlSubject *subject = &g_array_index (item->subjects, GstVlSubject, i);
+  GstVlHeat heat = { .index = item->index + i,
+                     .strength = strength_of (sheet, item, subject) * subject->share * sheet->look->opacity };
+
+  gst_vl_result_get_grid (item->result, &heat.rows, &heat.cols);
+  heat.map = gst_vl_smoothing_next (sheet->drawing->smoothing, subject->text, heat.index, subject->map,
+                                    (gsize) heat.rows * heat.cols, sheet->pts, sheet->look->smoothing);
+  return heat;
+}
+
 static void
 draw_maps (Sheet *sheet, const Item *item)
 {
-  guint n = gst_vl_result_get_n_prompts (item->result), n_heats = 0;
   gint side = sheet->look->style == GST_VL_STYLE_CONTOUR ? LINES_SIDE : MAP_SIDE, longer;
+  GArray *heats = g_array_new (FALSE, FALSE, sizeof (GstVlHeat));
   GstVlColormap colormap = sheet->look->colormap;
+  GstBuffer *picture = NULL;
   GstVideoRectangle part;
-  GstBuffer *picture;
-  GstVlHeat *heats;
   gdouble view[4];
 
-  if (!visible_part (item, sheet->width, sheet->height, &part, view))
-    return;
-  if (colormap == GST_VL_COLORMAP_AUTO && sheet->n_prompts > 1)
-    colormap = GST_VL_COLORMAP_PROMPT;
-  longer = MAX (part.w, part.h);
-  side = MIN (side, longer);
-  heats = g_new0 (GstVlHeat, n);
-  for (guint i = 0; i < n; i++) {
-    GstVlHeat *heat = &heats[n_heats];
+  for (guint i = 0; i < item->subjects->len; i++) {
+    GstVlHeat heat = heat_of (sheet, item, i);
 
-    gst_vl_result_get_grid (item->result, &heat->rows, &heat->cols);
-    heat->map = gst_vl_smoothing_next (sheet->drawing->smoothing, item->result, i, sheet->pts, sheet->look->smoothing);
-    heat->index = sheet->index + i;
-    heat->strength = strength_of (sheet, item, i) * sheet->look->opacity;
-    n_heats += heat->map && heat->rows && heat->cols;
+    if (heat.map && heat.rows && heat.cols)
+      g_array_append_val (heats, heat);
   }
-  picture = gst_vl_paint_maps (sheet->look->style, colormap, heats, n_heats, view,
-                               (guint) MAX (part.w * (gint64) side / longer, 1),
-                               (guint) MAX (part.h * (gint64) side / longer, 1));
+  if (colormap == GST_VL_COLORMAP_AUTO && sheet->n_subjects > 1)
+    colormap = GST_VL_COLORMAP_PROMPT;
+  if (visible_part (item, sheet->width, sheet->height, &part, view)) {
+    longer = MAX (part.w, part.h);
+    side = MIN (side, longer);
+    picture = gst_vl_paint_maps (sheet->look->style, colormap, (const GstVlHeat *) heats->data, heats->len, view,
+                                 (guint) MAX (part.w * (gint64) side / longer, 1),
+                                 (guint) MAX (part.h * (gint64) side / longer, 1));
+  }
   if (picture)
     add_rectangle (sheet, picture, part.x, part.y, part.w, part.h);
-  g_free (heats);
+  g_array_unref (heats);
 }
 
 static gboolean
@@ -256,7 +273,7 @@ place_label (Sheet *sheet, GstBuffer *label, GstVideoRectangle place)
 static gdouble
 type_size (const Sheet *sheet)
 {
-  return CLAMP (MIN (sheet->height / 26.0, sheet->width / 30.0), 10.0, 64.0);
+  return CLAMP (MIN (sheet->height / 27.0, sheet->width / 32.0), 10.0, 64.0);
 }
 
 static void
@@ -281,45 +298,41 @@ place_at_peak (const Sheet *sheet, gint x, gint y, gint radius, gint width, gint
   return place;
 }
 
-static gboolean
-peak_of (const Sheet *sheet, const Item *item, guint prompt, gint *x, gint *y)
+static GstBuffer *
+label_of (const GstVlSubject *subject, guint32 colour, const GstVlType *type)
 {
-  gdouble region[4], px, py;
+  gchar *value = NULL;
+  GstBuffer *label;
 
-  gst_vl_result_get_region (item->result, &region[0], &region[1], &region[2], &region[3]);
-  if (!(region[2] > 0 && region[3] > 0) || !gst_vl_result_get_peak (item->result, prompt, &px, &py))
-    return FALSE;
-  *x = (gint) CLAMP (item->region[0] + (px - region[0]) / region[2] * item->region[2], 0, sheet->width);
-  *y = (gint) CLAMP (item->region[1] + (py - region[1]) / region[3] * item->region[3], 0, sheet->height);
-  return TRUE;
+  if (subject->whole && !isnan (subject->match))
+    value = g_strdup_printf ("%d%%", (gint) lrint (CLAMP (subject->match, 0.0, 1.0) * 100));
+  label = gst_vl_label_new (subject->text, value, colour, type);
+  g_free (value);
+  return label;
 }
 
 static void
-draw_label (Sheet *sheet, const Item *item, guint prompt)
+draw_label (Sheet *sheet, const Item *item, guint i)
 {
-  gdouble match = gst_vl_result_get_match (item->result, prompt), strength = strength_of (sheet, item, prompt);
-  guint32 colour = gst_vl_prompt_colour (sheet->index + prompt);
-  gint margin = (gint) type_size (sheet) / 2, x = 0, y = 0;
+  const GstVlSubject *subject = &g_array_index (item->subjects, GstVlSubject, i);
+  gdouble strength = strength_of (sheet, item, subject);
+  guint32 colour = gst_vl_prompt_colour (item->index + i);
+  gint margin = (gint) type_size (sheet) / 2;
   GstVlType type = { sheet->look->font, type_size (sheet), 0.35 + 0.65 * strength,
                      sheet->width - MIN (sheet->width, 2 * (guint) margin) };
-  gboolean at_peak = sheet->look->labels == GST_VL_LABELS_PEAK && !(match < sheet->look->threshold) &&
-                     peak_of (sheet, item, prompt, &x, &y);
+  gboolean at_peak = sheet->look->labels == GST_VL_LABELS_PEAK && is_match (sheet, subject) && subject->has_peak;
+  gint x = (gint) CLAMP (item->region[0] + subject->x * item->region[2], 0, sheet->width);
+  gint y = (gint) CLAMP (item->region[1] + subject->y * item->region[3], 0, sheet->height);
   GstVideoRectangle place = { margin, margin, 0, 0 };
-  GstVideoMeta *meta;
-  GstBuffer *label;
-  gchar *value;
+  GstBuffer *label = strength > 0 ? label_of (subject, colour, &type) : NULL;
 
-  if (strength <= 0)
-    return;
-  value = isnan (match) ? NULL : g_strdup_printf ("%d%%", (gint) lrint (CLAMP (match, 0.0, 1.0) * 100));
-  label = gst_vl_label_new (gst_vl_result_get_text (item->result, prompt), value, colour, &type);
-  g_free (value);
   if (label) {
-    meta = gst_buffer_get_video_meta (label);
-    place = at_peak ? place_at_peak (sheet, x, y, margin, (gint) meta->width, (gint) meta->height)
-                    : (GstVideoRectangle){ margin, margin, (gint) meta->width, (gint) meta->height };
+    place.w = (gint) gst_buffer_get_video_meta (label)->width;
+    place.h = (gint) gst_buffer_get_video_meta (label)->height;
+    if (at_peak)
+      place = place_at_peak (sheet, x, y, margin, place.w, place.h);
   }
-  if (at_peak)
+  if (at_peak && strength > 0)
     draw_ring (sheet, x, y, margin, colour, type.opacity);
   if (label)
     place_label (sheet, label, place);
@@ -341,43 +354,45 @@ draw_caption (Sheet *sheet, const Item *item, guint prompt)
                                       (gint) meta->width, (gint) meta->height });
 }
 
-static guint
-count_prompts (const GArray *items)
+/* Numbers what is drawn across all results: a prompt keeps its number, and with it its colour, in map and label. */
+static void
+find_subjects (Sheet *sheet, GArray *items)
 {
-  guint n = 0;
+  for (guint i = 0; i < items->len; i++) {
+    Item *item = &g_array_index (items, Item, i);
 
-  for (guint i = 0; i < items->len; i++)
-    if (g_array_index (items, Item, i).kind == GST_VL_KIND_FUSION)
-      n += gst_vl_result_get_n_prompts (g_array_index (items, Item, i).result);
-  return n;
+    item->subjects = gst_vl_subjects_of (item->result, sheet->look->maps == GST_VL_MAPS_WORDS);
+    item->index = sheet->n_subjects;
+    if (item->kind == GST_VL_KIND_FUSION)
+      sheet->n_subjects += item->subjects->len;
+  }
 }
 
-/* Maps of all results first, so that no map lies on a label; prompts keep their number, and with it their colour, in both. */
-static GstVideoOverlayComposition *
-draw (GstVlDrawing *drawing, const GstVlLook *look, const GArray *items, GstClockTime pts)
+static void
+draw_texts (Sheet *sheet, const Item *item)
 {
-  Sheet sheet = { drawing, look, drawing->width, drawing->height, pts, count_prompts (items), 0, NULL, NULL };
-  gboolean text = sheet.height >= SMALLEST_LABEL && sheet.width >= SMALLEST_LABEL;
+  if (item->kind == GST_VL_KIND_FUSION && sheet->look->labels != GST_VL_LABELS_NONE)
+    for (guint i = 0; i < item->subjects->len; i++)
+      draw_label (sheet, item, i);
+  if (item->kind == GST_VL_KIND_CAPTION && sheet->look->captions)
+    for (guint i = 0; i < gst_vl_result_get_n_prompts (item->result); i++)
+      draw_caption (sheet, item, i);
+}
+
+/* Maps of all results first, so that no map lies on a label. */
+static GstVideoOverlayComposition *
+draw (GstVlDrawing *drawing, const GstVlLook *look, GArray *items, GstClockTime pts)
+{
+  Sheet sheet = { drawing, look, drawing->width, drawing->height, pts, 0, NULL, NULL };
 
   sheet.taken = g_array_new (FALSE, FALSE, sizeof (GstVideoRectangle));
   gst_vl_smoothing_trim (drawing->smoothing);
-  for (guint pass = 0; pass < 2; pass++) {
-    sheet.index = 0;
-    for (guint i = 0; i < items->len; i++) {
-      const Item *item = &g_array_index (items, Item, i);
-      guint n = gst_vl_result_get_n_prompts (item->result);
-
-      if (pass == 0 && item->kind == GST_VL_KIND_FUSION && look->style != GST_VL_STYLE_NONE)
-        draw_maps (&sheet, item);
-      for (guint k = 0; pass == 1 && text && k < n; k++)
-        if (item->kind == GST_VL_KIND_CAPTION && look->captions)
-          draw_caption (&sheet, item, k);
-        else if (item->kind == GST_VL_KIND_FUSION && look->labels != GST_VL_LABELS_NONE)
-          draw_label (&sheet, item, k);
-      if (item->kind == GST_VL_KIND_FUSION)
-        sheet.index += n;
-    }
-  }
+  find_subjects (&sheet, items);
+  for (guint i = 0; i < items->len; i++)
+    if (g_array_index (items, Item, i).kind == GST_VL_KIND_FUSION && look->style != GST_VL_STYLE_NONE)
+      draw_maps (&sheet, &g_array_index (items, Item, i));
+  for (guint i = 0; i < items->len && sheet.height >= SMALLEST_LABEL && sheet.width >= SMALLEST_LABEL; i++)
+    draw_texts (&sheet, &g_array_index (items, Item, i));
   g_array_unref (sheet.taken);
   return sheet.composition;
 }

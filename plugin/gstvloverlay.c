@@ -26,6 +26,7 @@ GST_DEBUG_CATEGORY_STATIC (vl_overlay_debug);
 #define DEFAULT_STYLE             GST_VL_STYLE_HEATMAP
 #define DEFAULT_COLORMAP          GST_VL_COLORMAP_AUTO
 #define DEFAULT_LABELS            GST_VL_LABELS_PEAK
+#define DEFAULT_MAPS              GST_VL_MAPS_PHRASE
 #define DEFAULT_CAPTIONS          TRUE
 #define DEFAULT_OPACITY           0.75
 #define DEFAULT_THRESHOLD         0.5
@@ -37,6 +38,7 @@ enum {
   PROP_STYLE = 1,
   PROP_COLORMAP,
   PROP_LABELS,
+  PROP_MAPS,
   PROP_CAPTIONS,
   PROP_OPACITY,
   PROP_THRESHOLD,
@@ -79,60 +81,6 @@ static GstStaticPadTemplate src_template =
 G_DEFINE_TYPE_WITH_CODE (GstVlOverlay, gst_vl_overlay, GST_TYPE_ELEMENT,
                          GST_DEBUG_CATEGORY_INIT (vl_overlay_debug, "vloverlay", 0, "drawing of results"))
 GST_ELEMENT_REGISTER_DEFINE (vloverlay, "vloverlay", GST_RANK_NONE, GST_TYPE_VL_OVERLAY)
-
-#define GST_TYPE_VL_STYLE (gst_vl_style_get_type ())
-static GType
-gst_vl_style_get_type (void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-    { GST_VL_STYLE_HEATMAP, "Colour and opacity by attention", "heatmap" },
-    { GST_VL_STYLE_CONTOUR, "Lines of equal attention", "contour" },
-    { GST_VL_STYLE_SPOTLIGHT, "Darkens what was not looked at", "spotlight" },
-    { GST_VL_STYLE_NONE, "No maps, labels only", "none" },
-    { 0, NULL, NULL },
-  };
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("GstVlOverlayStyle", values));
-  return type;
-}
-
-#define GST_TYPE_VL_COLORMAP (gst_vl_colormap_get_type ())
-static GType
-gst_vl_colormap_get_type (void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-    { GST_VL_COLORMAP_AUTO, "Ember for one prompt, the prompts' own colours for several", "auto" },
-    { GST_VL_COLORMAP_EMBER, "Violet, red, orange, pale yellow", "ember" },
-    { GST_VL_COLORMAP_LAGOON, "Indigo, teal, lime", "lagoon" },
-    { GST_VL_COLORMAP_GREY, "Dark to light grey", "grey" },
-    { GST_VL_COLORMAP_PROMPT, "Dark to light in each prompt's own colour", "prompt" },
-    { 0, NULL, NULL },
-  };
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("GstVlOverlayColormap", values));
-  return type;
-}
-
-#define GST_TYPE_VL_LABELS (gst_vl_labels_get_type ())
-static GType
-gst_vl_labels_get_type (void)
-{
-  static gsize type = 0;
-  static const GEnumValue values[] = {
-    { GST_VL_LABELS_NONE, "No labels", "none" },
-    { GST_VL_LABELS_PEAK, "Where the prompt looked most; those that do not match in the top left corner", "peak" },
-    { GST_VL_LABELS_STACK, "In the top left corner", "stack" },
-    { 0, NULL, NULL },
-  };
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("GstVlOverlayLabels", values));
-  return type;
-}
 
 static gboolean
 has_overlay (const GstCapsFeatures *features)
@@ -422,6 +370,7 @@ gst_vl_overlay_set_property (GObject *object, guint id, const GValue *value, GPa
   case PROP_STYLE: look->style = g_value_get_enum (value); break;
   case PROP_COLORMAP: look->colormap = g_value_get_enum (value); break;
   case PROP_LABELS: look->labels = g_value_get_enum (value); break;
+  case PROP_MAPS: look->maps = g_value_get_enum (value); break;
   case PROP_CAPTIONS: look->captions = g_value_get_boolean (value); break;
   case PROP_OPACITY: look->opacity = g_value_get_double (value); break;
   case PROP_THRESHOLD: look->threshold = g_value_get_double (value); break;
@@ -452,6 +401,7 @@ gst_vl_overlay_get_property (GObject *object, guint id, GValue *value, GParamSpe
   case PROP_STYLE: g_value_set_enum (value, look->style); break;
   case PROP_COLORMAP: g_value_set_enum (value, look->colormap); break;
   case PROP_LABELS: g_value_set_enum (value, look->labels); break;
+  case PROP_MAPS: g_value_set_enum (value, look->maps); break;
   case PROP_CAPTIONS: g_value_set_boolean (value, look->captions); break;
   case PROP_OPACITY: g_value_set_double (value, look->opacity); break;
   case PROP_THRESHOLD: g_value_set_double (value, look->threshold); break;
@@ -493,6 +443,9 @@ install_properties (GObjectClass *class)
   g_object_class_install_property (class, PROP_LABELS,
                                    g_param_spec_enum ("labels", "Labels", "Where prompts and their match are written",
                                                       GST_TYPE_VL_LABELS, DEFAULT_LABELS, flags));
+  g_object_class_install_property (class, PROP_MAPS,
+                                   g_param_spec_enum ("maps", "Maps", "What gets a map and a label of its own",
+                                                      GST_TYPE_VL_MAPS, DEFAULT_MAPS, flags));
   g_object_class_install_property (
       class, PROP_CAPTIONS,
       g_param_spec_boolean ("captions", "Captions", "Write captions and answers", DEFAULT_CAPTIONS, flags));
@@ -546,6 +499,7 @@ gst_vl_overlay_class_init (GstVlOverlayClass *class)
   gst_type_mark_as_plugin_api (GST_TYPE_VL_STYLE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VL_COLORMAP, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VL_LABELS, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VL_MAPS, 0);
 }
 
 static void
@@ -564,16 +518,15 @@ gst_vl_overlay_init (GstVlOverlay *self)
 
   self->drawing = gst_vl_drawing_new ();
   gst_video_info_init (&self->info);
-  self->look = (GstVlLook){ DEFAULT_STYLE,
-                            DEFAULT_COLORMAP,
-                            DEFAULT_LABELS,
-                            DEFAULT_CAPTIONS,
-                            DEFAULT_OPACITY,
-                            DEFAULT_THRESHOLD,
-                            DEFAULT_UNMATCHED_OPACITY,
-                            DEFAULT_SMOOTHING,
-                            DEFAULT_EXPIRE,
-                            NULL,
-                            NULL };
+  self->look = (GstVlLook){ .style = DEFAULT_STYLE,
+                            .colormap = DEFAULT_COLORMAP,
+                            .labels = DEFAULT_LABELS,
+                            .maps = DEFAULT_MAPS,
+                            .captions = DEFAULT_CAPTIONS,
+                            .opacity = DEFAULT_OPACITY,
+                            .threshold = DEFAULT_THRESHOLD,
+                            .unmatched_opacity = DEFAULT_UNMATCHED_OPACITY,
+                            .smoothing = DEFAULT_SMOOTHING,
+                            .expire = DEFAULT_EXPIRE };
   self->look_serial = 1;
 }

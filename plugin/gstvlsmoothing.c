@@ -14,7 +14,7 @@ typedef struct {
 } Smooth;
 
 struct _GstVlSmoothing {
-  GHashTable *maps; /* prompt number and text -> Smooth */
+  GHashTable *maps; /* number and text -> Smooth */
 };
 
 static void
@@ -67,17 +67,15 @@ follow (Smooth *smooth, const gfloat *map, GstClockTime pts, GstClockTime consta
 }
 
 const gfloat *
-gst_vl_smoothing_next (GstVlSmoothing *smoothing, const GstVlResult *result, guint prompt, GstClockTime pts,
-                       GstClockTime constant)
+gst_vl_smoothing_next (GstVlSmoothing *smoothing, const gchar *text, guint index, const gfloat *map, gsize n,
+                       GstClockTime pts, GstClockTime constant)
 {
-  gsize n;
-  const gfloat *map = gst_vl_result_peek_map (result, prompt, &n);
   Smooth *smooth;
   gchar *key;
 
   if (!map || constant == 0)
     return map;
-  key = g_strdup_printf ("%u %s", prompt, gst_vl_result_get_text (result, prompt));
+  key = g_strdup_printf ("%u %s", index, text);
   smooth = g_hash_table_lookup (smoothing->maps, key);
   if (smooth && smooth->n == n) {
     follow (smooth, map, pts, constant);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvlsubject.h"
+#include <math.h>
+
+/* A word with less than this share of what it would have if all words had the same is not worth a colour. */
+#define LEAST_SHARE 0.3
+
+static void
+add_prompt (GArray *subjects, const GstVlResult *result, guint prompt)
+{
+  GstVlSubject subject = { gst_vl_result_get_text (result, prompt),
+                           TRUE,
+                           gst_vl_result_get_match (result, prompt),
+                           1,
+                           gst_vl_result_peek_map (result, prompt, NULL),
+                           FALSE,
+                           0,
+                           0 };
+  gdouble left, top, width, height;
+
+  gst_vl_result_get_region (result, &left, &top, &width, &height);
+  if (width > 0 && height > 0 && gst_vl_result_get_peak (result, prompt, &subject.x, &subject.y)) {
+    subject.has_peak = TRUE;
+    subject.x = (subject.x - left) / width;
+    subject.y = (subject.y - top) / height;
+  }
+  g_array_append_val (subjects, subject);
+}
+
+/* The centre of the largest cell. */
+static void
+find_peak (GstVlSubject *subject, guint rows, guint cols)
+{
+  gsize n = (gsize) rows * cols, best = 0;
+
+  for (gsize i = 1; i < n; i++)
+    if (subject->map[i] > subject->map[best])
+      best = i;
+  subject->has_peak = TRUE;
+  subject->x = ((gdouble) (best % cols) + 0.5) / cols;
+  subject->y = ((gdouble) (best / cols) + 0.5) / rows;
+}
+
+static void
+add_words (GArray *subjects, const GstVlResult *result, guint prompt)
+{
+  guint n = gst_vl_result_get_n_words (result, prompt), before = subjects->len, rows, cols;
+
+  gst_vl_result_get_grid (result, &rows, &cols);
+  for (guint i = 0; i < n; i++) {
+    gdouble weight = gst_vl_result_get_word_weight (result, prompt, i);
+    GstVlSubject subject = { .text = gst_vl_result_get_word_text (result, prompt, i),
+                             .match = gst_vl_result_get_match (result, prompt),
+                             .share = isnan (weight) ? 1 : CLAMP (weight * n, 0, 1),
+                             .map = gst_vl_result_peek_word_map (result, prompt, i, NULL) };
+
+    if (!subject.map || subject.share < LEAST_SHARE)
+      continue;
+    find_peak (&subject, rows, cols);
+    g_array_append_val (subjects, subject);
+  }
+  if (subjects->len == before)
+    add_prompt (subjects, result, prompt);
+}
+
+GArray *
+gst_vl_subjects_of (const GstVlResult *result, gboolean words)
+{
+  GArray *subjects = g_array_new (FALSE, FALSE, sizeof (GstVlSubject));
+
+  for (guint i = 0; i < gst_vl_result_get_n_prompts (result); i++)
+    if (words)
+      add_words (subjects, result, i);
+    else
+      add_prompt (subjects, result, i);
+  return subjects;
+}
