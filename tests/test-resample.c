@@ -32,7 +32,7 @@ draw_picture (guint width, guint height)
 static VlfImage
 packed_rgb (const guint8 *rgb, guint width, guint height)
 {
-  VlfImage image = {.width = width, .height = height, .n_planes = 1};
+  VlfImage image = { .width = width, .height = height, .n_planes = 1 };
 
   image.planes[0].data = rgb;
   image.planes[0].size = (gsize) 3 * width * height;
@@ -49,7 +49,7 @@ packed_rgb (const guint8 *rgb, guint width, guint height)
 static VlfImagePlan
 plain_plan (VlfFilter filter, guint resized_width, guint resized_height, guint size)
 {
-  VlfImagePlan plan = {.filter = filter, .resized_width = resized_width, .resized_height = resized_height};
+  VlfImagePlan plan = { .filter = filter, .resized_width = resized_width, .resized_height = resized_height };
 
   plan.width = plan.height = plan.patch = size;
   plan.rescale = 1;
@@ -142,10 +142,11 @@ test_cut (void)
 static void
 test_nv12 (void)
 {
-  const float matrix[3][4] = {
-      {1.16438f, 0, 1.79274f, -248.10f}, {1.16438f, -0.21325f, -0.53291f, 76.878f}, {1.16438f, 2.11240f, 0, -289.018f}};
+  const float matrix[3][4] = { { 1.16438f, 0, 1.79274f, -248.10f },
+                               { 1.16438f, -0.21325f, -0.53291f, 76.878f },
+                               { 1.16438f, 2.11240f, 0, -289.018f } };
   guint8 luma[4 * 16], chroma[2 * 16];
-  VlfImage image = {.width = 5, .height = 4, .n_planes = 2};
+  VlfImage image = { .width = 5, .height = 4, .n_planes = 2 };
   VlfImagePlan plan = plain_plan (VLF_FILTER_BILINEAR, 5, 4, 5);
   g_autofree float *values = NULL;
 
@@ -205,7 +206,7 @@ static void
 test_limits (void)
 {
   g_autoptr (GError) error = NULL;
-  guint8 rgb[12] = {0};
+  guint8 rgb[12] = { 0 };
   VlfImage image = packed_rgb (rgb, 2, 2);
 
   g_assert_null (vlf_resample_new (VLF_FILTER_BOX, 0, 1, 1, 1, &error));
