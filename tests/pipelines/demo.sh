@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# tools/demo on Debian's footage leaves what it says.
+#   demo.sh ROOT CLIP MODEL    BUILD: the build folder; MODEL: a model directory, should the default one not be there
+set -u
+root=$1 clip=$2 model=$3
+[ -f "$clip" ] || exit 77
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+if [ ! -d "$root/models/pretrained/vlf-shapes" ]; then
+  mkdir "$folder/models"
+  ln -s "$model" "$folder/models/vlf-shapes"
+  VLF_MODEL_PATH=$folder/models
+  export VLF_MODEL_PATH
+fi
+unset DISPLAY WAYLAND_DISPLAY
+cd "$folder" || exit 2
+
+"$root/tools/demo" || exit 1
+[ "$(wc -l <results.jsonl)" = 795 ] || { echo "results.jsonl: expected 795 lines" && exit 1; }
+[ "$(wc -l <shapes-results.jsonl)" = 300 ] || { echo "shapes-results.jsonl: expected 300 lines" && exit 1; }
+for prompt in "a red circle" "a blue star" "the striped square" "a green triangle" "something purple"; do
+  [ "$(grep -c "\"text\":\"$prompt\"" shapes-results.jsonl)" = 60 ] || { echo "expected \"$prompt\" on 60 frames" && exit 1; }
+done
+gst-launch-1.0 -q filesrc location=contact-sheet.png ! pngdec ! video/x-raw,width=1596,height=964 ! fakesink || exit 1
+gst-launch-1.0 -v filesrc location=overlay.avi ! avidemux ! image/jpeg,width=768,height=576 ! fakesink 2>&1 | grep -q 'Got EOS'
