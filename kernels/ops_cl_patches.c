@@ -2,7 +2,8 @@
 /* Pictures to patch rows on OpenCL: see cl/preprocess.cl. */
 #include "kernels/ops_cl.h"
 
-#define RUN 16u /* pixels that a work-item computes at once */
+#define RUN         16u /* pixels that a work-item computes at once */
+#define STRIP_BYTES ((gsize) 2 * 1024 * 1024)
 
 /* The part of one axis that the cut depends on. */
 typedef struct {
@@ -64,62 +65,117 @@ grid (VlfPass *pass, guint runs, guint rows, guint channels)
   return g;
 }
 
-static void
-arg_copy (VlfPass *pass, VlfClArgs *args, gconstpointer data, gsize bytes)
-{
-  vlf_cl_arg_mem (args, vlf_cl_host (pass, data, bytes, FALSE));
-}
+/* The picture as kernels see it. */
+typedef struct {
+  const VlfImage *image;
+  cl_mem planes[3], matrix;
+} Source;
 
-static void
-convert (VlfPass *pass, const VlfImage *image, Range x, Range y, const Planes *rgb)
+static Source
+send_source (VlfPass *pass, const VlfImage *image)
 {
-  VlfClArgs args = { 0 };
-  cl_mem planes[3] = { NULL };
+  Source source = { .image = image };
   gint32 matrix[3][4];
 
   for (guint i = 0; i < image->n_planes; i++)
-    planes[i] = vlf_cl_host (pass, image->planes[i].data, image->planes[i].size, TRUE);
+    source.planes[i] = vlf_cl_host (pass, image->planes[i].data, image->planes[i].size, TRUE);
+  vlf_image_matrix (image, matrix);
+  source.matrix = vlf_cl_host (pass, matrix, sizeof matrix, FALSE);
+  return source;
+}
+
+/* Rows [first, first + n) of the picture to @rgb. */
+static void
+convert (VlfPass *pass, const Source *source, Range x, guint first, guint n, const Planes *rgb)
+{
+  const VlfImage *image = source->image;
+  VlfClArgs args = { 0 };
+
   for (guint i = 0; i < 3; i++) {
-    vlf_cl_arg_mem (&args, planes[image->components[i].plane]);
+    vlf_cl_arg_mem (&args, source->planes[image->components[i].plane]);
     vlf_cl_arg_ulong (&args, image->components[i].offset);
     vlf_cl_arg_ulong (&args, image->components[i].stride);
     vlf_cl_arg_uint (&args, image->components[i].pixel_stride);
     vlf_cl_arg_uint (&args, image->components[i].x_shift);
     vlf_cl_arg_uint (&args, image->components[i].y_shift);
   }
-  vlf_image_matrix (image, matrix);
-  arg_copy (pass, &args, matrix, sizeof matrix);
+  vlf_cl_arg_mem (&args, source->matrix);
   vlf_cl_arg_uint (&args, image->width);
   vlf_cl_arg_uint (&args, x.source);
   vlf_cl_arg_uint (&args, x.source_end);
-  vlf_cl_arg_uint (&args, y.source);
+  vlf_cl_arg_uint (&args, first);
   arg_planes (&args, rgb);
-  vlf_cl_launch (pass, "vlf_rgb", grid (pass, (x.source_end - x.source + RUN - 1) / RUN, y.source_end - y.source, 1),
-                 &args);
+  vlf_cl_launch (pass, "vlf_rgb", grid (pass, (x.source_end - x.source + RUN - 1) / RUN, n, 1), &args);
+}
+
+/* A filter's tables on the device, of the outputs in a range. */
+typedef struct {
+  cl_mem first, count, weights;
+  guint taps;
+} Tables;
+
+static Tables
+send_tables (VlfPass *pass, const VlfAxis *axis, Range r)
+{
+  const gsize n = r.end - r.first, at = (gsize) r.first * axis->taps;
+
+  return (Tables){ vlf_cl_host (pass, axis->first + r.first, n * sizeof *axis->first, FALSE),
+                   vlf_cl_host (pass, axis->count + r.first, n * sizeof *axis->count, FALSE),
+                   vlf_cl_host (pass, axis->weights + at, n * axis->taps * sizeof *axis->weights, FALSE), axis->taps };
 }
 
 static void
-resize_rows (VlfPass *pass, const VlfAxis *axis, Range x, Range y, const Planes *rgb, const Planes *wide)
+arg_tables (VlfClArgs *args, const Tables *t)
 {
-  const guint n = x.end - x.first;
+  vlf_cl_arg_mem (args, t->first);
+  vlf_cl_arg_mem (args, t->count);
+  vlf_cl_arg_mem (args, t->weights);
+  vlf_cl_arg_uint (args, t->taps);
+}
+
+static void
+resize_rows (VlfPass *pass, const Tables *tables, Range x, guint n, const Planes *rgb, const Planes *wide)
+{
   VlfClArgs args = { 0 };
 
   arg_planes (&args, rgb);
   vlf_cl_arg_uint (&args, x.source);
-  arg_copy (pass, &args, axis->first + x.first, n * sizeof *axis->first);
-  arg_copy (pass, &args, axis->count + x.first, n * sizeof *axis->count);
-  arg_copy (pass, &args, axis->weights + (gsize) x.first * axis->taps, (gsize) n * axis->taps * sizeof *axis->weights);
-  vlf_cl_arg_uint (&args, axis->taps);
-  vlf_cl_arg_uint (&args, n);
+  arg_tables (&args, tables);
+  vlf_cl_arg_uint (&args, x.end - x.first);
   arg_planes (&args, wide);
-  vlf_cl_launch (pass, "vlf_resize_rows", grid (pass, n, y.source_end - y.source, 3), &args);
+  vlf_cl_launch (pass, "vlf_resize_rows", grid (pass, x.end - x.first, n, 3), &args);
+}
+
+/* The first two steps, a strip of the picture after the other: what lies between them stays in the caches, and a large picture needs
+ * no more room than a small one. */
+static void
+narrow (VlfPass *pass, const VlfImage *image, const VlfAxis *axis, Range x, Range y, Planes wide)
+{
+  const guint rows = y.source_end - y.source, columns = x.source_end - x.source;
+  const guint strip = MIN ((guint) (STRIP_BYTES / (3 * columns)) + 1, rows);
+  Planes rgb = planes_alloc (pass, strip, columns);
+  Source source;
+  Tables tables;
+
+  if (vlf_pass_failed (pass))
+    return;
+  source = send_source (pass, image);
+  tables = send_tables (pass, axis, x);
+  for (guint first = 0; first < rows; first += strip) {
+    guint n = MIN (strip, rows - first);
+
+    convert (pass, &source, x, y.source + first, n, &rgb);
+    resize_rows (pass, &tables, x, n, &rgb, &wide);
+    wide.tensor.offset += (gsize) strip * wide.tensor.stride;
+  }
 }
 
 static void
 resize_columns (VlfPass *pass, VlfTensor to, const VlfImagePlan *plan, const VlfAxis *axis, Range x, Range y,
                 const Planes *wide)
 {
-  const guint n = y.end - y.first, across = plan->width / plan->patch;
+  const guint across = plan->width / plan->patch;
+  const Tables tables = send_tables (pass, axis, y);
   VlfClArgs args = { 0 };
   VlfLevels levels;
 
@@ -130,11 +186,8 @@ resize_columns (VlfPass *pass, VlfTensor to, const VlfImagePlan *plan, const Vlf
   vlf_cl_arg_int (&args, (gint) x.end);
   vlf_cl_arg_int (&args, (gint) y.first);
   vlf_cl_arg_int (&args, (gint) y.end);
-  arg_copy (pass, &args, axis->first + y.first, n * sizeof *axis->first);
-  arg_copy (pass, &args, axis->count + y.first, n * sizeof *axis->count);
-  arg_copy (pass, &args, axis->weights + (gsize) y.first * axis->taps, (gsize) n * axis->taps * sizeof *axis->weights);
-  vlf_cl_arg_uint (&args, axis->taps);
-  arg_copy (pass, &args, levels, sizeof levels);
+  arg_tables (&args, &tables);
+  vlf_cl_arg_mem (&args, vlf_cl_host (pass, levels, sizeof levels, FALSE));
   vlf_cl_arg_int (&args, plan->crop_x);
   vlf_cl_arg_int (&args, plan->crop_y);
   vlf_cl_arg_uint (&args, across);
@@ -153,14 +206,12 @@ vlf_cl_patches (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImag
   guint scope = vlf_pass_open (pass);
   Range columns = needed (&resample->x, plan->crop_x, plan->width / plan->patch * plan->patch);
   Range rows = needed (&resample->y, plan->crop_y, plan->height / plan->patch * plan->patch);
-  Planes rgb, wide;
+  Planes wide;
 
   columns.source -= columns.source % RUN;
-  rgb = planes_alloc (pass, rows.source_end - rows.source, columns.source_end - columns.source);
   wide = planes_alloc (pass, rows.source_end - rows.source, columns.end - columns.first);
   if (!vlf_pass_failed (pass)) {
-    convert (pass, image, columns, rows, &rgb);
-    resize_rows (pass, &resample->x, columns, rows, &rgb, &wide);
+    narrow (pass, image, &resample->x, columns, rows, wide);
     resize_columns (pass, y, plan, &resample->y, columns, rows, &wide);
   }
   vlf_pass_close (pass, scope, (VlfTensor){ 0 });
