@@ -6,10 +6,11 @@
 #include "plugin/lib/vlfusion.h"
 #include <math.h>
 
-#define MAP_SIDE       160 /* longer side of a painted map, pixels: smooth already, and cheap */
-#define LINES_SIDE     640 /* with lines in it */
-#define FADE_STEPS     16
-#define SMALLEST_LABEL 40 /* lines of a frame that labels fit on */
+#define MAP_SIDE        160 /* longer side of a painted map, pixels: smooth already, and cheap */
+#define LINES_SIDE      640 /* with lines in it */
+#define FADE_STEPS      16
+#define USUAL_THRESHOLD 0.5 /* of a producer that does not say */
+#define SMALLEST_LABEL  40  /* lines of a frame that labels fit on */
 
 /* A result that is drawn, and what it is drawn with. */
 typedef struct {
@@ -159,15 +160,20 @@ add_rectangle (Sheet *sheet, GstBuffer *pixels, gint x, gint y, guint width, gui
 
 /* NaN, which is no match head, counts as a match: there is nothing to judge by. */
 static gboolean
-is_match (const Sheet *sheet, const GstVlSubject *subject)
+is_match (const Sheet *sheet, const Item *item, const GstVlSubject *subject)
 {
-  return !(subject->match < sheet->look->threshold);
+  gdouble threshold = sheet->look->threshold;
+
+  if (threshold < 0)
+    threshold = gst_vl_result_get_threshold (item->result);
+  return !(subject->match < (isnan (threshold) ? USUAL_THRESHOLD : threshold));
 }
 
 static gdouble
 strength_of (const Sheet *sheet, const Item *item, const GstVlSubject *subject)
 {
-  return (is_match (sheet, subject) ? 1 : sheet->look->unmatched_opacity) * (FADE_STEPS - item->fade) / FADE_STEPS;
+  return (is_match (sheet, item, subject) ? 1 : sheet->look->unmatched_opacity) * (FADE_STEPS - item->fade) /
+         FADE_STEPS;
 }
 
 /* The part of the region that lies in the frame: whole pixels in @part, and where they are in the region's shares in @view. */
@@ -320,7 +326,7 @@ draw_label (Sheet *sheet, const Item *item, guint i)
   gint margin = (gint) type_size (sheet) / 2;
   GstVlType type = { sheet->look->font, type_size (sheet), 0.35 + 0.65 * strength,
                      sheet->width - MIN (sheet->width, 2 * (guint) margin) };
-  gboolean at_peak = sheet->look->labels == GST_VL_LABELS_PEAK && is_match (sheet, subject) && subject->has_peak;
+  gboolean at_peak = sheet->look->labels == GST_VL_LABELS_PEAK && is_match (sheet, item, subject) && subject->has_peak;
   gint x = (gint) CLAMP (item->region[0] + subject->x * item->region[2], 0, sheet->width);
   gint y = (gint) CLAMP (item->region[1] + subject->y * item->region[3], 0, sheet->height);
   GstVideoRectangle place = { margin, margin, 0, 0 };

@@ -33,7 +33,7 @@ typedef struct {
   GstVlMaps maps;
   gboolean captions;
   gdouble opacity;           /* of full attention, 0..1 */
-  gdouble threshold;         /* a match below it does not count as one, 0..1 */
+  gdouble threshold;         /* a match below it does not count as one, 0..1; < 0: as the result's producer says */
   gdouble unmatched_opacity; /* share of the opacity that is left to prompts that do not match, 0..1; 0: not drawn */
   GstClockTime smoothing;    /* time constant of the maps, nanoseconds; 0: none */
   GstClockTime expire;       /* age at which a result has faded away; GST_CLOCK_TIME_NONE: never */

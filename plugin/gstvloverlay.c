@@ -29,7 +29,7 @@ GST_DEBUG_CATEGORY_STATIC (vl_overlay_debug);
 #define DEFAULT_MAPS              GST_VL_MAPS_PHRASE
 #define DEFAULT_CAPTIONS          TRUE
 #define DEFAULT_OPACITY           0.75
-#define DEFAULT_THRESHOLD         0.5
+#define DEFAULT_THRESHOLD         -1
 #define DEFAULT_UNMATCHED_OPACITY 0.2
 #define DEFAULT_SMOOTHING         0
 #define DEFAULT_EXPIRE            GST_SECOND
@@ -452,10 +452,11 @@ install_properties (GObjectClass *class)
   g_object_class_install_property (
       class, PROP_OPACITY,
       g_param_spec_double ("opacity", "Opacity", "Opacity of full attention", 0, 1, DEFAULT_OPACITY, controllable));
-  g_object_class_install_property (class, PROP_THRESHOLD,
-                                   g_param_spec_double ("threshold", "Threshold",
-                                                        "A match below it does not count as one", 0, 1,
-                                                        DEFAULT_THRESHOLD, controllable));
+  g_object_class_install_property (
+      class, PROP_THRESHOLD,
+      g_param_spec_double ("threshold", "Threshold",
+                           "A match below it does not count as one (-1 = as whoever made the result says, else 0.5)",
+                           -1, 1, DEFAULT_THRESHOLD, controllable));
   g_object_class_install_property (
       class, PROP_UNMATCHED_OPACITY,
       g_param_spec_double ("unmatched-opacity", "Unmatched opacity",

@@ -35,7 +35,7 @@ struct _GstVlResult {
   gdouble region[4];
   GstClockTime source_pts, inference_time;
   guint64 generation;
-  gdouble reused;
+  gdouble reused, threshold;
   gchar *model, *fingerprint;
   GBytes *image_embedding;
   GArray *prompts; /* of Prompt */
@@ -233,6 +233,13 @@ gst_vl_result_get_reused (const GstVlResult *result)
   return result->reused;
 }
 
+gdouble
+gst_vl_result_get_threshold (const GstVlResult *result)
+{
+  g_return_val_if_fail (GST_IS_VL_RESULT (result), NAN);
+  return result->threshold;
+}
+
 const gchar *
 gst_vl_result_get_model (const GstVlResult *result)
 {
@@ -376,7 +383,7 @@ gst_vl_result_new (guint frame_width, guint frame_height, guint rows, guint cols
   self->region[2] = frame_width;
   self->region[3] = frame_height;
   self->source_pts = self->inference_time = GST_CLOCK_TIME_NONE;
-  self->reused = NAN;
+  self->reused = self->threshold = NAN;
   self->prompts = array_new (sizeof (Prompt), (GDestroyNotify) prompt_clear);
   return self;
 }
@@ -405,6 +412,13 @@ gst_vl_result_set_cost (GstVlResult *result, GstClockTime inference_time, gdoubl
   g_return_if_fail (is_writable (result));
   result->inference_time = inference_time;
   result->reused = reused;
+}
+
+void
+gst_vl_result_set_threshold (GstVlResult *result, gdouble threshold)
+{
+  g_return_if_fail (is_writable (result));
+  result->threshold = threshold;
 }
 
 void

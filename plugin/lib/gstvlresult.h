@@ -137,6 +137,17 @@ GST_VL_API
 gdouble gst_vl_result_get_reused (const GstVlResult *result);
 
 /**
+ * gst_vl_result_get_threshold:
+ * @result: a #GstVlResult
+ *
+ * Returns: the match from which on the producer takes a prompt as true of the frame, 0 to 1; NaN if it does not say
+ *
+ * Since: 0.1
+ */
+GST_VL_API
+gdouble gst_vl_result_get_threshold (const GstVlResult *result);
+
+/**
  * gst_vl_result_get_model:
  * @result: a #GstVlResult
  *
@@ -400,6 +411,16 @@ void gst_vl_result_set_source (GstVlResult *result, GstClockTime pts, guint64 ge
  */
 GST_VL_API
 void gst_vl_result_set_cost (GstVlResult *result, GstClockTime inference_time, gdouble reused);
+
+/**
+ * gst_vl_result_set_threshold:
+ * @result: a writable #GstVlResult
+ * @threshold: the match from which on a prompt counts as true of the frame, 0 to 1, or NaN
+ *
+ * Since: 0.1
+ */
+GST_VL_API
+void gst_vl_result_set_threshold (GstVlResult *result, gdouble threshold);
 
 /**
  * gst_vl_result_set_model:

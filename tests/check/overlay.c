@@ -158,6 +158,14 @@ GST_START_TEST (test_unmatched)
   full = vl_overlay_change (vl_overlay_draw (h, vl_check_result (WIDTH, HEIGHT, 0.5, 0.5), GST_CLOCK_TIME_NONE), NULL,
                             NULL);
   fail_unless (faint > 0 && faint * 2 < full, "%d and %d", faint, full);
+  g_object_set (h->element, "threshold", -1.0, NULL);
+  for (guint i = 0; i < 2; i++) {
+    GstVlResult *result = vl_check_result (WIDTH, HEIGHT, 0.5, 0.5);
+
+    gst_vl_result_set_threshold (result, i == 0 ? 0.95 : 0.85);
+    fail_unless_equals_int (vl_overlay_change (vl_overlay_draw (h, result, GST_CLOCK_TIME_NONE), NULL, NULL),
+                            i == 0 ? faint : full);
+  }
   g_object_set (h->element, "threshold", 0.95, "unmatched-opacity", 0.0, NULL);
   vl_overlay_set (h, "labels=peak");
   fail_unless_equals_int (

@@ -52,7 +52,7 @@ GST_START_TEST (test_new)
   fail_unless_equals_uint64 (gst_vl_result_get_source_pts (result), GST_CLOCK_TIME_NONE);
   fail_unless_equals_uint64 (gst_vl_result_get_inference_time (result), GST_CLOCK_TIME_NONE);
   fail_unless_equals_uint64 (gst_vl_result_get_generation (result), 0);
-  fail_unless (isnan (gst_vl_result_get_reused (result)));
+  fail_unless (isnan (gst_vl_result_get_reused (result)) && isnan (gst_vl_result_get_threshold (result)));
   fail_unless (gst_vl_result_get_model (result) == NULL && gst_vl_result_get_fingerprint (result) == NULL);
   fail_unless (gst_vl_result_peek_image_embedding (result, &n) == NULL && n == 0);
   fail_unless_equals_int (gst_vl_result_get_n_prompts (result), 0);
@@ -74,6 +74,7 @@ GST_START_TEST (test_fields)
   gst_vl_result_set_region (result, -10, 20.5, 660, 439);
   gst_vl_result_set_source (result, 40 * GST_MSECOND, 3);
   gst_vl_result_set_cost (result, 7 * GST_MSECOND, 0.25);
+  gst_vl_result_set_threshold (result, 0.6);
   gst_vl_result_set_model (result, "tiny", "abcd");
   gst_vl_result_set_image_embedding (result, image);
   fail_unless_equals_int (gst_vl_result_add_prompt (result, "a cat", 0.75, 1.5, map), 0);
@@ -90,6 +91,7 @@ GST_START_TEST (test_fields)
   fail_unless_equals_uint64 (gst_vl_result_get_generation (result), 3);
   fail_unless_equals_uint64 (gst_vl_result_get_inference_time (result), 7 * GST_MSECOND);
   fail_unless_equals_float (gst_vl_result_get_reused (result), 0.25);
+  fail_unless_equals_float (gst_vl_result_get_threshold (result), 0.6);
   fail_unless_equals_string (gst_vl_result_get_model (result), "tiny");
   fail_unless_equals_string (gst_vl_result_get_fingerprint (result), "abcd");
   fail_unless (gst_vl_result_peek_image_embedding (result, &n) == g_bytes_get_data (image, NULL) && n == 5);
