@@ -56,7 +56,7 @@ gst_vl_post_error (GstElement *element, const GError *error)
   } table[] = {
     { VLF_ERROR_NOT_FOUND, FALSE, GST_RESOURCE_ERROR_NOT_FOUND },
     { VLF_ERROR_IO, FALSE, GST_RESOURCE_ERROR_OPEN_READ },
-    { VLF_ERROR_FORMAT, FALSE, GST_RESOURCE_ERROR_READ },
+    { VLF_ERROR_FORMAT, FALSE, GST_RESOURCE_ERROR_OPEN_READ },
     { VLF_ERROR_RANGE, FALSE, GST_RESOURCE_ERROR_SETTINGS },
     { VLF_ERROR_UNSUPPORTED, FALSE, GST_RESOURCE_ERROR_SETTINGS },
     { VLF_ERROR_NO_MEMORY, FALSE, GST_RESOURCE_ERROR_NO_SPACE_LEFT },
@@ -76,13 +76,20 @@ gst_vl_post_error (GstElement *element, const GError *error)
                             GST_FUNCTION, __LINE__);
 }
 
+static void post_progress (Loaded *loaded, GstProgressType type, const gchar *format, ...) G_GNUC_PRINTF (3, 4);
+
 static void
-post_progress (Loaded *loaded, GstProgressType type, const gchar *text)
+post_progress (Loaded *loaded, GstProgressType type, const gchar *format, ...)
 {
   GstElement *owner = g_weak_ref_get (&loaded->owner);
+  g_autofree gchar *text = NULL;
+  va_list arguments;
 
   if (!owner)
     return;
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
   gst_element_post_message (owner, gst_message_new_progress (GST_OBJECT (owner), type, "load", text));
   gst_object_unref (owner);
 }
@@ -116,10 +123,8 @@ on_progress (double fraction, gpointer user)
   Loaded *loaded = gst_vl_worker_get_data (worker);
 
   if (fraction >= loaded->told + 0.05) {
-    g_autofree gchar *text = g_strdup_printf ("%s: %.0f %%", loaded->directory, 100.0 * fraction);
-
     loaded->told = fraction;
-    post_progress (loaded, GST_PROGRESS_TYPE_CONTINUE, text);
+    post_progress (loaded, GST_PROGRESS_TYPE_CONTINUE, "loading %s: %.0f %%", loaded->directory, 100.0 * fraction);
   }
   return !gst_vl_worker_is_closing (worker);
 }
@@ -130,9 +135,9 @@ report_failure (Loaded *loaded, GstVlWorker *worker, const GError *error)
   GstElement *owner = g_weak_ref_get (&loaded->owner);
 
   if (gst_vl_worker_is_closing (worker)) {
-    post_progress (loaded, GST_PROGRESS_TYPE_CANCELED, loaded->directory);
+    post_progress (loaded, GST_PROGRESS_TYPE_CANCELED, "stopped loading %s", loaded->directory);
   } else if (owner) {
-    post_progress (loaded, GST_PROGRESS_TYPE_ERROR, loaded->directory);
+    post_progress (loaded, GST_PROGRESS_TYPE_ERROR, "cannot load %s", loaded->directory);
     gst_vl_post_error (owner, error);
   }
   g_clear_pointer (&owner, gst_object_unref);
@@ -147,7 +152,7 @@ load (GstVlTask *task, GstVlWorker *worker)
 
   (void) task;
   set_options (&options, &loaded->settings, loaded->directory);
-  post_progress (loaded, GST_PROGRESS_TYPE_START, loaded->directory);
+  post_progress (loaded, GST_PROGRESS_TYPE_START, "loading %s", loaded->directory);
   loaded->model = vlf_model_open (&options, &error);
   if (loaded->model)
     loaded->session = vlf_session_new (loaded->model, &error);
@@ -156,7 +161,8 @@ load (GstVlTask *task, GstVlWorker *worker)
     return;
   }
   GST_INFO ("loaded model %s on %s", vlf_model_name (loaded->model), vlf_model_device_name (loaded->model));
-  post_progress (loaded, GST_PROGRESS_TYPE_COMPLETE, loaded->directory);
+  post_progress (loaded, GST_PROGRESS_TYPE_COMPLETE, "loaded %s on %s", loaded->directory,
+                 vlf_model_device_name (loaded->model));
 }
 
 static void
