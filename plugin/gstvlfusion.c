@@ -159,9 +159,13 @@ static GstVlResult *
 fusion_finish (GstVlInference *base, GstVlJob *base_job)
 {
   FusionJob *job = (FusionJob *) base_job;
+  VlfModel *model = gst_vl_inference_get_model (base);
+  GstVlResult *result = gst_vl_result_from_vlf (base_job->result, base_job->pts, job->set->generation);
 
   tell_truncated (GST_VL_FUSION (base), job->set);
-  return gst_vl_result_from_vlf (base_job->result, base_job->pts, job->set->generation);
+  if (model)
+    gst_vl_result_set_threshold (result, vlf_model_threshold (model));
+  return result;
 }
 
 /* Settings. */
