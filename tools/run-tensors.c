@@ -52,6 +52,20 @@ read_tensor (const VlfSafetensors *file, const char *path, const Expected *expec
   return vlf_safetensors_read (file, info, 0, info->bytes, data, error) ? g_steal_pointer (&data) : NULL;
 }
 
+static gboolean
+check_mask (const char *path, const VlfTensorInput *input, GError **error)
+{
+  for (gsize i = 0; i < (gsize) input->batch * input->tokens; i++)
+    if (input->attention_mask[i] != 0 && input->attention_mask[i] != 1) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                   "%s: attention_mask: expected 0 or 1, found %" G_GINT64_FORMAT " at [%" G_GSIZE_FORMAT
+                   ", %" G_GSIZE_FORMAT "]",
+                   path, input->attention_mask[i], i / input->tokens, i % input->tokens);
+      return FALSE;
+    }
+  return TRUE;
+}
+
 /* The mask must be of the ids' size, the ids of the pixels' batch. */
 static gboolean
 read_input (const VlfSafetensors *file, const char *path, VlfTensorInput *input, GError **error)
@@ -74,7 +88,7 @@ read_input (const VlfSafetensors *file, const char *path, VlfTensorInput *input,
   input->height = (guint) pixels[2];
   input->width = (guint) pixels[3];
   input->tokens = (guint) ids[1];
-  return TRUE;
+  return check_mask (path, input, error);
 }
 
 typedef struct {
@@ -99,7 +113,11 @@ run_network (const RunOptions *options, const VlfTensorInput *input, GError **er
   g_autoptr (VlfSession) session = model ? vlf_session_new (model, error) : NULL;
   Output output = { .writer = writer };
 
-  if (!session || !vlf_session_run_tensors (session, input, keep, &output, error)) {
+  if (!session)
+    return FALSE;
+  if (!vlf_session_run_tensors (session, input, keep, &output, error)) {
+    if (error && g_error_matches (*error, VLF_ERROR, VLF_ERROR_RANGE))
+      g_prefix_error (error, "%s: ", options->tensors);
     g_clear_error (&output.error);
     return FALSE;
   }

@@ -74,6 +74,7 @@ refuses "--tokenize of a list" 'line 1: expected a JSON string, found an array' 
 refuses "--tensors without pixels" 'pixel_values: expected F32' "$tools/vlf-run" --model "$model" --tensors "$model/model.safetensors" \
   --save "$folder/none.safetensors"
 
+refuses "unknown precision" 'precision: expected auto' "$tools/vlf-run" --precision f64 --model "$model" --image "$picture" --prompt a
 works "--image" "$tools/vlf-run" --model "$model" --image "$picture" --prompt "a red circle" --prompt "a blue star"
 shows "  is one object" '^\{"pts": ?null.*\}$'
 shows "  says frame, region and grid" '"frame": ?\[160, ?120\].*"region": ?\[.*"grid": ?\[4, ?4\]'
