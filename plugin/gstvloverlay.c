@@ -69,7 +69,7 @@ struct _GstVlOverlay {
 /* Whole bytes for each sample, which gst_vl_blend() can draw on. */
 #define FORMATS                                                                                             \
   "{ NV12, I420, YV12, YUY2, UYVY, RGB, BGR, RGBA, BGRA, ARGB, ABGR, RGBx, BGRx, xRGB, xBGR, GRAY8, NV21, " \
-  "NV16, NV24, Y42B, Y444, A420, AYUV, YVYU, VYUY, GBR }"
+  "NV16, NV24, Y42B, Y444, A420, AYUV, YVYU, GBR }"
 #define ALL_CAPS \
   GST_VIDEO_CAPS_MAKE (FORMATS) ";" GST_VIDEO_CAPS_MAKE_WITH_FEATURES ("memory:SystemMemory, " OVERLAY_FEATURE, FORMATS)
 

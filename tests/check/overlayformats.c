@@ -7,8 +7,9 @@
 
 #define SOLID "videotestsrc num-buffers=1 pattern=solid-color foreground-color=0xff507090 ! "
 
-static const gchar *FORMATS[] = { "NV12", "I420", "YV12", "YUY2", "UYVY", "RGB",  "BGR",  "RGBA",
-                                  "BGRA", "ARGB", "ABGR", "RGBx", "BGRx", "xRGB", "xBGR", "GRAY8" };
+static const gchar *FORMATS[] = { "NV12", "I420", "YV12", "YUY2", "UYVY", "RGB",  "BGR",   "RGBA", "BGRA",
+                                  "ARGB", "ABGR", "RGBx", "BGRx", "xRGB", "xBGR", "GRAY8", "NV21", "NV16",
+                                  "NV24", "Y42B", "Y444", "A420", "AYUV", "YVYU", "GBR" };
 
 static gdouble
 psnr (GstSample *a, GstSample *b)
