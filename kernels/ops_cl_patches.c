@@ -3,7 +3,7 @@
 #include "kernels/ops_cl.h"
 
 #define RUN         16u /* pixels that a work-item computes at once */
-#define STRIP_BYTES ((gsize) 2 * 1024 * 1024)
+#define STRIP_BYTES ((gsize) 512 * 1024)
 
 /* The part of one axis that the cut depends on. */
 typedef struct {
