@@ -165,8 +165,8 @@ def table(engines, yardstick):
         ratios = [mine / theirs for mine, theirs in zip(engine.rounds, yardstick.rounds)]
         rows.append({"engine": engine.name, "version": version(engine.name), "precision": engine.precision,
                      "ms": statistics.median(engine.rounds), "ms_min": min(engine.rounds), "ms_max": max(engine.rounds),
-                     "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios), "output_apart": engine.apart,
-                     "cpu_ms": statistics.median(engine.cpu),
+                     "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios),
+                     "output_apart": engine.apart, "cpu_ms": statistics.median(engine.cpu),
                      "rounds": engine.rounds})
     return rows
 
@@ -176,11 +176,13 @@ def markdown(report):
     lines = [f"{report['model']}, {report['image']} px, {report['tokens']} tokens, batch 1, {report['threads']} threads, "
              f"{report['rounds']} rounds; {m['cpu']}, {m['cores']} cores, {' '.join(m['flags'])}, {m['memory_gib']} GiB, "
              f"load {m['load'][0]:.1f} before and {m['load'][1]:.1f} after; {m['date']}", "",
-             f"| engine | precision | ms per frame | slowest and fastest round | time / {report['yardstick']} | CPU ms per frame |",
+             "| engine | precision | ms per frame | slowest and fastest round "
+             f"| time / {report['yardstick']} | CPU ms per frame |",
              "|---|---|---|---|---|---|"]
     for row in report["engines"]:
-        lines.append(f"| {' '.join((row['engine'], row['version'])).strip()} | {row['precision']} | {row['ms']:.1f} | {row['ms_max']:.1f}, "
-                     f"{row['ms_min']:.1f} | {row['ratio']:.2f} ({row['ratio_min']:.2f} to {row['ratio_max']:.2f}) "
+        name = " ".join((row["engine"], row["version"])).strip()
+        lines.append(f"| {name} | {row['precision']} | {row['ms']:.1f} | {row['ms_max']:.1f}, {row['ms_min']:.1f} "
+                     f"| {row['ratio']:.2f} ({row['ratio_min']:.2f} to {row['ratio_max']:.2f}) "
                      f"| {row['cpu_ms']:.0f} |")
     return "\n".join(lines + [""] + [f"Not run: {reason}" for reason in report["not_run"]])
 

@@ -19,7 +19,8 @@ WARM_UP = 3
 
 
 def load_torch(directory, dtype):
-    """The model as transformers gives it (its eager attention: there is no other for this class), and a module around it with positional tensors in and one tensor out."""
+    """The model as transformers gives it (with eager attention: there is no other for this class), in a module that takes
+    positional tensors and returns one."""
     import torch
     from transformers import AutoConfig, BridgeTowerForImageAndTextRetrieval, BridgeTowerModel, logging
 
