@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlengine.h"
 
-#define PATIENCE (G_USEC_PER_SEC) /* for a running kernel at closing */
+#define PATIENCE (G_USEC_PER_SEC / 2) /* for a running kernel at closing */
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug

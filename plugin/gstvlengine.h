@@ -46,7 +46,7 @@ typedef enum { GST_VL_ENGINE_LOADING, GST_VL_ENGINE_READY, GST_VL_ENGINE_FAILED 
 /* Checks at once what can be checked without reading weights, then loads them beside, telling @owner's bus of the progress; a failure
  * to load is posted there as an error, once. Only a weak reference to @owner is kept. */
 GstVlEngine *gst_vl_engine_open (GstElement *owner, const GstVlEngineSettings *settings, GError **error);
-/* A kernel that runs is waited for a second at most, then left to end by itself. NULL is fine. */
+/* A kernel that runs is waited for half a second at most, then left to end by itself. NULL is fine. */
 void gst_vl_engine_close (GstVlEngine *engine);
 const GstVlEngineSettings *gst_vl_engine_settings (const GstVlEngine *engine);
 GstVlEngineState gst_vl_engine_state (GstVlEngine *engine);

@@ -2,7 +2,7 @@
 #include "plugin/gstvlprompts.h"
 #include <string.h>
 
-#define PATIENCE (G_USEC_PER_SEC / 2) /* for an encoding under way at closing */
+#define PATIENCE (G_USEC_PER_SEC / 5) /* for an encoding under way at closing */
 
 /* A list being encoded on the worker. */
 typedef struct {
