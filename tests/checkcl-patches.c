@@ -144,7 +144,7 @@ vlf_check_patches (Check *c)
   for (guint i = 0; i < p.n; i++) {
     guint layout = (guint) g_rand_int_range (c->rand, 0, G_N_ELEMENTS (layouts));
     guint width = vlf_check_any (c, 1, 2, 15, 16, 17, 32, 48, 64, 97, 331, 8192, 8192, 0),
-          height = vlf_check_any (c, 1, 2, 5, 48, 97, 0);
+          height = vlf_check_any (c, 1, 5, 48, 97, 97, 301, 0);
 
     make_image (c, &p.images[i], layout, width, height);
     make_plan (c, &p.plans[i], patch, rows, cols);
