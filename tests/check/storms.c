@@ -2,6 +2,8 @@
 /* vlfusion on a fake session under everything at once: seeks, states, pads that come and go, settings that change. */
 #include "tests/check/fusionharness.h"
 #include <glib/gstdio.h>
+#include <gst/video/video.h>
+#include <string.h>
 
 #define SECONDS 4
 
@@ -160,6 +162,111 @@ GST_START_TEST (test_storm)
 }
 GST_END_TEST
 
+/* The extremes and the default of a property; strings also as nonsense. */
+static void
+set_all_values (GstElement *element, GParamSpec *pspec)
+{
+  static const gchar *const strings[] = { "", "nonsense", "-1,2", "\\n\\n", NULL };
+  GValue value = G_VALUE_INIT;
+
+  g_value_init (&value, pspec->value_type);
+  if (G_IS_PARAM_SPEC_UINT64 (pspec)) {
+    g_value_set_uint64 (&value, ((GParamSpecUInt64 *) pspec)->minimum);
+    g_object_set_property (G_OBJECT (element), pspec->name, &value);
+    g_value_set_uint64 (&value, ((GParamSpecUInt64 *) pspec)->maximum);
+    g_object_set_property (G_OBJECT (element), pspec->name, &value);
+  }
+  for (guint i = 0; G_IS_PARAM_SPEC_STRING (pspec) && i < G_N_ELEMENTS (strings); i++)
+    g_object_set (element, pspec->name, strings[i], NULL);
+  if (G_IS_PARAM_SPEC_ENUM (pspec)) {
+    const GEnumClass *klass = ((GParamSpecEnum *) pspec)->enum_class;
+
+    for (guint i = 0; i < klass->n_values; i++)
+      g_object_set (element, pspec->name, klass->values[i].value, NULL);
+  }
+  g_param_value_set_default (pspec, &value);
+  g_object_set_property (G_OBJECT (element), pspec->name, &value);
+  g_object_get_property (G_OBJECT (element), pspec->name, &value);
+  fail_unless (G_IS_PARAM_SPEC_STRING (pspec) || GST_IS_PARAM_SPEC_ARRAY_LIST (pspec) ||
+                   g_param_value_defaults (pspec, &value),
+               "%s is not its default", pspec->name);
+  g_value_unset (&value);
+}
+
+static void
+set_everything (GstElement *element)
+{
+  guint n;
+  GParamSpec **properties = g_object_class_list_properties (G_OBJECT_GET_CLASS (element), &n);
+
+  for (guint i = 0; i < n; i++) {
+    fail_unless (g_param_spec_get_nick (properties[i]) && strlen (g_param_spec_get_blurb (properties[i])) > 5);
+    if ((properties[i]->flags & G_PARAM_WRITABLE) && properties[i]->owner_type != GST_TYPE_OBJECT)
+      set_all_values (element, properties[i]);
+  }
+  g_free (properties);
+}
+
+/* Every property takes every value in every state; what makes no sense costs a warning at most. */
+GST_START_TEST (test_properties)
+{
+  Fusion *f = fusion_new ("");
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  for (GstState state = GST_STATE_NULL; state <= GST_STATE_PLAYING; state++) {
+    fail_unless_equals_int (gst_element_set_state (f->element, state), GST_STATE_CHANGE_SUCCESS);
+    set_everything (f->element);
+  }
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_ERROR, NULL), 0);
+  fusion_free (f);
+}
+GST_END_TEST
+
+static GstFlowReturn
+answer (GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  (void) parent;
+  gst_buffer_unref (buffer);
+  return GPOINTER_TO_INT (pad->chaindata);
+}
+
+/* What downstream answers reaches upstream at once. */
+GST_START_TEST (test_flow_returns)
+{
+  static const GstFlowReturn flows[] = { GST_FLOW_FLUSHING, GST_FLOW_EOS, GST_FLOW_NOT_NEGOTIATED, GST_FLOW_ERROR };
+
+  for (guint i = 0; i < G_N_ELEMENTS (flows); i++) {
+    Fusion *f = fusion_new ("prompt=a");
+
+    fusion_set_caps (f, "RGB", 8, 8);
+    gst_buffer_unref (fusion_pass (f));
+    gst_pad_set_chain_function (f->h->sinkpad, answer);
+    f->h->sinkpad->chaindata = GINT_TO_POINTER (flows[i]);
+    fail_unless_equals_int (fusion_push (f, fusion_frame (f, 0)), flows[i]);
+    fusion_free (f);
+  }
+}
+GST_END_TEST
+
+/* Upstream is told what downstream takes, as in any passthrough. */
+GST_START_TEST (test_allocation)
+{
+  Fusion *f = fusion_new ("prompt=a");
+  GstCaps *caps;
+  GstQuery *query;
+
+  gst_harness_add_propose_allocation_meta (f->h, GST_VIDEO_META_API_TYPE, NULL);
+  fusion_set_caps (f, "RGB", 8, 8);
+  caps = gst_pad_get_current_caps (f->h->srcpad);
+  query = gst_query_new_allocation (caps, TRUE);
+  fail_unless (gst_pad_peer_query (f->h->srcpad, query));
+  fail_unless (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL));
+  gst_query_unref (query);
+  gst_caps_unref (caps);
+  fusion_free (f);
+}
+GST_END_TEST
+
 static Suite *
 storms_suite (void)
 {
@@ -168,6 +275,9 @@ storms_suite (void)
 
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_storm);
+  tcase_add_test (tc, test_properties);
+  tcase_add_test (tc, test_flow_returns);
+  tcase_add_test (tc, test_allocation);
   return s;
 }
 
