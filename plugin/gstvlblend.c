@@ -2,10 +2,10 @@
 #include "plugin/gstvlblend.h"
 #include <math.h>
 
-/* Every 8-bit format is a few components, each with a plane, an offset, a distance between samples and a subsampling. Those that lie in
- * each other's gaps are blended together, as the bytes that they are: one routine for every format, without gaps for the processor's
- * vectors. The overlay, which is small, is first turned into the frame's colour space; its rows are stretched once each, and interpolated
- * downwards while they are blended. */
+/* Every 8-bit format is a few components, each with a plane, an offset, a distance between samples and a subsampling.
+ * Those that lie in each other's gaps are blended together, as the bytes that they are: one routine for every format,
+ * without gaps for the processor's vectors. The overlay, which is small, is first turned into the frame's colour space;
+ * its rows are stretched once each, and interpolated downwards while they are blended. */
 
 #define CHANNELS 4 /* R, G, B or Y, U, V, then alpha */
 #define ALPHA    3
@@ -17,15 +17,16 @@ typedef struct {
   guint8 *channels[CHANNELS]; /* [height, width] each */
 } Source;
 
-/* Where the sample of a frame component reads the overlay along one axis: between @index and @index + 1, @fraction of 256 of the way. */
+/* Where the sample of a frame component reads the overlay along one axis: between @index and @index + 1, @fraction of
+ * 256 of the way. */
 typedef struct {
   gint begin, end; /* of the samples that lie in the overlay */
   guint16 *index;  /* [end - begin] */
   guint8 *fraction;
 } Axis;
 
-/* Components that are blended together: @step bytes for each sample, each with its channel of the source, or -1 for a byte that belongs to
- * another group or to nobody. */
+/* Components that are blended together: @step bytes for each sample, each with its channel of the source, or -1 for a
+ * byte that belongs to another group or to nobody. */
 typedef struct {
   guint plane, component; /* the component stands for the others */
   guint step;
@@ -43,7 +44,8 @@ typedef struct {
   gdouble scale[3][3], offset[3], alpha_to_offset[3];
 } Matrix;
 
-/* Linear from premultiplied R'G'B' 0..255 to premultiplied samples; the offsets of Y, U and V are multiplied by alpha too. */
+/* Linear from premultiplied R'G'B' 0..255 to premultiplied samples; the offsets of Y, U and V are multiplied by alpha
+ * too. */
 static void
 matrix_for (const GstVideoInfo *info, Matrix *m)
 {
@@ -116,8 +118,8 @@ axis_clear (Axis *axis)
   g_free (axis->fraction);
 }
 
-/* @start, @length: of the overlay in frame pixels; @step: frame pixels per sample, whose centre is @centre of them from its start;
- * @samples: of the frame; @size: of the source. */
+/* @start, @length: of the overlay in frame pixels; @step: frame pixels per sample, whose centre is @centre of them from
+ * its start; @samples: of the frame; @size: of the source. */
 static gboolean
 axis_init (Axis *axis, gint start, guint length, guint step, gdouble centre, guint samples, guint size)
 {

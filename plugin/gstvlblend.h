@@ -4,9 +4,9 @@
 
 G_BEGIN_DECLS
 
-/* Blends @composition into @frame, which is mapped for writing and has whole bytes as samples (no deeper format, no palette, no tiles), in
- * the frame's own colorimetry; rectangles are scaled bilinearly while they are blended, and clipped. FALSE: memory is short; the frame is
- * then blended in part. */
+/* Blends @composition into @frame, which is mapped for writing and has whole bytes as samples (no deeper format, no
+ * palette, no tiles), in the frame's own colorimetry; rectangles are scaled bilinearly while they are blended, and
+ * clipped. FALSE: memory is short; the frame is then blended in part. */
 gboolean gst_vl_blend (GstVideoOverlayComposition *composition, GstVideoFrame *frame);
 
 G_END_DECLS

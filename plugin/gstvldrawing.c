@@ -176,7 +176,8 @@ strength_of (const Sheet *sheet, const Item *item, const GstVlSubject *subject)
          FADE_STEPS;
 }
 
-/* The part of the region that lies in the frame: whole pixels in @part, and where they are in the region's shares in @view. */
+/* The part of the region that lies in the frame: whole pixels in @part, and where they are in the region's shares in
+ * @view. */
 static gboolean
 visible_part (const Item *item, guint width, guint height, GstVideoRectangle *part, gdouble view[4])
 {

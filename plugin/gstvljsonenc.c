@@ -4,12 +4,13 @@
  * @title: vljsonenc
  * @see_also: #GstVlFusion
  *
- * Writes one line of JSON for each frame: what its result says, or, without one, a line without prompts. The shape is described in the
- * README. Where the lines go is up to other elements and programs: filesink, fdsink, a socket, MQTT.
+ * Writes one line of JSON for each frame: what its result says, or, without one, a line without prompts. The shape is
+ * described in the README. Where the lines go is up to other elements and programs: filesink, fdsink, a socket, MQTT.
  *
  * ## Example launch line
  * |[
- * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlfusion prompt="a red circle" ! vljsonenc ! filesink location=out.jsonl
+ * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlfusion prompt="a red circle" ! vljsonenc ! \
+ *   filesink location=out.jsonl
  * ]| When is there a red circle, and where?
  *
  * Since: 0.1

@@ -68,7 +68,8 @@ rounded_rectangle (cairo_t *cr, gdouble width, gdouble height, gdouble radius)
   cairo_close_path (cr);
 }
 
-/* A layout that draws on anything: measured before the picture exists. NULL on a system without fonts, where Pango makes sizes up. */
+/* A layout that draws on anything: measured before the picture exists. NULL on a system without fonts, where Pango
+ * makes sizes up. */
 static PangoLayout *
 layout_new (const gchar *text, const GstVlType *type, PangoWeight weight)
 {

@@ -4,8 +4,9 @@
 
 G_BEGIN_DECLS
 
-/* Small pictures with text and marks: native-endian 0xAARRGGBB with premultiplied alpha in a buffer with a GstVideoMeta. Built without
- * Pango, or without a font on the system, there is no text: the first two return NULL. All return NULL when memory is short. */
+/* Small pictures with text and marks: native-endian 0xAARRGGBB with premultiplied alpha in a buffer with a
+ * GstVideoMeta. Built without Pango, or without a font on the system, there is no text: the first two return NULL. All
+ * return NULL when memory is short. */
 
 typedef struct {
   const gchar *font; /* Pango font description without size; NULL or "": Sans */

@@ -4,13 +4,15 @@
  * @title: vloverlay
  * @see_also: #GstVlFusion, #GstVlCaption
  *
- * Draws what vlfusion and vlcaption found onto the frame: for each prompt where it looked, as a heat map, as lines or as a spotlight, a
- * label with the prompt and how well it matches, and captions. A sink that can lay pictures over the video itself
- * (meta:GstVideoOverlayComposition) gets them as such and no pixel is touched here; otherwise they are blended into the frame.
+ * Draws what vlfusion and vlcaption found onto the frame: for each prompt where it looked, as a heat map, as lines or
+ * as a spotlight, a label with the prompt and how well it matches, and captions. A sink that can lay pictures over the
+ * video itself (meta:GstVideoOverlayComposition) gets them as such and no pixel is touched here; otherwise they are
+ * blended into the frame.
  *
  * ## Example launch line
  * |[
- * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlfusion prompt="a red circle" ! vloverlay ! videoconvert ! autovideosink
+ * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlfusion prompt="a red circle" ! vloverlay ! \
+ *   videoconvert ! autovideosink
  * ]| Where is the red circle?
  *
  * Since: 0.1
@@ -101,8 +103,8 @@ append_as (GstCaps *to, const GstCaps *from, guint i, gboolean overlay)
   gst_caps_append_structure_full (to, gst_structure_copy (gst_caps_get_structure (from, i)), features);
 }
 
-/* What may come in where @out may go out: frames to draw on or to lay pictures beside. The plain forms stand first: they are what most of
- * upstream knows. */
+/* What may come in where @out may go out: frames to draw on or to lay pictures beside. The plain forms stand first:
+ * they are what most of upstream knows. */
 static GstCaps *
 caps_for_sink (const GstCaps *out)
 {
@@ -161,8 +163,8 @@ gst_vl_overlay_query (GstPad *pad, GstObject *parent, GstQuery *query)
   return gst_pad_query_default (pad, parent, query);
 }
 
-/* Says caps with the overlay feature downstream, which it needs to answer; does it lay pictures over them? An element that takes any caps
- * does not say so, and gets the pictures in the frame. */
+/* Says caps with the overlay feature downstream, which it needs to answer; does it lay pictures over them? An element
+ * that takes any caps does not say so, and gets the pictures in the frame. */
 static gboolean
 downstream_lays_over (GstVlOverlay *self, GstCaps *caps)
 {
@@ -317,7 +319,9 @@ sync_properties (GstVlOverlay *self, GstBuffer *buffer)
   if (!event)
     return;
   gst_event_parse_segment (event, &segment);
-  stream_time = gst_segment_to_stream_time (segment, GST_FORMAT_TIME, GST_BUFFER_PTS (buffer));
+  stream_time = segment->format == GST_FORMAT_TIME
+                    ? gst_segment_to_stream_time (segment, GST_FORMAT_TIME, GST_BUFFER_PTS (buffer))
+                    : GST_CLOCK_TIME_NONE;
   gst_event_unref (event);
   if (GST_CLOCK_TIME_IS_VALID (stream_time))
     gst_object_sync_values (GST_OBJECT (self), stream_time);

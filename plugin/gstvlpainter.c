@@ -3,16 +3,16 @@
 #include <gst/video/video.h>
 #include <math.h>
 
-/* Of a map's values: this many deviations above the median still count as noise, and a peak less than so many medians above that is
- * not painted in full. */
+/* Of a map's values: this many deviations above the median still count as noise, and a peak less than so many medians
+ * above that is not painted in full. */
 #define NOISE_DEVIATIONS  1.5
 #define CLEAR_MEDIANS     1.5
 #define CONTOUR_HALF_LINE 0.9 /* pixels of the small picture */
 
 static const gfloat CONTOUR_LEVELS[] = { 0.25f, 0.5f, 0.75f };
 
-/* The picture while it grows: per pixel the sum of the maps' colours weighted by their opacities, and what is still to be seen of the
- * frame. Symmetric in the maps, so their order does not show. */
+/* The picture while it grows: per pixel the sum of the maps' colours weighted by their opacities, and what is still to
+ * be seen of the frame. Symmetric in the maps, so their order does not show. */
 typedef struct {
   gfloat r, g, b, weight, clear;
 } Pixel;
@@ -63,8 +63,8 @@ gst_vl_normalise_map (const GstVlHeat *heat, gfloat *shown)
   return TRUE;
 }
 
-/* The four cells whose uniform cubic B-spline makes the value at @position, in cells from the first one's left edge, and their shares.
- * The B-spline is smoother than interpolating kernels and never negative: cells do not show. */
+/* The four cells whose uniform cubic B-spline makes the value at @position, in cells from the first one's left edge,
+ * and their shares. The B-spline is smoother than interpolating kernels and never negative: cells do not show. */
 static void
 spline_taps (gdouble position, guint n, guint taps[4], gfloat shares[4])
 {
@@ -158,7 +158,8 @@ add_heatmap (Canvas *canvas, const GstVlHeat *heat, GstVlColormap colormap)
   }
 }
 
-/* How much of a line through a level covers a pixel: its distance to the line is the difference in value over the slope. */
+/* How much of a line through a level covers a pixel: its distance to the line is the difference in value over the
+ * slope. */
 static gfloat
 line_cover (gfloat value, gfloat slope)
 {

@@ -22,13 +22,13 @@ typedef struct {
   gdouble strength;  /* 0..1: opacity of full attention */
 } GstVlHeat;
 
-/* @width x @height pixels, native-endian 0xAARRGGBB with premultiplied alpha and a GstVideoMeta, of the part @view (x, y, width, height,
- * in shares of the map) of all @n maps together. NULL if nothing is to be seen or memory is short. */
+/* @width x @height pixels, native-endian 0xAARRGGBB with premultiplied alpha and a GstVideoMeta, of the part @view (x,
+ * y, width, height, in shares of the map) of all @n maps together. NULL if nothing is to be seen or memory is short. */
 GstBuffer *gst_vl_paint_maps (GstVlStyle style, GstVlColormap colormap, const GstVlHeat *heats, guint n,
                               const gdouble view[4], guint width, guint height);
 
-/* How much of attention stands out, per cell of @heat's map into @shown [rows, cols], 0..1: 0 up to what noise reaches in this map, 1 at
- * a peak that is clear. FALSE if the map is not finite. */
+/* How much of attention stands out, per cell of @heat's map into @shown [rows, cols], 0..1: 0 up to what noise reaches
+ * in this map, 1 at a peak that is clear. FALSE if the map is not finite. */
 gboolean gst_vl_normalise_map (const GstVlHeat *heat, gfloat *shown);
 
 G_END_DECLS

@@ -15,8 +15,8 @@ typedef struct {
   gdouble x, y; /* peak in shares of the region that the grid covers */
 } GstVlSubject;
 
-/* Array of GstVlSubject: the prompts of @result in their order, or, with @words, each prompt's words that have a map and that the frame
- * pays attention to; the prompt itself where there are none. Free with g_array_unref(). */
+/* Array of GstVlSubject: the prompts of @result in their order, or, with @words, each prompt's words that have a map
+ * and that the frame pays attention to; the prompt itself where there are none. Free with g_array_unref(). */
 GArray *gst_vl_subjects_of (const GstVlResult *result, gboolean words);
 
 G_END_DECLS

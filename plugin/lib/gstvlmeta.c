@@ -86,8 +86,8 @@ meta_copy (GstBuffer *to, const GstVlMeta *from)
   return meta;
 }
 
-/* Where videoscale and its kin put the picture in the frame that they make: all of it if that has the same display aspect ratio,
- * else the largest rectangle in the middle that has (property add-borders, on by default). */
+/* Where videoscale and its kin put the picture in the frame that they make: all of it if that has the same display
+ * aspect ratio, else the largest rectangle in the middle that has (property add-borders, on by default). */
 static void
 picture_in (const GstVideoInfo *in, const GstVideoInfo *out, gdouble rect[4])
 {
@@ -134,7 +134,8 @@ meta_scale (GstBuffer *to, const GstVlMeta *from, const GstVideoMetaTransform *s
   return TRUE;
 }
 
-/* FALSE: the meta is not on the new buffer. Whatever is not known to leave the region where it can be followed is refused. */
+/* FALSE: the meta is not on the new buffer. Whatever is not known to leave the region where it can be followed is
+ * refused. */
 static gboolean
 meta_transform (GstBuffer *to, GstMeta *base, GstBuffer *from, GQuark type, gpointer data)
 {

@@ -29,20 +29,21 @@ typedef struct _GstVlMeta GstVlMeta;
  * @result: the result, immutable, shared with every buffer that carries it; owned by the meta
  * @producer: name of the element that made the result; owned by the meta
  * @kind: what the result is about
- * @region_x: left edge of the rectangle that the result's grid covers, pixels of this buffer's frame; may lie outside of it
+ * @region_x: left edge of the rectangle that the result's grid covers, pixels of this buffer's frame; may lie outside
+ *   of it
  * @region_y: top edge, pixels
  * @region_width: width, pixels
  * @region_height: height, pixels
  * @frame_width: width of the frame that the region refers to, pixels
  * @frame_height: height, pixels
- * @age: stream time between the frame that the result was computed from and this one, nanoseconds; 0: its own; GST_CLOCK_TIME_NONE:
- *   not known
+ * @age: stream time between the frame that the result was computed from and this one, nanoseconds; 0: its own;
+ *   GST_CLOCK_TIME_NONE: not known
  * @carried: TRUE if the result is an earlier frame's
  *
- * One result on one buffer; a buffer may have several, told apart by producer and kind. Follows the frame through scaling (@region_x
- * to @frame_height are adjusted, with the borders that videoscale adds by default when the display aspect ratio changes), conversion
- * and encoding; an element that crops, or does something unknown to the frame, drops it. Read-only but for who attached it to a
- * writable buffer.
+ * One result on one buffer; a buffer may have several, told apart by producer and kind. Follows the frame through
+ * scaling (@region_x to @frame_height are adjusted, with the borders that videoscale adds by default when the display
+ * aspect ratio changes), conversion and encoding; an element that crops, or does something unknown to the frame, drops
+ * it. Read-only but for who attached it to a writable buffer.
  *
  * Since: 0.1
  */
@@ -144,7 +145,8 @@ guint gst_buffer_remove_vl_meta (GstBuffer *buffer, const gchar *producer);
 /**
  * gst_vl_meta_set_carried:
  * @meta: a meta of a writable buffer
- * @age: stream time between the frame that the result was computed from and this one, nanoseconds, or %GST_CLOCK_TIME_NONE
+ * @age: stream time between the frame that the result was computed from and this one, nanoseconds, or
+ *   %GST_CLOCK_TIME_NONE
  *
  * Says that the result is an earlier frame's.
  *

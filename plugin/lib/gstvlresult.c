@@ -4,8 +4,9 @@
  * @title: GstVlResult
  * @short_description: what one inference on a frame and some prompts said
  *
- * A result has a grid of cells over a region of the frame, and for each prompt how well it matches, where the frame shows it, one
- * embedding of both, and the same map for each of its words. It is immutable, shared and thread-safe; #GstVlMeta puts it on buffers.
+ * A result has a grid of cells over a region of the frame, and for each prompt how well it matches, where the frame
+ * shows it, one embedding of both, and the same map for each of its words. It is immutable, shared and thread-safe;
+ * #GstVlMeta puts it on buffers.
  *
  * Since: 0.1
  */

@@ -6,13 +6,15 @@
 
 G_BEGIN_DECLS
 
-/* What one inference on a frame and some prompts said. A mini-object: made by its producer through the functions under "Making a
- * result", immutable as soon as a second reference exists (attaching it to a buffer takes one), then readable from any thread.
+/* What one inference on a frame and some prompts said. A mini-object: made by its producer through the functions under
+ * "Making a result", immutable as soon as a second reference exists (attaching it to a buffer takes one), then readable
+ * from any thread.
  *
- * Positions are pixels of the frame that the inference saw, origin at its top left corner; a buffer that was scaled since says in its
- * GstVlMeta where they are now. Maps are [rows, cols], row-major, top left cell first, over the region of the frame that the grid
- * covers. NaN and GST_CLOCK_TIME_NONE stand for "not known". What an accessor hands out belongs to the result and lives as long as it,
- * unless said otherwise. An index out of range is a programming error: a critical warning, and NULL, 0 or NaN. */
+ * Positions are pixels of the frame that the inference saw, origin at its top left corner; a buffer that was scaled
+ * since says in its GstVlMeta where they are now. Maps are [rows, cols], row-major, top left cell first, over the
+ * region of the frame that the grid covers. NaN and GST_CLOCK_TIME_NONE stand for "not known". What an accessor hands
+ * out belongs to the result and lives as long as it, unless said otherwise. An index out of range is a programming
+ * error: a critical warning, and NULL, 0 or NaN. */
 
 /**
  * GstVlResult:
@@ -84,8 +86,8 @@ void gst_vl_result_get_grid (const GstVlResult *result, guint *rows, guint *cols
  * @width: (out) (optional): width, pixels
  * @height: (out) (optional): height, pixels
  *
- * The rectangle of the frame that the grid covers. It lies inside the frame if the model crops, and reaches beyond it if it pads. For
- * the rectangle in the frame of a buffer, which may have been scaled since, see #GstVlMeta.
+ * The rectangle of the frame that the grid covers. It lies inside the frame if the model crops, and reaches beyond it
+ * if it pads. For the rectangle in the frame of a buffer, which may have been scaled since, see #GstVlMeta.
  *
  * Since: 0.1
  */
@@ -162,7 +164,8 @@ const gchar *gst_vl_result_get_model (const GstVlResult *result);
  * gst_vl_result_get_fingerprint:
  * @result: a #GstVlResult
  *
- * Returns: (nullable): SHA-256 of what makes the model's text embeddings, in hex: equal fingerprints have comparable embeddings
+ * Returns: (nullable): SHA-256 of what makes the model's text embeddings, in hex: equal fingerprints have comparable
+ *   embeddings
  *
  * Since: 0.1
  */
@@ -174,8 +177,8 @@ const gchar *gst_vl_result_get_fingerprint (const GstVlResult *result);
  * @result: a #GstVlResult
  * @n_values: (out) (optional): number of values
  *
- * Returns: (array length=n_values) (transfer none) (nullable): embedding of the frame alone, without any text; %NULL if the model has
- *   none
+ * Returns: (array length=n_values) (transfer none) (nullable): embedding of the frame alone, without any text; %NULL if
+ *   the model has none
  *
  * Since: 0.1
  */
@@ -250,8 +253,8 @@ gdouble gst_vl_result_get_score (const GstVlResult *result, guint prompt);
  * @x: (out) (optional): pixels from the left edge of the frame
  * @y: (out) (optional): pixels from its top edge
  *
- * Where the prompt's map is largest: the centre of that cell, in the frame that the inference saw. In the frame of a buffer:
- * gst_vl_meta_get_peak().
+ * Where the prompt's map is largest: the centre of that cell, in the frame that the inference saw. In the frame of a
+ * buffer: gst_vl_meta_get_peak().
  *
  * Returns: %FALSE if there is no map; the position is then NaN
  *
@@ -268,8 +271,8 @@ gboolean gst_vl_result_get_peak (const GstVlResult *result, guint prompt, gdoubl
  *
  * Where the prompt looked: the mean of the maps of its words, small words aside.
  *
- * Returns: (array length=n_values) (transfer none) (nullable): [rows, cols], row-major, attention per cell, 0 to 1, not normalised;
- *   %NULL if no map was asked for
+ * Returns: (array length=n_values) (transfer none) (nullable): [rows, cols], row-major, attention per cell, 0 to 1, not
+ *   normalised; %NULL if no map was asked for
  *
  * Since: 0.1
  */
@@ -282,7 +285,8 @@ const gfloat *gst_vl_result_peek_map (const GstVlResult *result, guint prompt, g
  * @prompt: index of the prompt
  * @n_values: (out) (optional): number of values
  *
- * Returns: (array length=n_values) (transfer none) (nullable): one embedding of frame and prompt together; %NULL if there is none
+ * Returns: (array length=n_values) (transfer none) (nullable): one embedding of frame and prompt together; %NULL if
+ *   there is none
  *
  * Since: 0.1
  */
@@ -348,16 +352,16 @@ gdouble gst_vl_result_get_word_weight (const GstVlResult *result, guint prompt, 
  * @word: index of the word
  * @n_values: (out) (optional): number of values, rows x columns of the grid
  *
- * Returns: (array length=n_values) (transfer none) (nullable): where the word looked, [rows, cols], row-major, attention per cell, 0
- *   to 1, not normalised; %NULL if no map was asked for
+ * Returns: (array length=n_values) (transfer none) (nullable): where the word looked, [rows, cols], row-major,
+ *   attention per cell, 0 to 1, not normalised; %NULL if no map was asked for
  *
  * Since: 0.1
  */
 GST_VL_API
 const gfloat *gst_vl_result_peek_word_map (const GstVlResult *result, guint prompt, guint word, gsize *n_values);
 
-/* Making a result. Float arrays come as GBytes of native-endian gfloat, so that a producer can lend its own memory; the result takes a
- * reference. All of it needs the only reference to the result. */
+/* Making a result. Float arrays come as GBytes of native-endian gfloat, so that a producer can lend its own memory; the
+ * result takes a reference. All of it needs the only reference to the result. */
 
 /**
  * gst_vl_result_new: (constructor)
@@ -366,7 +370,8 @@ const gfloat *gst_vl_result_peek_word_map (const GstVlResult *result, guint prom
  * @rows: rows of every map
  * @cols: columns of every map
  *
- * A result without prompts whose grid covers the whole frame; everything else is not known. Whoever has the only reference fills it.
+ * A result without prompts whose grid covers the whole frame; everything else is not known. Whoever has the only
+ * reference fills it.
  *
  * Returns: (transfer full): a new #GstVlResult
  *

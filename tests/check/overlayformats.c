@@ -30,8 +30,8 @@ psnr (GstSample *a, GstSample *b)
   return squares > 0 ? 10 * log10 (255 * 255 / squares) : 99;
 }
 
-/* Drawing in a format gives what drawing in RGB and converting to that format gives; but for rounding by videoconvert, which on its own
- * takes up to 4 steps from dark colours on their way to I420 and back. */
+/* Drawing in a format gives what drawing in RGB and converting to that format gives; but for rounding by videoconvert,
+ * which on its own takes up to 4 steps from dark colours on their way to I420 and back. */
 static void
 expect_like_rgb (const gchar *format, const gchar *colorimetry, guint width, guint height, const gchar *properties)
 {

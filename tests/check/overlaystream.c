@@ -104,6 +104,20 @@ GST_START_TEST (test_any_downstream)
 }
 GST_END_TEST
 
+/* Applications that say nothing about time feed appsrc in bytes. */
+GST_START_TEST (test_segment_in_bytes)
+{
+  GstHarness *h = vl_overlay_harness ("labels=none");
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_BYTES);
+  fail_unless (gst_harness_push_event (h, gst_event_new_segment (&segment)));
+  fail_unless (vl_overlay_change (vl_overlay_draw (h, vl_check_result (WIDTH, HEIGHT, 0.5, 0.5), GST_CLOCK_TIME_NONE),
+                                  NULL, NULL) > 80);
+  gst_harness_teardown (h);
+}
+GST_END_TEST
+
 /* A new size in the middle of the stream. */
 GST_START_TEST (test_renegotiation)
 {
@@ -258,6 +272,7 @@ overlay_stream_suite (void)
   tcase_add_test (tests, test_composition_of_upstream);
   tcase_add_test (tests, test_any_downstream);
   tcase_add_test (tests, test_renegotiation);
+  tcase_add_test (tests, test_segment_in_bytes);
   tcase_add_test (tests, test_caps);
   tcase_add_test (tests, test_seeks);
   tcase_add_test (tests, test_changes_while_playing);
