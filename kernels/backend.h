@@ -115,7 +115,8 @@ struct _VlfBackend {
 
   void (*input) (VlfPass *pass, VlfTensor y, const float *data);
   void (*output) (VlfPass *pass, VlfTensor x, float *to);
-  void (*linear) (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfActivation act,
+  /* Outputs [first, first + y.cols) of @w; @first is a multiple of VLF_COLS_PAD. */
+  void (*linear) (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, guint first, VlfActivation act,
                   const VlfTensor *residual);
   void (*norm) (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfTensor *plus, const VlfNorm *norm);
   void (*mix) (VlfPass *pass, VlfTensor y, VlfTensor a, float a_share, VlfTensor b, float b_share);

@@ -67,24 +67,51 @@ batches_agree (VlfTensor x, VlfTensor y)
   return x.batch == y.batch || x.batch == 1 || y.batch == 1;
 }
 
+static gboolean
+check_linear (VlfPass *pass, VlfTensor x, const VlfWeight *w)
+{
+  if (!readable (pass, "linear", "input", x))
+    return FALSE;
+  if (!w || w->device != pass->device)
+    fail (pass, "linear: there is no weight on this device");
+  else if (x.cols != w->inputs)
+    fail (pass, "linear: input is " SHAPE ", the weight takes %u columns", IN (x), w->inputs);
+  return !pass->error;
+}
+
 VlfTensor
 vlf_linear (VlfPass *pass, VlfTensor x, const VlfWeight *w, VlfActivation act, const VlfTensor *residual)
 {
   VlfTensor y;
 
-  if (!readable (pass, "linear", "input", x) || (residual && !readable (pass, "linear", "residual", *residual)))
+  if (!check_linear (pass, x, w) || (residual && !readable (pass, "linear", "residual", *residual)))
     return NO_TENSOR;
-  if (!w || w->device != pass->device)
-    return fail (pass, "linear: there is no weight on this device");
-  if (x.cols != w->inputs)
-    return fail (pass, "linear: input is " SHAPE ", the weight takes %u columns", IN (x), w->inputs);
   if (residual && (residual->batch != x.batch || residual->rows != x.rows || residual->cols != w->outputs))
     return fail (pass, "linear: residual is " SHAPE "; expected " SHAPE, IN (*residual), x.batch, x.rows, w->outputs);
 
   y = vlf_pass_alloc (pass, x.batch, x.rows, w->outputs);
   if (y.buffer)
-    pass->backend->linear (pass, y, x, w, act, residual);
+    pass->backend->linear (pass, y, x, w, 0, act, residual);
   return y;
+}
+
+/* Backends begin at whole panels of the packed weight: what they compute in front of the first wanted column is left out of the view. */
+VlfTensor
+vlf_linear_part (VlfPass *pass, VlfTensor x, const VlfWeight *w, guint first, guint n)
+{
+  const guint lead = first % VLF_COLS_PAD;
+  VlfTensor y;
+
+  if (!check_linear (pass, x, w))
+    return NO_TENSOR;
+  if (n == 0 || first > w->outputs || n > w->outputs - first)
+    return fail (pass, "linear: outputs %u to %u are not in a weight of %u", first, first + n, w->outputs);
+
+  y = vlf_pass_alloc (pass, x.batch, x.rows, lead + n);
+  if (!y.buffer)
+    return NO_TENSOR;
+  pass->backend->linear (pass, y, x, w, first - lead, VLF_NONE, NULL);
+  return vlf_cols (y, lead, n);
 }
 
 static gboolean

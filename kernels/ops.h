@@ -22,6 +22,10 @@ typedef enum {
  * Source: torch.nn.Linear. */
 VlfTensor vlf_linear (VlfPass *pass, VlfTensor x, const VlfWeight *w, VlfActivation act, const VlfTensor *residual);
 
+/* Outputs [first, first + n) of vlf_linear (x, w) alone, with the same bits: [b, m, n]. For a weight of several parts of which only some are
+ * wanted of these rows. */
+VlfTensor vlf_linear_part (VlfPass *pass, VlfTensor x, const VlfWeight *w, guint first, guint n);
+
 /* Layer normalisation over columns: (x - mean) / sqrt (var + eps) * weight + bias, variance biased.
  * @weight, @bias: [1, 1, d]. Source: torch.nn.LayerNorm. */
 typedef struct {

@@ -224,19 +224,18 @@ matrix (VlfPass *pass, VlfTensor x)
 
 /* Tiles are as equal in height as they can be: the product is bound by arithmetic whatever the height, from about 4 rows on. */
 static VlfClGrid
-tile_grid (const VlfDevice *device, const ClWeight *weight, guint rows)
+tile_grid (const VlfDevice *device, guint panel, guint rows, guint cols)
 {
   guint height = vlf_cl_vector_width (device) == 16 ? 12 : 6;
-  guint panels = (weight->base.outputs + weight->panel - 1) / weight->panel;
 
   if (device->family == VLF_FAMILY_GPU)
-    return (VlfClGrid){ { (rows + GPU_TILE - 1) / GPU_TILE, (weight->base.outputs + GPU_TILE - 1) / GPU_TILE },
+    return (VlfClGrid){ { (rows + GPU_TILE - 1) / GPU_TILE, (cols + GPU_TILE - 1) / GPU_TILE },
                         { GPU_GROUP_SIDE, GPU_GROUP_SIDE } };
-  return (VlfClGrid){ { (rows + height - 1) / height, panels }, { 0 } };
+  return (VlfClGrid){ { (rows + height - 1) / height, (cols + panel - 1) / panel }, { 0 } };
 }
 
 void
-vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfActivation act,
+vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, guint first, VlfActivation act,
                const VlfTensor *residual)
 {
   static const char *const kernels[] = { "vlf_gemm_f32", "vlf_gemm_f16", "vlf_gemm_bf16" };
@@ -249,13 +248,14 @@ vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfA
   if (pass->error)
     return;
   flatten (&y);
-  grid = tile_grid (pass->device, weight, y.rows);
+  grid = tile_grid (pass->device, weight->panel, y.rows, y.cols);
   vlf_cl_arg_tensor (&args, &y);
   vlf_cl_arg_uint (&args, y.stride);
   vlf_cl_arg_tensor (&args, &a);
   vlf_cl_arg_uint (&args, a.stride);
   vlf_cl_arg_mem (&args, weight->buffer->mem);
   vlf_cl_arg_mem (&args, weight->bias->mem);
+  vlf_cl_arg_uint (&args, first);
   vlf_cl_arg_tensor (&args, residual ? &r : NULL);
   vlf_cl_arg_uint (&args, r.stride);
   vlf_cl_arg_uint (&args, y.rows);

@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 VlfWeight *vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource *biases, guint n_parts,
                               VlfDType stored, GError **error);
 void vlf_cl_weight_free (VlfWeight *weight);
-void vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, VlfActivation act,
+void vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, guint first, VlfActivation act,
                     const VlfTensor *residual);
 
 G_END_DECLS

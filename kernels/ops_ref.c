@@ -225,7 +225,7 @@ activate (double x, VlfActivation act)
 }
 
 static void
-ref_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *weight, VlfActivation act,
+ref_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *weight, guint first, VlfActivation act,
             const VlfTensor *residual)
 {
   const RefWeight *w = (const RefWeight *) weight;
@@ -237,10 +237,10 @@ ref_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *weight, Vl
     vlf_ref_no_memory (pass, k * sizeof *row);
     return;
   }
-  for (guint o = 0; o < weight->outputs; o++) {
-    double bias = w->bias ? ((const float *) w->bias->mem)[o] : 0;
+  for (guint o = 0; o < y.cols; o++) {
+    double bias = w->bias ? ((const float *) w->bias->mem)[first + o] : 0;
 
-    vlf_f32_from (weight->stored, (const guint8 *) w->rows->mem + o * row_bytes, k, row);
+    vlf_f32_from (weight->stored, (const guint8 *) w->rows->mem + (first + o) * row_bytes, k, row);
     for (guint b = 0; b < y.batch; b++) {
       for (guint i = 0; i < y.rows; i++) {
         double value = activate (dot (row_of (x, b, i), row, k) + bias, act);

@@ -90,6 +90,24 @@ op_linear (VlfPass *pass, guint side, gpointer user)
   return vlf_linear (pass, vlf_check_send (pass, x->in[0]), x->weight[side], x->act, x->in[1] ? &residual : NULL);
 }
 
+/* Some outputs of a layer; with @whole cut out of all of them. */
+typedef struct {
+  Case layer;
+  guint first, n;
+  gboolean whole;
+} Part;
+
+static VlfTensor
+op_linear_part (VlfPass *pass, guint side, gpointer user)
+{
+  const Part *x = user;
+  VlfTensor in = vlf_check_send (pass, x->layer.in[0]);
+
+  if (x->whole)
+    return vlf_cols (vlf_linear (pass, in, x->layer.weight[side], VLF_NONE, NULL), x->first, x->n);
+  return vlf_linear_part (pass, in, x->layer.weight[side], x->first, x->n);
+}
+
 /* A layer of one to three parts, of which some have a bias. */
 static gboolean
 make_weights (Check *c, Case *x, guint k, guint n_parts, const guint *n, VlfDType stored)
@@ -133,6 +151,32 @@ check_linear (Check *c)
     vlf_check_that (c, FALSE, shape, c->error ? c->error->message : "no weight");
   vlf_weight_free (x.weight[0]);
   vlf_weight_free (x.weight[1]);
+}
+
+static void
+check_linear_part (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 2, 0), m = any_rows (c), k = vlf_check_any (c, 1, 7, 64, 97, 0), all = any_cols (c);
+  Part x = { .first = (guint) g_rand_int_range (c->rand, 0, (gint) all) };
+  VlfDType stored = any_type (c);
+  g_autofree gchar *shape = NULL;
+  g_autofree float *part = NULL, *whole = NULL;
+
+  x.n = (guint) g_rand_int_range (c->rand, 1, (gint) (all - x.first) + 1);
+  shape = g_strdup_printf ("linear_part [%u, %u, %u] to %u of %u from %u, %s", b, m, k, x.n, all, x.first,
+                           type_name (stored));
+  x.layer.in[0] = vlf_check_input (c, b, m, k);
+  if (make_weights (c, &x.layer, k, 1, &all, stored)) {
+    part = vlf_check_compare (c, op_linear_part, &x, CLOSE, shape);
+    x.whole = TRUE;
+    whole = vlf_check_compare (c, op_linear_part, &x, CLOSE, shape);
+    vlf_check_that (c, part && whole && !memcmp (part, whole, (gsize) b * m * x.n * sizeof (float)), shape,
+                    "a part has other bits than the whole");
+  } else {
+    vlf_check_that (c, FALSE, shape, c->error ? c->error->message : "no weight");
+  }
+  vlf_weight_free (x.layer.weight[0]);
+  vlf_weight_free (x.layer.weight[1]);
 }
 
 static VlfTensor
@@ -309,6 +353,7 @@ check_embed (Check *c)
 const Row vlf_check_rows[] = {
   { "input, output", check_travel },
   { "linear", check_linear },
+  { "linear_part", check_linear_part },
   { "norm, add_norm", check_norm },
   { "add", check_add },
   { "attention", vlf_check_attention },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* vlf_gemm_{f32,f16,bf16}: y [m, n] = act (x [m, k] w^T + bias) + residual, sums in f32. w comes in panels [n / P, k, P] of its stored
- * type, zeros beyond n; bias is padded alike; residual may be null. y's rows are aligned and padded to whole panels, and the padding
- * is written.
+ * type, zeros beyond n; bias is padded alike; y's first column is output number begin, a multiple of P; residual may be null. y's rows
+ * are aligned and padded to whole panels, and the padding is written.
  *
  * CPU family: groups { row tiles, panels } of one work-item; P = 2 vectors. The fast dimension is the row tile, so that a thread finds
  * its panel in the second-level cache. Tiles are at most VLF_TILE rows high and as equal as they can be; every height has a loop of
@@ -122,7 +122,7 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
   VLF_TILE_LOOPS (TYPE)                                                                                                \
   VLF_KERNEL void vlf_gemm_##TYPE (__global float *y, const ulong y_offset, const uint y_stride,                       \
                                    __global const float *x, const ulong x_offset, const uint x_stride,                 \
-                                   __global const VLF_STORED_##TYPE *w, __global const float *bias,                    \
+                                   __global const VLF_STORED_##TYPE *w, __global const float *bias, const uint begin,  \
                                    __global const float *residual, const ulong residual_offset,                        \
                                    const uint residual_stride, const uint rows, const uint cols, const uint inputs,    \
                                    const int act)                                                                      \
@@ -134,14 +134,14 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
     vlf_v tile[2 * VLF_TILE];                                                                                          \
                                                                                                                        \
     x += x_offset + first * stride;                                                                                    \
-    w += column * inputs;                                                                                              \
+    w += (begin + column) * inputs;                                                                                              \
     switch (n) {                                                                                                       \
       VLF_CASES (TYPE)                                                                                                 \
     }                                                                                                                  \
     if (residual)                                                                                                      \
       residual += residual_offset + first * residual_stride + column;                                                  \
-    vlf_finish_tile (y + y_offset + first * y_stride + column, y_stride, bias + column, residual, residual_stride,     \
-                     tile, n, act);                                                                                    \
+    vlf_finish_tile (y + y_offset + first * y_stride + column, y_stride, bias + begin + column, residual,              \
+                     residual_stride, tile, n, act);                                                                                    \
   }
 
 #else
@@ -154,7 +154,7 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
 #define VLF_GEMM(TYPE)                                                                                                 \
   __kernel __attribute__ ((reqd_work_group_size (VLF_SIDE, VLF_SIDE, 1))) void vlf_gemm_##TYPE (                       \
       __global float *y, const ulong y_offset, const uint y_stride, __global const float *x, const ulong x_offset,     \
-      const uint x_stride, __global const VLF_STORED_##TYPE *w, __global const float *bias,                            \
+      const uint x_stride, __global const VLF_STORED_##TYPE *w, __global const float *bias, const uint begin,          \
       __global const float *residual, const ulong residual_offset, const uint residual_stride, const uint rows,        \
       const uint cols, const uint inputs, const int act)                                                               \
   {                                                                                                                    \
@@ -165,7 +165,7 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
     float sum[4][4];                                                                                                   \
                                                                                                                        \
     x += x_offset;                                                                                                     \
-    w += (ulong) (w_col / VLF_PANEL) * inputs * VLF_PANEL + w_col % VLF_PANEL;                                         \
+    w += (ulong) ((begin + w_col) / VLF_PANEL) * inputs * VLF_PANEL + w_col % VLF_PANEL;                                         \
     for (uint i = 0; i < 4; i++)                                                                                       \
       for (uint j = 0; j < 4; j++)                                                                                     \
         sum[i][j] = 0.0f;                                                                                              \
@@ -199,7 +199,7 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
         const uint col = col0 + lx + j * VLF_SIDE;                                                                     \
                                                                                                                        \
         if (row < rows && col < cols) {                                                                                \
-          float r = vlf_activate (sum[i][j] + bias[col], act);                                                         \
+          float r = vlf_activate (sum[i][j] + bias[begin + col], act);                                                         \
                                                                                                                        \
           if (residual)                                                                                                \
             r += residual[residual_offset + (ulong) row * residual_stride + col];                                      \
