@@ -20,6 +20,8 @@ vlf_sight_nth (const VlfNet *net, const VlfSight *sight, guint i)
 
   for (guint layer = 0; layer < net->layers; layer++)
     one.taps[layer] = vlf_sequences (sight->taps[layer], i, 1);
+  one.entry.state = vlf_sequences (sight->entry.state, i, 1);
+  one.entry.keys_values = vlf_sequences (sight->entry.keys_values, i, 1);
   if (sight->embedding.buffer)
     one.embedding = vlf_sequences (sight->embedding, i, 1);
   return one;

@@ -21,29 +21,39 @@ typedef struct {
   guint layers, heads; /* of the fusion */
 } VlfNet;
 
+/* A stream in a fusion layer before it meets the other one. In the first layer it depends on its own tower alone and is made once. */
+typedef struct {
+  VlfTensor state;       /* [b, rows, dim] after self-attention */
+  VlfTensor keys_values; /* [b, rows, 2 dim] that the other stream looks at */
+} VlfEntry;
+
 /* Texts on the device, padded to one length T: for each fusion layer what it reads of the text tower. */
 typedef struct {
-  VlfTensor taps[VLF_MAX_FUSION_LAYERS]; /* [layers] of [n, T, dim] */
+  VlfTensor taps[VLF_MAX_FUSION_LAYERS]; /* [layers] of [n, T, dim]; fuse() reads those from 1 on */
   VlfTensor key_bias;                    /* [n, 1, T]: 0, or -inf for padding */
   VlfTensor last;                        /* [n, T, dim] of the tower's last layer; only from encode() */
+  VlfEntry entry;                        /* only from enter() */
 } VlfTextBatch;
 
 /* Images on the device, seen by the vision tower alone. P = 1 + grid cells, class token first. */
 typedef struct {
   VlfTensor taps[VLF_MAX_FUSION_LAYERS]; /* [layers] of [frames, P, dim] */
   VlfTensor embedding;                   /* [frames, 1, e], unit length; empty without that head */
+  VlfEntry entry;
 } VlfSight;
 
-/* Which layers' cross-attention to return, and the maps: probabilities per head. */
+/* Which layers' cross-attention to return, and the maps: probabilities per head. A result reads the maps of all words but of the image's
+ * class token only, and of both streams after the last layer the first row: the rest of that layer is left out unless asked for. */
 typedef struct {
+  gboolean all_rows; /* nothing is left out */
   gboolean wanted[VLF_MAX_FUSION_LAYERS];
   VlfTensor text[VLF_MAX_FUSION_LAYERS];  /* [n * heads, T, P]: where each word looked */
-  VlfTensor image[VLF_MAX_FUSION_LAYERS]; /* [n * heads, P, T]: which words each patch looked at */
+  VlfTensor image[VLF_MAX_FUSION_LAYERS]; /* [n * heads, P or fewer, T]: which words the first patches looked at */
 } VlfMaps;
 
 /* One image fused with n texts. */
 typedef struct {
-  VlfTensor text, image; /* [n, T, dim], [n, P, dim] */
+  VlfTensor text, image; /* [n, T, dim], [n, P, dim]; [n, 1, dim] without all_rows */
   VlfTensor pooled;      /* [n, 1, 2 dim] */
   VlfTensor match;       /* [n, 1, 2] logits, index 1 is "match"; empty without that head */
   VlfTensor embedding;   /* [n, 1, e], unit length; empty without that head */
@@ -62,7 +72,9 @@ struct _VlfArch {
                           guint tokens);
   /* @patches [frames, grid cells, 3 patch^2]. */
   VlfSight (*see) (const VlfNet *net, VlfPass *pass, VlfTensor patches);
-  /* @sight: of one frame. @maps NULL: none. */
+  /* Makes the entry of @texts from their first taps and key_bias: once per prompt, not per frame. */
+  void (*enter) (const VlfNet *net, VlfPass *pass, VlfTextBatch *texts);
+  /* @sight: of one frame. @texts with their entry. */
   VlfFusion (*fuse) (const VlfNet *net, VlfPass *pass, const VlfSight *sight, const VlfTextBatch *texts, VlfMaps *maps);
 
   /* The class's further outputs, each given to @emit with its name and shape: what only `vlf-run --tensors` reads. */

@@ -93,6 +93,24 @@ encode (const VlfNet *base, VlfPass *p, const guint32 *ids, const guint8 *mask, 
   return texts;
 }
 
+/* A stream that comes into a fusion layer, of which the first @asking rows go on; @reader is the other stream's layer. */
+static VlfEntry
+enter (VlfPass *p, const VlfPostNormLayer *layer, const VlfPostNormLayer *reader, VlfTensor x, guint asking,
+       const VlfAttention *self)
+{
+  return (VlfEntry){ .state = vlf_post_norm_self (p, layer, x, asking, self),
+                     .keys_values = vlf_keys_values (p, &reader->cross, x) };
+}
+
+static void
+enter_text (const VlfNet *base, VlfPass *p, VlfTextBatch *texts)
+{
+  const BridgeTower *net = (const BridgeTower *) base;
+  VlfAttention self = { .key_bias = &texts->key_bias };
+
+  texts->entry = enter (p, &net->text.layers[0], &net->image.layers[0], texts->taps[0], texts->taps[0].rows, &self);
+}
+
 static VlfTensor
 embed_image (const BridgeTower *net, VlfPass *p, VlfTensor patches)
 {
@@ -118,7 +136,8 @@ see (const VlfNet *base, VlfPass *p, VlfTensor patches)
   if (net->itc_image)
     sight.embedding =
         vlf_normalize (p, vlf_linear (p, vlf_rows (sight.taps[last], 0, 1), net->itc_image, VLF_NONE, NULL));
-  sight.taps[0] = vlf_norm (p, sight.taps[0], &net->image.norm);
+  x = sight.taps[0] = vlf_norm (p, sight.taps[0], &net->image.norm);
+  sight.entry = enter (p, &net->image.layers[0], &net->text.layers[0], x, x.rows, NULL);
   return sight;
 }
 
@@ -131,37 +150,43 @@ bridge (VlfPass *p, const Link *link, VlfTensor tower, VlfTensor stream)
 }
 
 static VlfTensor *
-wanted (VlfPass *p, const VlfNet *net, VlfMaps *maps, VlfTensor *map, guint layer, guint n, guint rows, guint cols)
+wanted (VlfPass *p, const VlfNet *net, const VlfMaps *maps, VlfTensor *map, guint layer, guint n, guint rows,
+        guint cols)
 {
-  if (!maps || !maps->wanted[layer])
+  if (!maps->wanted[layer])
     return NULL;
   *map = vlf_pass_alloc (p, n * net->heads, rows, cols);
   return map;
 }
 
-/* All layers of the fusion. Each reads both streams as they were before it, so neither direction sees the other's update. */
+/* All layers of the fusion. Each reads both streams as they were before it, so neither direction sees the other's update. Of the last
+ * layer only the class rows are read, and where the words looked. */
 static void
 cross (const BridgeTower *net, VlfPass *p, const VlfSight *sight, const VlfTextBatch *texts, VlfMaps *maps,
        VlfFusion *out)
 {
-  guint n = texts->taps[0].batch, tokens = texts->taps[0].rows, cells = sight->taps[0].rows;
-  VlfTensor text = texts->taps[0], image = sight->taps[0];
+  const guint n = texts->key_bias.batch, tokens = texts->key_bias.cols, cells = sight->entry.state.rows;
+  const VlfAttention self = { .key_bias = &texts->key_bias };
+  VlfEntry text = texts->entry, image = sight->entry;
 
   for (guint i = 0; i < net->base.layers; i++) {
-    VlfTensor *text_map = wanted (p, &net->base, maps, maps ? &maps->text[i] : NULL, i, n, tokens, cells);
-    VlfTensor *image_map = wanted (p, &net->base, maps, maps ? &maps->image[i] : NULL, i, n, cells, tokens);
-    VlfAttention self = { .key_bias = &texts->key_bias };
-    VlfAttention to_image = { .maps = text_map };
-    VlfAttention to_text = { .key_bias = &texts->key_bias, .maps = image_map };
+    const VlfPostNormLayer *text_layer = &net->text.layers[i], *image_layer = &net->image.layers[i];
+    const gboolean all = maps->all_rows || i + 1 < net->base.layers;
+    const guint words = all || maps->wanted[i] ? tokens : 1, patches = all ? cells : 1;
+    VlfAttention to_image = { .maps = wanted (p, &net->base, maps, &maps->text[i], i, n, words, cells) };
+    VlfAttention to_text = { .key_bias = &texts->key_bias,
+                             .maps = wanted (p, &net->base, maps, &maps->image[i], i, n, patches, tokens) };
 
     if (i > 0) {
-      text = bridge (p, &net->text.link[i - 1], texts->taps[i], text);
-      image = bridge (p, &net->image.link[i - 1], sight->taps[i], image);
+      text = enter (p, text_layer, image_layer, bridge (p, &net->text.link[i - 1], texts->taps[i], out->text), words,
+                    &self);
+      image = enter (p, image_layer, text_layer, bridge (p, &net->image.link[i - 1], sight->taps[i], out->image),
+                     patches, NULL);
     }
-    out->text = vlf_post_norm_cross_layer (p, &net->text.layers[i], text, &self, image, &to_image);
-    out->image = vlf_post_norm_cross_layer (p, &net->image.layers[i], image, NULL, text, &to_text);
-    text = out->text;
-    image = out->image;
+    out->text = vlf_post_norm_cross (p, text_layer, vlf_rows (text.state, 0, words), all ? tokens : 1,
+                                     image.keys_values, &to_image);
+    out->image =
+        vlf_post_norm_cross (p, image_layer, vlf_rows (image.state, 0, patches), patches, text.keys_values, &to_text);
   }
 }
 
@@ -480,6 +505,7 @@ const VlfArch vlf_bridgetower = {
   .load = load,
   .encode = encode,
   .see = see,
+  .enter = enter_text,
   .fuse = fuse,
   .outputs = outputs,
 };

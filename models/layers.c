@@ -2,33 +2,48 @@
 #include "models/layers.h"
 
 VlfTensor
-vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, const VlfAttention *options,
+vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint asking, const VlfAttention *options,
                     const VlfTensor *residual)
 {
   guint d = x.cols;
-  VlfTensor qkv = vlf_linear (pass, x, mh->qkv, VLF_NONE, NULL);
-  VlfTensor q = vlf_cols (qkv, 0, d), k = vlf_cols (qkv, d, d), v = vlf_cols (qkv, 2 * d, d);
-  VlfTensor seen = vlf_attention (pass, q, k, v, mh->heads, options);
+  VlfTensor q, kv, qkv, seen;
 
+  if (asking == x.rows) {
+    qkv = vlf_linear (pass, x, mh->qkv, VLF_NONE, NULL);
+    q = vlf_cols (qkv, 0, d);
+    kv = vlf_cols (qkv, d, 2 * d);
+  } else {
+    q = vlf_linear_part (pass, vlf_rows (x, 0, asking), mh->qkv, 0, d);
+    kv = vlf_linear_part (pass, x, mh->qkv, d, 2 * d);
+  }
+  seen = vlf_attention (pass, q, vlf_cols (kv, 0, d), vlf_cols (kv, d, d), mh->heads, options);
   return vlf_linear (pass, seen, mh->output, VLF_NONE, residual);
 }
 
 VlfTensor
-vlf_cross_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, VlfTensor y, const VlfAttention *options)
+vlf_keys_values (VlfPass *pass, const VlfMultiHead *mh, VlfTensor y)
+{
+  return vlf_linear (pass, y, mh->kv, VLF_NONE, NULL);
+}
+
+VlfTensor
+vlf_cross_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint rows, VlfTensor keys_values,
+                     const VlfAttention *options)
 {
   guint d = x.cols;
   VlfTensor q = vlf_linear (pass, x, mh->query, VLF_NONE, NULL);
-  VlfTensor kv = vlf_linear (pass, y, mh->kv, VLF_NONE, NULL);
-  VlfTensor seen = vlf_attention (pass, q, vlf_cols (kv, 0, d), vlf_cols (kv, d, d), mh->heads, options);
+  VlfTensor k = vlf_cols (keys_values, 0, d), v = vlf_cols (keys_values, d, d);
+  VlfTensor seen = vlf_attention (pass, q, k, v, mh->heads, options);
 
-  return vlf_linear (pass, seen, mh->output, VLF_NONE, NULL);
+  return vlf_linear (pass, vlf_rows (seen, 0, rows), mh->output, VLF_NONE, NULL);
 }
 
 VlfTensor
 vlf_pre_norm_block (VlfPass *pass, const VlfPreNormBlock *block, VlfTensor x, const VlfAttention *options)
 {
   guint scope = vlf_pass_open (pass);
-  VlfTensor a = vlf_self_attention (pass, &block->attention, vlf_norm (pass, x, &block->norm1), options, &x);
+  VlfTensor n = vlf_norm (pass, x, &block->norm1);
+  VlfTensor a = vlf_self_attention (pass, &block->attention, n, n.rows, options, &x);
   VlfTensor h = vlf_linear (pass, vlf_norm (pass, a, &block->norm2), block->up, block->act, NULL);
 
   return vlf_pass_close (pass, scope, vlf_linear (pass, h, block->down, VLF_NONE, &a));
@@ -46,20 +61,28 @@ VlfTensor
 vlf_post_norm_layer (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, const VlfAttention *self)
 {
   guint scope = vlf_pass_open (pass);
-  VlfTensor a = vlf_add_norm (pass, vlf_self_attention (pass, &layer->self, x, self, NULL), x, &layer->self_norm);
 
-  return vlf_pass_close (pass, scope, feed_forward (pass, layer, a));
+  return vlf_pass_close (pass, scope, feed_forward (pass, layer, vlf_post_norm_self (pass, layer, x, x.rows, self)));
 }
 
 VlfTensor
-vlf_post_norm_cross_layer (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, const VlfAttention *self,
-                           VlfTensor y, const VlfAttention *cross)
+vlf_post_norm_self (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, guint asking, const VlfAttention *self)
 {
   guint scope = vlf_pass_open (pass);
-  VlfTensor a = vlf_add_norm (pass, vlf_self_attention (pass, &layer->self, x, self, NULL), x, &layer->self_norm);
-  VlfTensor b = vlf_add_norm (pass, vlf_cross_attention (pass, &layer->cross, a, y, cross), a, &layer->cross_norm);
+  VlfTensor seen = vlf_self_attention (pass, &layer->self, x, asking, self, NULL);
 
-  return vlf_pass_close (pass, scope, feed_forward (pass, layer, b));
+  return vlf_pass_close (pass, scope, vlf_add_norm (pass, seen, vlf_rows (x, 0, asking), &layer->self_norm));
+}
+
+VlfTensor
+vlf_post_norm_cross (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, guint rows, VlfTensor keys_values,
+                     const VlfAttention *cross)
+{
+  guint scope = vlf_pass_open (pass);
+  VlfTensor seen = vlf_cross_attention (pass, &layer->cross, x, rows, keys_values, cross);
+  VlfTensor a = vlf_add_norm (pass, seen, vlf_rows (x, 0, rows), &layer->cross_norm);
+
+  return vlf_pass_close (pass, scope, feed_forward (pass, layer, a));
 }
 
 static const char *const *

@@ -15,12 +15,15 @@ typedef struct {
   guint heads;
 } VlfMultiHead;
 
-/* output (attention (x, x)) [b, n, d], plus @residual if given. */
-VlfTensor vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, const VlfAttention *options,
-                              const VlfTensor *residual);
-/* x [b, n, d] looks at y [b, m, d]; either may be broadcast. */
-VlfTensor
-vlf_cross_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, VlfTensor y, const VlfAttention *options);
+/* output (attention (x, x)), plus @residual if given: all of x [b, n, d] is looked at by its first @asking rows, [b, asking, d]. */
+VlfTensor vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint asking,
+                              const VlfAttention *options, const VlfTensor *residual);
+/* Keys beside values [b, m, 2 d] that cross-attention reads of y [b, m, d]. */
+VlfTensor vlf_keys_values (VlfPass *pass, const VlfMultiHead *mh, VlfTensor y);
+/* x [b, n, d] looks at what @keys_values [b, m, 2 d] were made of; either may be broadcast. All rows look and have maps, the first @rows
+ * of them are returned. */
+VlfTensor vlf_cross_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint rows, VlfTensor keys_values,
+                               const VlfAttention *options);
 
 /* CLIP's residual block: x + attention (norm1 (x)), then x + mlp (norm2 (x)). */
 typedef struct {
@@ -42,9 +45,15 @@ typedef struct {
 
 /* @bias: of x's own keys, NULL for none. Returns [b, n, d]. */
 VlfTensor vlf_post_norm_layer (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, const VlfAttention *self);
-/* With cross-attention to y [b, m, d]; the result's batch is the larger of x's and y's. */
-VlfTensor vlf_post_norm_cross_layer (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x,
-                                     const VlfAttention *self, VlfTensor y, const VlfAttention *cross);
+
+/* The layer with cross-attention comes in two parts, because the first one knows nothing of the other stream.
+ * norm (x + attention (x)) for the first @asking rows of x [b, n, d]: [b, asking, d]. */
+VlfTensor
+vlf_post_norm_self (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, guint asking, const VlfAttention *self);
+/* The rest. All rows of @x, which the first part returned, look at @keys_values (see vlf_keys_values()) and have maps; the first @rows of
+ * them are returned. The result's batch is the larger of both. */
+VlfTensor vlf_post_norm_cross (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, guint rows,
+                               VlfTensor keys_values, const VlfAttention *cross);
 
 /* BERT's tensor names below @name: attention.self.{query,key,value}, attention.output.{dense,LayerNorm}, intermediate.dense,
  * output.{dense,LayerNorm}, and with @has_cross crossattention.* whose keys read @cross_dim columns. */

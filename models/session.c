@@ -8,11 +8,12 @@
 /* Prompts that run through the fusion together. More would only cost memory: the products are large by then. */
 #define GROUP 16u
 
-/* Texts of one group on the device, padded to the longest; kept while the same texts are asked. */
+/* Texts of one group on the device, padded to the longest, with all that depends on them alone; kept while the same texts are asked. */
 typedef struct {
   guint n, tokens;
   VlfConstant *taps[VLF_MAX_FUSION_LAYERS]; /* [net->layers] of [n, tokens, dim] */
   VlfConstant *key_bias;                    /* [n, 1, tokens] */
+  VlfConstant *state, *keys_values;         /* of the entry */
 } TextGroup;
 
 struct _VlfSession {
@@ -32,6 +33,8 @@ group_free (gpointer data)
   for (guint i = 0; i < VLF_MAX_FUSION_LAYERS; i++)
     vlf_constant_free (group->taps[i]);
   vlf_constant_free (group->key_bias);
+  vlf_constant_free (group->state);
+  vlf_constant_free (group->keys_values);
   g_free (group);
 }
 
@@ -65,6 +68,47 @@ group_bias (VlfSession *session, VlfText *const *texts, const TextGroup *group, 
   return vlf_constant_new_from_data (session->model->device, data, group->n, 1, group->tokens, error);
 }
 
+/* The group as operations take it. */
+static VlfTextBatch
+group_texts (const VlfNet *net, const TextGroup *group)
+{
+  VlfTextBatch texts = { .key_bias = group->key_bias->tensor };
+
+  for (guint i = 0; i < net->layers; i++)
+    texts.taps[i] = group->taps[i]->tensor;
+  if (group->keys_values)
+    texts.entry = (VlfEntry){ group->state->tensor, group->keys_values->tensor };
+  return texts;
+}
+
+/* Runs what of the fusion depends on the texts alone. */
+static gboolean
+group_enter (VlfSession *session, TextGroup *group, GError **error)
+{
+  const VlfModel *model = session->model;
+  const gsize rows = (gsize) group->n * group->tokens, dim = model->net->dim;
+  g_autofree float *state = g_try_new (float, rows *dim), *keys_values = g_try_new (float, rows * 2 * dim);
+  VlfTextBatch texts = group_texts (model->net, group);
+  VlfPass *pass;
+
+  if (!state || !keys_values) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "%u prompts of %u tokens do not fit in memory", group->n,
+                 group->tokens);
+    return FALSE;
+  }
+  pass = vlf_pass_begin (session->queue);
+  model->net->arch->enter (model->net, pass, &texts);
+  vlf_output (pass, texts.entry.state, state);
+  vlf_output (pass, texts.entry.keys_values, keys_values);
+  if (!vlf_pass_end (pass, error))
+    return FALSE;
+  group->state = vlf_constant_new_from_data (model->device, state, group->n, group->tokens, dim, error);
+  if (group->state)
+    group->keys_values =
+        vlf_constant_new_from_data (model->device, keys_values, group->n, group->tokens, 2 * dim, error);
+  return group->keys_values != NULL;
+}
+
 static TextGroup *
 group_new (VlfSession *session, VlfText *const *texts, guint n, GError **error)
 {
@@ -76,7 +120,7 @@ group_new (VlfSession *session, VlfText *const *texts, guint n, GError **error)
   for (guint layer = 0; layer < session->model->net->layers; layer++)
     if (!(group->taps[layer] = group_tap (session, texts, group, layer, error)))
       goto fail;
-  if (!(group->key_bias = group_bias (session, texts, group, error)))
+  if (!(group->key_bias = group_bias (session, texts, group, error)) || !group_enter (session, group, error))
     goto fail;
   return group;
 
@@ -247,18 +291,16 @@ read_fusion (Run *run, VlfPass *pass, const VlfFusion *fusion, const VlfMaps *ma
 static void
 fuse_group (Run *run, VlfPass *pass, const VlfSight *sight, const TextGroup *group, Reading *reading)
 {
-  VlfTextBatch texts = { .key_bias = group->key_bias->tensor };
+  VlfTextBatch texts = group_texts (run->net, group);
   VlfMaps maps = { 0 };
   guint scope = vlf_pass_open (pass);
   VlfFusion fusion;
 
-  for (guint i = 0; i < run->net->layers; i++)
-    texts.taps[i] = group->taps[i]->tensor;
   for (guint i = 0; i < run->n_layers && run->maps; i++)
     maps.wanted[run->layers[i]] = TRUE;
   reading->n = group->n;
   reading->tokens = group->tokens;
-  fusion = run->net->arch->fuse (run->net, pass, sight, &texts, run->maps ? &maps : NULL);
+  fusion = run->net->arch->fuse (run->net, pass, sight, &texts, &maps);
   read_fusion (run, pass, &fusion, &maps, reading);
   vlf_pass_close (pass, scope, (VlfTensor){ 0 });
 }

@@ -126,7 +126,7 @@ enqueue_pair (Gather *gather, const VlfNet *net, const VlfTensorInput *in)
   gsize first = (gsize) gather->pair * in->tokens;
   g_autofree guint32 *ids = g_new (guint32, in->tokens);
   g_autofree guint8 *mask = g_new (guint8, in->tokens);
-  VlfMaps maps = { 0 };
+  VlfMaps maps = { .all_rows = TRUE };
   VlfTextBatch texts;
   VlfSight sight;
   VlfFusion fusion;
@@ -138,6 +138,7 @@ enqueue_pair (Gather *gather, const VlfNet *net, const VlfTensorInput *in)
   for (guint i = 0; i < net->layers; i++)
     maps.wanted[i] = TRUE;
   texts = net->arch->encode (net, pass, ids, mask, 1, in->tokens);
+  net->arch->enter (net, pass, &texts);
   sight = net->arch->see (net, pass,
                           patch_rows (pass, net, in->pixel_values + (gsize) gather->pair * 3 * in->height * in->width,
                                       in->width, in->height));
