@@ -5,6 +5,7 @@
 
 #define CPU_ROWS  6u   /* queries of a work-item */
 #define CPU_KEYS  512u /* keys whose scores it holds at once */
+#define CPU_FEW   4u   /* queries up to which packing the keys does not pay */
 #define GPU_ROWS  16u  /* queries of a group */
 #define GPU_GROUP 64u
 
@@ -51,7 +52,7 @@ packed_alloc (VlfPass *pass, VlfTensor x, guint heads, guint elements)
 }
 
 static void
-attention_cpu (VlfPass *pass, const Attention *a)
+attention_packed (VlfPass *pass, const Attention *a)
 {
   const guint w = vlf_cl_vector_width (pass->device), m = a->k.rows, panels = (m + w - 1) / w;
   guint scope = vlf_pass_open (pass);
@@ -80,18 +81,17 @@ attention_cpu (VlfPass *pass, const Attention *a)
   vlf_pass_close (pass, scope, (VlfTensor){ 0 });
 }
 
+/* What needs no packing: all of the GPU family, few queries on the CPU family. */
 static void
-attention_gpu (VlfPass *pass, const Attention *a)
+attention_direct (VlfPass *pass, const Attention *a, const char *kernel, VlfClGrid grid)
 {
   VlfClArgs args = { 0 };
-  VlfClGrid grid = { .groups = { (a->q.rows + GPU_ROWS - 1) / GPU_ROWS, a->heads, a->y.batch },
-                     .local = { GPU_GROUP } };
 
   vlf_cl_arg_view (&args, &a->q);
   vlf_cl_arg_view (&args, &a->k);
   vlf_cl_arg_view (&args, &a->v);
   arg_attention (&args, a);
-  vlf_cl_launch (pass, "vlf_attention", grid, &args);
+  vlf_cl_launch (pass, kernel, grid, &args);
 }
 
 void
@@ -99,9 +99,13 @@ vlf_cl_attention (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTenso
                   const VlfAttention *options)
 {
   const Attention a = { y, q, k, v, heads, q.cols / heads, options };
+  const gsize groups = (q.rows + GPU_ROWS - 1) / GPU_ROWS;
 
-  if (pass->device->family == VLF_FAMILY_CPU)
-    attention_cpu (pass, &a);
+  if (pass->device->family == VLF_FAMILY_GPU)
+    attention_direct (pass, &a, "vlf_attention",
+                      (VlfClGrid){ .groups = { groups, heads, y.batch }, .local = { GPU_GROUP } });
+  else if (q.rows <= CPU_FEW)
+    attention_direct (pass, &a, "vlf_attention_few", (VlfClGrid){ .groups = { q.rows, heads, y.batch } });
   else
-    attention_gpu (pass, &a);
+    attention_packed (pass, &a);
 }

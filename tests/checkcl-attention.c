@@ -58,7 +58,7 @@ make_case (Check *c, Case *x)
   x->heads = vlf_check_any (c, 1, 2, 3, 12, 0);
   x->width = vlf_check_any (c, 4, 8, 12, 16, 20, 32, 64, 64, 64, 80, 128, 256, 0);
   x->batch = vlf_check_any (c, 1, 2, 3, 0);
-  x->n = vlf_check_any (c, 1, 2, 5, 6, 7, 13, 17, 31, 65, 0);
+  x->n = vlf_check_any (c, 1, 2, 4, 5, 6, 7, 13, 17, 31, 65, 0);
   x->m = vlf_check_any (c, 1, 2, 7, 8, 9, 15, 16, 17, 33, 63, 64, 65, 77, 129, 511, 513, 1029, 0);
   x->causal = vlf_check_any (c, 1, 2, 2, 0) == 1;
   x->broadcast_kv = vlf_check_maybe (c);

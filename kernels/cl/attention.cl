@@ -230,6 +230,66 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint
     vlf_finish_query (o + i * MAX_WIDTH, sum[i], top[i], y + (ulong) i * y_stride, d,
                       maps_stride ? b.maps + (ulong) i * maps_stride : 0, end, m);
 }
+/* The product of a query and a key. */
+float
+vlf_dot (__global const float *a, __global const float *b, uint d)
+{
+  vlf_v sum = 0;
+  float rest = 0;
+  uint c = 0;
+
+  for (; c + W <= d; c += W)
+    sum = fma (vlf_load (0, a + c), vlf_load (0, b + c), sum);
+  for (; c < d; c++)
+    rest = fma (a[c], b[c], rest);
+  return vlf_sum_v (sum) + rest;
+}
+
+/* For few queries, which do not repay the packing: a work-item computes one, straight from rows of [tokens, heads d], values up to
+ * TILE * W columns past a head. Groups { n, heads, sequences }. */
+VLF_KERNEL void
+vlf_attention_few (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
+{
+  const uint query = get_global_id (0), head = get_global_id (1), sequence = get_global_id (2);
+  const uint end = (uint) clamp (limit + (int) query + 1, 0, (int) m); /* keys that the query sees */
+  __global float *map = maps + maps_offset + (sequence * get_global_size (1) + head) * maps_batch_stride +
+                        (ulong) query * maps_stride;
+  float s[KEYS], o[MAX_WIDTH], top = REMOVED, sum = 0;
+
+  q += q_offset + sequence * q_batch_stride + (ulong) query * q_stride + head * d;
+  k += k_offset + sequence * k_batch_stride + head * d;
+  v += v_offset + sequence * v_batch_stride + head * d;
+  y += y_offset + sequence * y_batch_stride + (ulong) query * y_stride + head * d;
+  for (uint c = 0; c < MAX_WIDTH; c += W)
+    vlf_store ((vlf_v) 0, 0, o + c);
+
+  for (uint first = 0; first < end; first += KEYS) {
+    const uint keys = min ((uint) KEYS, end - first), panels = (keys + W - 1) / W;
+    float most = top, fix;
+
+    for (uint j = 0; j < panels * W; j++) {
+      const ulong key = first + j;
+      const float extra = bias && j < keys ? bias[bias_offset + sequence * bias_batch_stride + key] : 0;
+
+      s[j] = j < keys && extra > REMOVING ? fma (vlf_dot (q, k + key * k_stride, d), scale, extra) : REMOVED;
+      most = fmax (most, s[j]);
+      if (maps_stride && j < keys)
+        map[key] = s[j];
+    }
+    fix = vlf_exp (top - most);
+    top = most;
+    sum = sum * fix + vlf_exponentials (s, panels, top);
+    for (uint c = 0; c < d; c += TILE * W) {
+      vlf_v acc[TILE];
+
+      EACH (TILE) acc[j] = vlf_load (j, o + c) * fix;
+      for (uint i = 0; i < keys; i++)
+        EACH (TILE) acc[j] = fma ((vlf_v) s[i], vlf_load (j, v + (ulong) (first + i) * v_stride + c), acc[j]);
+      EACH (TILE) vlf_store (acc[j], j, o + c);
+    }
+  }
+  vlf_finish_query (o, sum, top, y, d, maps_stride ? map : 0, end, m);
+}
 #undef ROWS
 #undef KEYS
 #undef W
