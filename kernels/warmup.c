@@ -50,6 +50,7 @@ things_free (Things *things)
   vlf_constant_free (things->constant);
 }
 
+/* @x: few rows or many, as these have kernels of their own. */
 static void
 run_attention (VlfPass *pass, VlfTensor x)
 {
@@ -102,7 +103,8 @@ vlf_program_warm_up (VlfQueue *queue, GError **error)
     x = vlf_norm (pass, x, &(VlfNorm){ things.constant->tensor, things.constant->tensor, 1e-5f });
     x = vlf_add_norm (pass, x, x, &(VlfNorm){ things.constant->tensor, things.constant->tensor, 1e-5f });
     x = vlf_concat_rows (pass, vlf_normalize (pass, vlf_add (pass, x, x)), x);
-    run_attention (pass, x);
+    run_attention (pass, vlf_rows (x, 0, 1));
+    run_attention (pass, vlf_concat_rows (pass, x, x));
     run_picture (pass);
     good = vlf_pass_end (pass, error);
   }
