@@ -72,13 +72,34 @@ read_token (const VlfJson *value, gboolean special)
   return token;
 }
 
+/* The config's list of further special tokens: "extra_special_tokens" is the newer name. */
+static const VlfJson *
+extra_list (const VlfTokenizerFiles *files)
+{
+  const VlfJson *extra = vlf_json_get (files->config, "extra_special_tokens");
+  const VlfJson *additional = vlf_json_get (files->config, "additional_special_tokens");
+
+  return vlf_json_size (extra) > 0 || !additional ? extra : additional;
+}
+
+static gboolean
+is_in_list (const VlfJson *values, const char *content)
+{
+  for (const VlfJson *entry = vlf_json_first (values); entry; entry = vlf_json_next (entry))
+    if (g_strcmp0 (content_of (entry), content) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* Whether the files, not only the class, call this token special. */
 static gboolean
 is_named (const VlfTokenizerFiles *files, const char *content)
 {
   for (guint i = 0; i < VLF_N_NAMED; i++)
     if (g_strcmp0 (vlf_tokenizer_named (files, VLF_CLASS_GENERIC, i), content) == 0)
       return TRUE;
-  return FALSE;
+  return is_in_list (extra_list (files), content) ||
+         is_in_list (vlf_json_get (files->special, "extra_special_tokens"), content);
 }
 
 static void
@@ -149,39 +170,91 @@ add_listed (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, GError **er
   return TRUE;
 }
 
-/* A special token that is not among the added ones yet. */
+/* --- special tokens --- */
+
+/* What the files and the class name one after the other. Of one that is named twice the later flags count, but a bare string changes
+ * nothing if it was there as a bare string before. */
+typedef struct {
+  VlfTokenizer *tokenizer;
+  guint listed;       /* the first added tokens, whose flags stand */
+  GPtrArray *strings; /* those without flags so far */
+} Naming;
+
 static gboolean
-add_special (VlfTokenizer *tokenizer, const VlfJson *value, const char *content, GError **error)
+is_listed (const Naming *naming, const char *content)
 {
+  for (guint i = 0; i < naming->listed; i++)
+    if (strcmp (vlf_added_nth (naming->tokenizer->added, i)->content, content) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+add_special (Naming *naming, const VlfJson *value, const char *content, GError **error)
+{
+  gboolean bare = vlf_json_type (value) != VLF_JSON_OBJECT;
   VlfAddedToken token = read_token (value, TRUE);
 
   token.content = content;
-  if (!content || vlf_added_find (tokenizer->added, content) >= 0)
+  if (!content || is_listed (naming, content) ||
+      (bare && g_ptr_array_find_with_equal_func (naming->strings, content, g_str_equal, NULL)))
     return TRUE;
-  return vlf_added_add (tokenizer->added, &token, tokenizer->vocab, error);
+  if (bare)
+    g_ptr_array_add (naming->strings, (gpointer) content);
+  return vlf_added_add (naming->tokenizer->added, &token, naming->tokenizer->vocab, error);
 }
 
-/* Other keys of the config that name a token ("image_token"), then lists of further ones. */
 static gboolean
-add_extra (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, GError **error)
+is_standard_key (const char *key)
 {
-  static const char *const lists[] = { "extra_special_tokens", "additional_special_tokens" };
-  const VlfJson *entry;
+  for (guint i = 0; i < VLF_N_NAMED; i++)
+    if (strcmp (keys[i], key) == 0)
+      return TRUE;
+  return FALSE;
+}
 
-  for (entry = vlf_json_first (files->config); entry; entry = vlf_json_next (entry))
-    if (g_str_has_suffix (vlf_json_key (entry, NULL), "_token") &&
-        !add_special (tokenizer, entry, vlf_json_string (entry, NULL), error))
+static gboolean
+add_list (Naming *naming, const VlfJson *values, GError **error)
+{
+  for (const VlfJson *entry = vlf_json_first (values); entry; entry = vlf_json_next (entry))
+    if (!add_special (naming, entry, content_of (entry), error))
       return FALSE;
-  for (guint i = 0; i < G_N_ELEMENTS (lists); i++) {
-    const VlfJson *extra =
-        vlf_json_get (files->config, "added_tokens_decoder") ? NULL : vlf_json_get (files->special, lists[i]);
+  return TRUE;
+}
 
-    extra = extra ? extra : vlf_json_get (files->config, lists[i]);
-    for (entry = vlf_json_first (extra); entry; entry = vlf_json_next (entry))
-      if (!add_special (tokenizer, entry, content_of (entry), error))
-        return FALSE;
+/* Lists of further tokens. */
+static gboolean
+add_lists (Naming *naming, const VlfTokenizerFiles *files, GError **error)
+{
+  const VlfJson *special = vlf_json_get (files->config, "added_tokens_decoder") ? NULL : files->special;
+  const VlfJson *extra = extra_list (files), *more = vlf_json_get (special, "extra_special_tokens");
+
+  if (!extra && !more)
+    extra = vlf_json_get (special, "additional_special_tokens");
+  return add_list (naming, extra, error) && add_list (naming, more, error);
+}
+
+/* Other keys of the config that name a token ("image_token"). */
+static gboolean
+add_other_keys (Naming *naming, const VlfTokenizerFiles *files, GError **error)
+{
+  for (const VlfJson *entry = vlf_json_first (files->config); entry; entry = vlf_json_next (entry)) {
+    const char *key = vlf_json_key (entry, NULL);
+
+    if (g_str_has_suffix (key, "_token") && !is_standard_key (key) &&
+        !add_special (naming, entry, content_of (entry), error))
+      return FALSE;
   }
   return TRUE;
+}
+
+static gboolean
+add_named (Naming *naming, const VlfTokenizerFiles *files, VlfTokenizerClass class_, GError **error)
+{
+  for (guint i = 0; i < VLF_N_NAMED; i++)
+    if (!add_special (naming, named_value (files, i), vlf_tokenizer_named (files, class_, i), error))
+      return FALSE;
+  return add_other_keys (naming, files, error) && add_lists (naming, files, error);
 }
 
 gboolean
@@ -191,6 +264,8 @@ vlf_tokenizer_add_specials (VlfTokenizer *tokenizer, const VlfTokenizerFiles *fi
   /* That class takes them from tokenizer.json first, in the order of the list. */
   const VlfJson *entry =
       class_ == VLF_CLASS_GENERIC ? vlf_json_first (vlf_json_get (files->whole, "added_tokens")) : NULL;
+  Naming naming = { .tokenizer = tokenizer };
+  gboolean ok;
 
   for (; entry; entry = vlf_json_next (entry)) {
     VlfAddedToken token = read_token (entry, FALSE);
@@ -200,8 +275,9 @@ vlf_tokenizer_add_specials (VlfTokenizer *tokenizer, const VlfTokenizerFiles *fi
   }
   if (!add_listed (tokenizer, files, error))
     return FALSE;
-  for (guint i = 0; i < VLF_N_NAMED; i++)
-    if (!add_special (tokenizer, named_value (files, i), vlf_tokenizer_named (files, class_, i), error))
-      return FALSE;
-  return add_extra (tokenizer, files, error);
+  naming.listed = vlf_added_size (tokenizer->added);
+  naming.strings = g_ptr_array_new ();
+  ok = add_named (&naming, files, class_, error);
+  g_ptr_array_unref (naming.strings);
+  return ok;
 }
