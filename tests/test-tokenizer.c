@@ -471,7 +471,8 @@ test_mutated (Fixture *fixture, gconstpointer data)
 int
 main (int argc, char **argv)
 {
-  static const char *const cases[] = { "roberta", "files", "prefix", "added", "generic", "clip", "bert", "cased" };
+  static const char *const cases[] = { "roberta", "files", "prefix", "added", "named",
+                                       "generic", "clip",  "bert",   "cased" };
 
   g_test_init (&argc, &argv, NULL);
   if (argc != 2)

@@ -6,7 +6,8 @@
 
 Writes tokenizer/: texts.jsonl, a JSON string per line; per case a model directory and ids.txt, the ids of every `step`th text
 (manifest.json), line by line; where the manifest says `offsets`, offsets.txt with the bytes of every so many-th of those texts that each
-token came from, white space trimmed, 0,0 for none (null for texts that are not composed: there a token has the whole letter here); long.json, texts too long to keep, by their making and the SHA-256 of their ids.
+token came from, white space trimmed, 0,0 for none (null for texts that are not composed: there a token has the whole letter here); in manifest.json also texts too long to keep, by their making and the SHA-256 of their ids. (The trainers of clip, bert and cased break ties by chance: another
+run gives other tokens and ids that belong to them.)
 """
 
 import hashlib
@@ -158,6 +159,19 @@ def added(case):
     write(case, "tokenizer.json", json.loads(tokenizer.to_str()))
 
 
+def named(case):
+    """Tokens that are named several times, in several files, with different flags."""
+    tokenizer = byte_level(420, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    whole = json.loads(tokenizer.to_str())["model"]
+    start(case, "bridgetower", {"eos_token": {"__type": "AddedToken", "content": "</s>", "lstrip": True, "rstrip": True, "single_word": False,
+                                              "normalized": False}, "additional_special_tokens": ["<both>", "newtoken", "<mask>"]})
+    write(case, "vocab.json", whole["vocab"])
+    write(case, "merges.txt", "#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in whole["merges"]))
+    write(case, "added_tokens.json", {"newtoken": 500, "<extra>": 421})
+    write(case, "special_tokens_map.json", {"sep_token": "</s>", "cls_token": {"content": "<s>", "lstrip": False, "rstrip": True},
+                                            "mask_token": MASK, "additional_special_tokens": ["<word>"]})
+
+
 def generic(case):
     """A tokenizer.json that speaks for itself: template, lower case before the added tokens, whole words first."""
     tokenizer = byte_level(420, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"], add_prefix_space=True)
@@ -235,7 +249,7 @@ def byte_offsets(text, pairs):
 
 
 CASES = {"roberta": (roberta, 1, True), "files": (files, 3, False), "prefix": (prefix, 3, False), "added": (added, 1, False),
-         "generic": (generic, 3, False), "clip": (clip, 1, True), "bert": (bert, 1, True), "cased": (cased, 3, False)}
+         "named": (named, 3, False), "generic": (generic, 3, False), "clip": (clip, 1, True), "bert": (bert, 1, True), "cased": (cased, 3, False)}
 
 
 def main():
