@@ -84,6 +84,9 @@ shows "  has the embedding" '"embedding": ?\[-?[0-9]'
 works "--image on the reference" "$tools/vlf-run" --device reference --model "$model" --image "$picture" --prompt "a red circle"
 shows "  is one object" '^\{"pts": ?null.*\}$'
 
+works "--image in a locale without UTF-8" env LC_ALL=C "$tools/vlf-run" --model "$model" --image "$picture" --prompt "ein großer Stern"
+shows "  keeps the text" '"text": ?"ein großer Stern"'
+
 works "vlf-inspect of a directory" "$tools/vlf-inspect" "$model"
 shows "  says that it runs" '^runnable: yes'
 shows "  has the fingerprint" '^fingerprint: [0-9a-f]{64}$'
