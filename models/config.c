@@ -273,7 +273,7 @@ vlf_config_choice (VlfConfig *config, const char *path, const char *const *choic
   return absent;
 }
 
-/* Calls for each number of the array at @path; returns how many, 0 after an error. */
+/* The numbers of the array at @path to @ints or @doubles; returns how many, 0 after an error. */
 static guint
 get_numbers (VlfConfig *config, const char *path, guint max_n, gboolean whole, double min, double max, gint *ints,
              double *doubles)

@@ -4,10 +4,14 @@
 
     python3 generate_tokenizer.py        (transformers 5.23.0, tokenizers 0.23.3)
 
-Writes tokenizer/: texts.jsonl, a JSON string per line; per case a model directory and ids.txt, the ids of every `step`th text
-(manifest.json), line by line; where the manifest says `offsets`, offsets.txt with the bytes of every so many-th of those texts that each
-token came from, white space trimmed, 0,0 for none (null for texts that are not composed: there a token has the whole letter here); in manifest.json also texts too long to keep, by their making and the SHA-256 of their ids. (The trainers of clip, bert and cased break ties by chance: another
-run gives other tokens and ids that belong to them.)
+Writes tokenizer/:
+  texts.jsonl           a JSON string per line
+  CASE/                 a model directory
+  CASE/ids.txt          the ids of every `step`th text (manifest.json), line by line
+  CASE/offsets.txt      where the manifest has `offsets`: of every so many-th of those texts the bytes that each token came from, white
+                        space trimmed, 0,0 for none; null for texts that are not composed, where a token has the whole letter here
+  manifest.json         also texts too long to keep, by their making and the SHA-256 of their ids
+The trainers of clip, bert and cased break ties by chance: another run gives other tokens, and ids that belong to them.
 """
 
 import hashlib
