@@ -250,6 +250,7 @@ def report(model, count, folder):
                       ("point", "word", "point_relation", "match", "match_one", "match_relation")}
         out[split]["calibration"] = (error, tally.mean("match")[1])
     out["seen"]["retrieval"] = retrieval(model, count)
+    out["scenes"] = count
     out["unknown"] = unknown_words(model)
     if folder:
         out["photos"] = photos(model, folder)
@@ -272,7 +273,7 @@ def table(out):
     for key, name, bar, held_bar in ROWS:
         lines.append("| %s | %s | %s | %s | %s |" % (
             name, bar, cell(out["seen"].get(key)), held_bar, cell(out["held"].get(key))))
-    lines += ["", "An unknown word in place of the noun raised the match in %.1f %% of %d prompts."
+    lines += ["", "%d scenes of each kind." % out["scenes"], "", "An unknown word in place of the noun raised the match in %.1f %% of %d prompts."
               % (100 * out["unknown"][0], out["unknown"][1])]
     if out.get("photos"):
         right = [r[2] for r in out["photos"]]

@@ -81,7 +81,7 @@ def curve(path, keys, rows=8):
     if not os.path.exists(path):
         return ""
     with open(path) as file:
-        found = [r for r in csv.DictReader(file) if r["step"] != "step"]
+        found = list(csv.DictReader(file))
     picked = [found[round(i * (len(found) - 1) / (rows - 1))] for i in range(rows)] if len(found) > rows else found
     lines = ["| step | " + " | ".join(k.replace("_", " ") for k in keys) + " |", "|---" * (len(keys) + 1) + "|"]
     lines += ["| %s | " % r["step"] + " | ".join("%.2f" % float(r[k]) for k in keys) + " |" for r in picked]
