@@ -138,7 +138,8 @@ fail_range (VlfConfig *config, const char *path, const VlfJson *value, const cha
 
 /* --- values --- */
 
-/* The value at @path; NULL if it, or what should contain it, is absent or null. @config remembers a step into what is no object. */
+/* The value at @path; NULL if it, or what should contain it, is absent or null. @config remembers a step into what
+ * is no object. */
 static const VlfJson *
 find (const VlfConfig *config, const char *path, const VlfJson **wrong)
 {

@@ -4,8 +4,9 @@
 
 G_BEGIN_DECLS
 
-/* JSON (RFC 8259, strictly) as an immutable tree. A VlfJson is any value of it; the root owns all of them. Reading is thread-safe.
- * Every accessor takes NULL and a value of another type as "not there", so a path of lookups needs one test, at its end. */
+/* JSON (RFC 8259, strictly) as an immutable tree. A VlfJson is any value of it; the root owns all of them. Reading
+ * is thread-safe. Every accessor takes NULL and a value of another type as "not there", so a path of lookups needs
+ * one test, at its end. */
 typedef struct _VlfJson VlfJson;
 
 typedef enum {
@@ -26,8 +27,9 @@ typedef struct {
   gboolean allow_duplicates; /* of keys in an object: the last one counts; default: VLF_ERROR_FORMAT */
 } VlfJsonLimits;
 
-/* @data: @length bytes, white space around the value allowed, nothing else. @limits NULL: the defaults. NULL with VLF_ERROR_FORMAT (byte,
- * line, expected, found), VLF_ERROR_RANGE (a limit) or VLF_ERROR_NO_MEMORY. Free the root, and only it, with vlf_json_free(). */
+/* @data: @length bytes, white space around the value allowed, nothing else. @limits NULL: the defaults. NULL with
+ * VLF_ERROR_FORMAT (byte, line, expected, found), VLF_ERROR_RANGE (a limit) or VLF_ERROR_NO_MEMORY. Free the root,
+ * and only it, with vlf_json_free(). */
 VlfJson *vlf_json_parse (const char *data, gsize length, const VlfJsonLimits *limits, GError **error);
 
 #define VLF_JSON_CONFIG_BYTES    ((gsize) 16 << 20)

@@ -6,7 +6,8 @@ G_BEGIN_DECLS
 
 /* How json.c and json_parse.c keep a tree; nobody else includes this. */
 
-/* Values lie in the order of the text, so the first member of a container is the next value and @span leads to its sibling. */
+/* Values lie in the order of the text, so the first member of a container is the next value and @span leads to its
+ * sibling. */
 struct _VlfJson {
   const char *key; /* of a member, else NULL */
   union {
@@ -35,7 +36,8 @@ vlf_json_values (VlfJsonDocument *document)
   return (VlfJson *) (document + 1);
 }
 
-/* Sorts the members of all objects among the @n values; FALSE on a key that is there twice, unless @allow_duplicates. */
+/* Sorts the members of all objects among the @n values; FALSE on a key that is there twice, unless
+ * @allow_duplicates. */
 gboolean vlf_json_sort_objects (VlfJsonDocument *document, gsize n, gboolean allow_duplicates, GError **error);
 void vlf_json_document_free (VlfJsonDocument *document); /* NULL is fine */
 

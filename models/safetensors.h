@@ -4,8 +4,8 @@
 
 G_BEGIN_DECLS
 
-/* Tensors of safetensors files: one file, or a directory with model.safetensors or with an index of shards. The headers are checked
- * whole on opening, numbers are read on request and never mapped. Immutable and thread-safe. */
+/* Tensors of safetensors files: one file, or a directory with model.safetensors or with an index of shards. The
+ * headers are checked whole on opening, numbers are read on request and never mapped. Immutable and thread-safe. */
 typedef struct _VlfSafetensors VlfSafetensors;
 
 #define VLF_TENSOR_MAX_RANK 8
@@ -49,8 +49,9 @@ typedef struct {
   gsize offset; /* of its first byte in that file */
 } VlfTensorInfo;
 
-/* @path: a .safetensors file, or a model directory. A directory that has only pytorch_model.bin is VLF_ERROR_UNSUPPORTED with the ways
- * out. Every rule of the format is checked; the message names file, tensor, expected and found. Free with vlf_safetensors_free(). */
+/* @path: a .safetensors file, or a model directory. A directory that has only pytorch_model.bin is
+ * VLF_ERROR_UNSUPPORTED with the ways out. Every rule of the format is checked; the message names file, tensor,
+ * expected and found. Free with vlf_safetensors_free(). */
 VlfSafetensors *vlf_safetensors_open (const char *path, GError **error);
 VlfSafetensors *vlf_safetensors_open_file (const char *path, GError **error);
 VlfSafetensors *vlf_safetensors_open_dir (const char *dir, GError **error);
@@ -70,12 +71,13 @@ gboolean vlf_tensor_dtype (const VlfTensorInfo *info, VlfDType *type);
 /* "[2, 3]"; free with g_free(). For messages. */
 gchar *vlf_tensor_shape_string (const VlfTensorInfo *info);
 
-/* Bytes [first_byte, first_byte + n_bytes) of the tensor, as stored (little-endian), to @to. VLF_ERROR_RANGE beyond its end,
- * VLF_ERROR_IO if the file has changed since it was opened. */
+/* Bytes [first_byte, first_byte + n_bytes) of the tensor, as stored (little-endian), to @to. VLF_ERROR_RANGE beyond
+ * its end, VLF_ERROR_IO if the file has changed since it was opened. */
 gboolean vlf_safetensors_read (const VlfSafetensors *st, const VlfTensorInfo *info, gsize first_byte, gsize n_bytes,
                                gpointer to, GError **error);
 
-/* For fingerprints: the JSON header of file @file, its name in the directory; @file < n_files. Files are in the order of their names. */
+/* For fingerprints: the JSON header of file @file, its name in the directory; @file < n_files. Files are in the
+ * order of their names. */
 guint vlf_safetensors_n_files (const VlfSafetensors *st);
 const char *vlf_safetensors_file_name (const VlfSafetensors *st, guint file);
 const char *vlf_safetensors_header (const VlfSafetensors *st, guint file, gsize *length);

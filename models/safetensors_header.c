@@ -186,7 +186,8 @@ compare_offsets (const void *a, const void *b)
   return x->bytes < y->bytes ? -1 : x->bytes > y->bytes;
 }
 
-/* The tensors from @first on fill the data, each byte once: no overlap, no hole, nothing behind them. Two files in one would need such room. */
+/* The tensors from @first on fill the data, each byte once: no overlap, no hole, nothing behind them. Two files in
+ * one would need such room. */
 static gboolean
 check_layout (GArray *all, guint first, const char *name, gsize data_bytes, GError **error)
 {

@@ -4,9 +4,10 @@
 
 G_BEGIN_DECLS
 
-/* Text to token ids, exactly as the Hugging Face tokenizer of the same directory (transformers 5): byte-level BPE as RoBERTa's (BridgeTower)
- * and CLIP's, WordPiece as BERT's (BLIP), or what tokenizer.json says where that consists of such parts. Which characters are letters,
- * marks or punctuation is GLib's version of Unicode; other versions know a few rare ones less or more. Immutable and thread-safe. */
+/* Text to token ids, exactly as the Hugging Face tokenizer of the same directory (transformers 5): byte-level BPE as
+ * RoBERTa's (BridgeTower) and CLIP's, WordPiece as BERT's (BLIP), or what tokenizer.json says where that consists of
+ * such parts. Which characters are letters, marks or punctuation is GLib's version of Unicode; other versions know a
+ * few rare ones less or more. Immutable and thread-safe. */
 typedef struct _VlfTokenizer VlfTokenizer;
 
 typedef struct {
@@ -25,15 +26,17 @@ typedef struct {
 void vlf_tokens_clear (VlfTokens *tokens); /* frees what is inside; zeroed is fine */
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VlfTokens, vlf_tokens_clear)
 
-/* From the tokenizer files of @dir: tokenizer.json, else vocab.json and merges.txt or vocab.txt; with added_tokens.json,
- * special_tokens_map.json and tokenizer_config.json where they exist. @model_type: config.json's ("bridgetower"), which decides unless
- * tokenizer_config.json names a class; an unknown one is VLF_ERROR_UNSUPPORTED. */
+/* From the tokenizer files of @dir: tokenizer.json, else vocab.json and merges.txt or vocab.txt; with
+ * added_tokens.json, special_tokens_map.json and tokenizer_config.json where they exist. @model_type: config.json's
+ * ("bridgetower"), which decides unless tokenizer_config.json names a class; an unknown one is
+ * VLF_ERROR_UNSUPPORTED. */
 VlfTokenizer *vlf_tokenizer_new (const char *dir, const char *model_type, GError **error);
 void vlf_tokenizer_free (VlfTokenizer *tokenizer); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfTokenizer, vlf_tokenizer_free)
 
-/* @text: @length bytes (-1: up to NUL) of UTF-8, else VLF_ERROR_FORMAT; at most 16 MiB. Special tokens are included. @max_length: most tokens
- * including those, 0 for no limit; what is cut is the end of the text, the special tokens stay. */
+/* @text: @length bytes (-1: up to NUL) of UTF-8, else VLF_ERROR_FORMAT; at most 16 MiB. Special tokens are included.
+ * @max_length: most tokens including those, 0 for no limit; what is cut is the end of the text, the special tokens
+ * stay. */
 gboolean vlf_tokenizer_encode (const VlfTokenizer *tokenizer, const char *text, gssize length, guint max_length,
                                VlfTokens *tokens, GError **error);
 

@@ -93,16 +93,16 @@ vlf_added_add (VlfAdded *added, const VlfAddedToken *token, const VlfVocab *voca
 
   if (length == 0)
     return TRUE;
-  if (length > MAX_CONTENT || added->tokens->len == MAX_ADDED) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "expected at most %u added tokens of at most %u bytes, found more",
-                 MAX_ADDED, MAX_CONTENT);
-    return FALSE;
-  }
   if (known) {
     copy.content = known->content;
     copy.id = known->id;
     *known = copy;
     return TRUE;
+  }
+  if (length > MAX_CONTENT || added->tokens->len == MAX_ADDED) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "expected at most %u added tokens of at most %u bytes, found more",
+                 MAX_ADDED, MAX_CONTENT);
+    return FALSE;
   }
   copy.content = g_strdup (token->content);
   copy.id = id >= 0 ? (guint) id : MAX (vlf_vocab_size (vocab), (guint) (added->max_id + 1));

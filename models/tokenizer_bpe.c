@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Byte pair encoding (Sennrich et al. 2016) over bytes (Radford et al. 2019): a word starts as its bytes, then the pair of neighbours that
- * was learned first is joined, again and again. A queue of the possible merges makes that O(n log n) for a word of n bytes. */
+/* Byte pair encoding (Sennrich et al. 2016) over bytes (Radford et al. 2019): a word starts as its bytes, then the
+ * pair of neighbours that was learned first is joined, again and again. A queue of the possible merges makes that
+ * O(n log n) for a word of n bytes. */
 
 typedef struct {
   guint left, right; /* ids */
@@ -23,7 +24,8 @@ struct _VlfBpe {
 
 /* --- building --- */
 
-/* Vocabularies write printable bytes as themselves (in Latin-1), the others as the characters from 0x100 on (GPT-2's encoder.py). */
+/* Vocabularies write printable bytes as themselves (in Latin-1), the others as the characters from 0x100 on (GPT-2's
+ * encoder.py). */
 static void
 name_bytes (VlfBpe *bpe)
 {

@@ -58,7 +58,8 @@ files_clear (VlfTokenizerFiles *files)
 
 /* --- class --- */
 
-/* The class that tokenizer_config.json names, else that of the model; a name that is unknown here does what tokenizer.json says. */
+/* The class that tokenizer_config.json names, else that of the model; a name that is unknown here does what
+ * tokenizer.json says. */
 static gboolean
 choose_class (const VlfTokenizerFiles *files, const char *model_type, VlfTokenizerClass *class_, GError **error)
 {

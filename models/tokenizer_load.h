@@ -4,8 +4,9 @@
 
 G_BEGIN_DECLS
 
-/* From the files of a directory to a tokenizer. Source: transformers 5 (tokenization_utils_base.py, tokenization_utils_tokenizers.py and
- * the tokenizers' own classes): which file counts when several say something, and which defaults a class has. */
+/* From the files of a directory to a tokenizer. Source: transformers 5 (tokenization_utils_base.py,
+ * tokenization_utils_tokenizers.py and the tokenizers' own classes): which file counts when several say something,
+ * and which defaults a class has. */
 
 typedef enum {
   VLF_CLASS_ROBERTA,
@@ -52,8 +53,8 @@ const char *vlf_tokenizer_named (const VlfTokenizerFiles *files, VlfTokenizerCla
 gboolean vlf_tokenizer_add_specials (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerClass class_,
                                      GError **error);
 
-/* What tokenizer.json says about normaliser, words, model and special tokens around a text; VLF_ERROR_UNSUPPORTED names what is not
- * computed here. tokenizer_pipeline.c */
+/* What tokenizer.json says about normaliser, words, model and special tokens around a text; VLF_ERROR_UNSUPPORTED
+ * names what is not computed here. tokenizer_pipeline.c */
 gboolean vlf_pipeline_parse (VlfTokenizer *tokenizer, const VlfJson *whole, VlfModelSettings *settings, GError **error);
 /* After the added tokens are known. */
 gboolean vlf_pipeline_parse_specials (VlfTokenizer *tokenizer, const VlfJson *whole, GError **error);

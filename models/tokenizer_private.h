@@ -5,8 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* The parts of a tokenizer, in the order in which a text passes through them: added tokens are split off, what remains is normalised, cut
- * into words, and a model turns each word into tokens. Only the tokenizer's own files include this. */
+/* The parts of a tokenizer, in the order in which a text passes through them: added tokens are split off, what
+ * remains is normalised, cut into words, and a model turns each word into tokens. Only the tokenizer's own files
+ * include this. */
 
 /* --- text that knows where it came from: tokenizer_text.c --- */
 
@@ -68,8 +69,9 @@ typedef enum {
   VLF_SPLIT_BERT = 1 << 3,
 } VlfSplit;
 
-/* Bytes of the first word at @text; @text < @end. Sources: the regular expressions of OpenAI's GPT-2 (encoder.py) and CLIP
- * (simple_tokenizer.py), Google's BERT (tokenization.py, BasicTokenizer). Of the last two 0 at white space, which belongs to no word. */
+/* Bytes of the first word at @text; @text < @end. Sources: the regular expressions of OpenAI's GPT-2 (encoder.py)
+ * and CLIP (simple_tokenizer.py), Google's BERT (tokenization.py, BasicTokenizer). Of the last two 0 at white space,
+ * which belongs to no word. */
 gsize vlf_gpt2_word (const char *text, const char *end);
 gsize vlf_clip_word (const char *text, const char *end);
 gsize vlf_bert_word (const char *text, const char *end);
@@ -86,8 +88,8 @@ void vlf_vocab_add (VlfVocab *vocab, const char *content, gsize length, guint id
 /* After the last vlf_vocab_add(), before the calls below. Of a content that is there twice the higher id counts. */
 void vlf_vocab_sort (VlfVocab *vocab);
 gint vlf_vocab_find (const VlfVocab *vocab, const char *content, gsize length);
-/* Range [*low, *high) of sorted entries whose first @depth bytes agree, narrowed to those with byte @c next; FALSE if none is left.
- * Begin with 0 and vlf_vocab_size(). @id receives that of the entry that ends there, else -1. */
+/* Range [*low, *high) of sorted entries whose first @depth bytes agree, narrowed to those with byte @c next; FALSE
+ * if none is left. Begin with 0 and vlf_vocab_size(). @id receives that of the entry that ends there, else -1. */
 gboolean vlf_vocab_narrow (const VlfVocab *vocab, guint *low, guint *high, gsize depth, guint8 c, gint *id);
 guint vlf_vocab_size (const VlfVocab *vocab); /* entries */
 const char *vlf_vocab_content (const VlfVocab *vocab, guint entry, guint *id);
@@ -103,8 +105,8 @@ typedef struct {
 typedef struct _VlfAdded VlfAdded;
 VlfAdded *vlf_added_new (void);
 void vlf_added_free (VlfAdded *added);
-/* Adds a copy of @token or, if there is one of the same content, changes its flags. Its id is that in @vocab, else one beyond what is
- * taken. */
+/* Adds a copy of @token or, if there is one of the same content, changes its flags. Its id is that in @vocab, else
+ * one beyond what is taken. */
 gboolean vlf_added_add (VlfAdded *added, const VlfAddedToken *token, const VlfVocab *vocab, GError **error);
 void vlf_added_finish (VlfAdded *added, VlfNormal normal); /* after the last one, before the calls below */
 gint vlf_added_find (const VlfAdded *added, const char *content);
@@ -128,7 +130,7 @@ gboolean vlf_added_next (VlfAddedCursor *cursor, gsize *begin, gsize *end, gint 
 
 /* --- models --- */
 
-/* Appends a token for the part [first, last] of @word, by bytes. FALSE without memory. */
+/* Appends a token to @to, whose array has room for @allocated. FALSE without memory. */
 gboolean vlf_tokens_append (VlfTokens *to, gsize *allocated, guint id, guint begin, guint end, gboolean special);
 
 /* Byte pair encoding over bytes: tokenizer_bpe.c. */

@@ -22,8 +22,8 @@ content_of (const VlfJson *value)
   return content ? content : vlf_json_string (vlf_json_get (value, "content"), NULL);
 }
 
-/* Where the files say what a named token is; NULL if they do not. The older special_tokens_map.json counts unless the config lists all
- * added tokens itself. */
+/* Where the files say what a named token is; NULL if they do not. The older special_tokens_map.json counts unless
+ * the config lists all added tokens itself. */
 static const VlfJson *
 named_value (const VlfTokenizerFiles *files, VlfNamed named)
 {
@@ -172,8 +172,8 @@ add_listed (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, GError **er
 
 /* --- special tokens --- */
 
-/* What the files and the class name one after the other. Of one that is named twice the later flags count, but a bare string changes
- * nothing if it was there as a bare string before. */
+/* What the files and the class name one after the other. Of one that is named twice the later flags count, but a
+ * bare string changes nothing if it was there as a bare string before. */
 typedef struct {
   VlfTokenizer *tokenizer;
   guint listed;       /* the first added tokens, whose flags stand */

@@ -126,7 +126,8 @@ is_boundary (gunichar c)
 /* GLib sorts combining marks in quadratic time, so a stretch, which nobody writes this long, ends here. */
 #define MAX_STRETCH 4096
 
-/* The stretch up to the next boundary is composed as a whole and, if that changes it, stems as a whole from where it stood. */
+/* The stretch up to the next boundary is composed as a whole and, if that changes it, stems as a whole from where it
+ * stood. */
 static gsize
 compose_stretch (const VlfSlice *slice, gsize at, VlfAligned *to)
 {

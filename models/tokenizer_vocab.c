@@ -41,7 +41,8 @@ vlf_vocab_add (VlfVocab *vocab, const char *content, gsize length, guint id)
   g_array_append_val (vocab->entries, entry);
 }
 
-/* As memcmp() and shorter first, so that entries with a common beginning lie together, the shortest of them in front. */
+/* As memcmp() and shorter first, so that entries with a common beginning lie together, the shortest of them in
+ * front. */
 static int
 compare (const char *a, gsize a_length, const char *b, gsize b_length)
 {

@@ -29,7 +29,8 @@ vlf_wordpiece_free (VlfWordPiece *wordpiece)
   g_free (wordpiece);
 }
 
-/* Bytes of the longest token, with the prefix unless @at is 0, that is at byte @at of @word, and its @id; 0 for none. */
+/* Bytes of the longest token, with the prefix unless @at is 0, that is at byte @at of @word, and its @id; 0 for
+ * none. */
 static gsize
 longest (const VlfWordPiece *wordpiece, const VlfVocab *vocab, const VlfSlice *word, gsize at, gint *id)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Usage: test-tokenizer FOLDER (golden/tokenizer, made by generate_tokenizer.py): texts to ids exactly as transformers has them, and what
- * is wrong with tokenizer files. */
+/* Usage: test-tokenizer FOLDER (golden/tokenizer, made by generate_tokenizer.py): texts to ids exactly as
+ * transformers has them, and what is wrong with tokenizer files. */
 #include "models/json.h"
 #include "models/tokenizer.h"
 #include <glib/gstdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Input: tokenizer.json, tokenizer_config.json and a text, with a NUL between them. Ids and offsets stay within their bounds. */
+/* Input: tokenizer.json, tokenizer_config.json and a text, with a NUL between them. Ids and offsets stay within
+ * their bounds. */
 #include "models/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 #include <glib/gstdio.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs the fuzz target it is linked with on every file of a folder, and on every beginning of each. Usage: TARGET FOLDER */
+/* Runs the fuzz target it is linked with on every file of a folder, and on every beginning of each. Usage: TARGET
+ * FOLDER */
 #include "tests/fuzz/fuzz.h"
 #include <string.h>
 
