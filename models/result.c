@@ -56,7 +56,8 @@ typedef struct {
   GString *to;
 } Writer;
 
-/* The shortest decimal number that reads back as @number: of a float within @least..@most = 6..9 digits, of a double 15..17. */
+/* The shortest decimal number that reads back as @number: of a float within @least..@most = 6..9 digits, of a double
+ * 15..17. */
 static void
 write_shortest (GString *to, double number, guint least, guint most)
 {

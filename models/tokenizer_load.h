@@ -12,7 +12,7 @@ typedef enum {
   VLF_CLASS_ROBERTA,
   VLF_CLASS_CLIP,
   VLF_CLASS_BERT,
-  VLF_CLASS_GENERIC, /* does what tokenizer.json says; the other classes only take vocabulary and added tokens from it */
+  VLF_CLASS_GENERIC, /* does what tokenizer.json says; the others only take vocabulary and added tokens from it */
 } VlfTokenizerClass;
 
 /* NULL where there is no such file. */
