@@ -40,58 +40,93 @@ block_size (guint m)
   return (keys + 63) / 64 * 64;
 }
 
-/* Room for what the kernel that packs makes of @elements of every head of @x; a broadcast tensor is packed once. */
+/* Room for what a kernel that packs makes of @elements of every head of @x; a broadcast tensor is packed once. */
 static VlfTensor
-packed_alloc (VlfPass *pass, VlfTensor x, guint heads, guint elements)
+packed_alloc (VlfPass *pass, VlfTensor x, guint heads, gsize elements)
 {
-  VlfTensor packed = vlf_pass_alloc (pass, x.batch_stride == 0 ? 1 : x.batch, heads, elements);
+  VlfTensor packed = vlf_pass_alloc (pass, x.batch_stride == 0 ? 1 : x.batch, heads, (guint) MIN (elements, G_MAXUINT));
 
   if (x.batch_stride == 0)
     packed.batch_stride = 0;
   return packed;
 }
 
-static void
-attention_packed (VlfPass *pass, const Attention *a)
+static VlfTensor
+pack_keys (VlfPass *pass, const Attention *a)
 {
   const guint w = vlf_cl_vector_width (pass->device), m = a->k.rows, panels = (m + w - 1) / w;
-  guint scope = vlf_pass_open (pass);
-  VlfTensor keys = packed_alloc (pass, a->k, a->heads, panels * w * a->width);
-  VlfTensor values = packed_alloc (pass, a->v, a->heads, m * ((a->width + w - 1) / w * w));
-  const guint packed = MAX (keys.batch, values.batch);
-  VlfClArgs pack = { 0 }, args = { 0 };
+  VlfTensor keys = packed_alloc (pass, a->k, a->heads, (gsize) panels * w * a->width);
+  VlfClArgs args = { 0 };
+
+  if (vlf_pass_failed (pass))
+    return keys;
+  vlf_cl_arg_view (&args, &a->k);
+  vlf_cl_arg_view (&args, &keys);
+  vlf_cl_arg_uint (&args, m);
+  vlf_cl_arg_uint (&args, a->width);
+  vlf_cl_launch (pass, "vlf_attention_pack_keys", (VlfClGrid){ .groups = { panels, a->heads, keys.batch } }, &args);
+  return keys;
+}
+
+/* As the kernel wants values: the stride leads from head to head, @key_stride from key to key. Packed where more than one work-item
+ * reads them. */
+static VlfTensor
+pack_values (VlfPass *pass, const Attention *a, guint *key_stride)
+{
+  const guint w = vlf_cl_vector_width (pass->device), width = (a->width + w - 1) / w * w;
+  VlfTensor values = a->v;
+  VlfClArgs args = { 0 };
+
+  if (a->q.rows <= CPU_ROWS) {
+    *key_stride = a->v.stride;
+    values.stride = a->width;
+    return values;
+  }
+  *key_stride = width;
+  values = packed_alloc (pass, a->v, a->heads, (gsize) a->v.rows * width);
+  if (vlf_pass_failed (pass))
+    return values;
+  vlf_cl_arg_view (&args, &a->v);
+  vlf_cl_arg_view (&args, &values);
+  vlf_cl_arg_uint (&args, a->v.rows);
+  vlf_cl_arg_uint (&args, a->width);
+  vlf_cl_launch (pass, "vlf_attention_pack_values",
+                 (VlfClGrid){ .groups = { (a->v.rows + w - 1) / w, a->heads, values.batch } }, &args);
+  return values;
+}
+
+static void
+attention_cpu (VlfPass *pass, const Attention *a)
+{
+  guint scope = vlf_pass_open (pass), key_stride;
+  VlfTensor keys = pack_keys (pass, a), values = pack_values (pass, a, &key_stride);
+  VlfClArgs args = { 0 };
 
   if (!vlf_pass_failed (pass)) {
-    vlf_cl_arg_view (&pack, &a->k);
-    vlf_cl_arg_view (&pack, &a->v);
-    vlf_cl_arg_view (&pack, &keys);
-    vlf_cl_arg_view (&pack, &values);
-    vlf_cl_arg_uint (&pack, m);
-    vlf_cl_arg_uint (&pack, a->width);
-    vlf_cl_launch (pass, "vlf_attention_pack", (VlfClGrid){ .groups = { panels, a->heads, packed } }, &pack);
-
     vlf_cl_arg_view (&args, &a->q);
     vlf_cl_arg_view (&args, &keys);
     vlf_cl_arg_view (&args, &values);
     arg_attention (&args, a);
-    vlf_cl_arg_uint (&args, block_size (m));
+    vlf_cl_arg_uint (&args, block_size (a->k.rows));
+    vlf_cl_arg_uint (&args, key_stride);
     vlf_cl_launch (pass, "vlf_attention",
                    (VlfClGrid){ .groups = { (a->q.rows + CPU_ROWS - 1) / CPU_ROWS, a->heads, a->y.batch } }, &args);
   }
   vlf_pass_close (pass, scope, (VlfTensor){ 0 });
 }
 
-/* What needs no packing: all of the GPU family, few queries on the CPU family. */
 static void
-attention_direct (VlfPass *pass, const Attention *a, const char *kernel, VlfClGrid grid)
+attention_gpu (VlfPass *pass, const Attention *a)
 {
   VlfClArgs args = { 0 };
+  VlfClGrid grid = { .groups = { (a->q.rows + GPU_ROWS - 1) / GPU_ROWS, a->heads, a->y.batch },
+                     .local = { GPU_GROUP } };
 
   vlf_cl_arg_view (&args, &a->q);
   vlf_cl_arg_view (&args, &a->k);
   vlf_cl_arg_view (&args, &a->v);
   arg_attention (&args, a);
-  vlf_cl_launch (pass, kernel, grid, &args);
+  vlf_cl_launch (pass, "vlf_attention", grid, &args);
 }
 
 void
@@ -99,13 +134,9 @@ vlf_cl_attention (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTenso
                   const VlfAttention *options)
 {
   const Attention a = { y, q, k, v, heads, q.cols / heads, options };
-  const gsize groups = (q.rows + GPU_ROWS - 1) / GPU_ROWS;
 
-  if (pass->device->family == VLF_FAMILY_GPU)
-    attention_direct (pass, &a, "vlf_attention",
-                      (VlfClGrid){ .groups = { groups, heads, y.batch }, .local = { GPU_GROUP } });
-  else if (q.rows <= CPU_FEW)
-    attention_direct (pass, &a, "vlf_attention_few", (VlfClGrid){ .groups = { q.rows, heads, y.batch } });
+  if (pass->device->family == VLF_FAMILY_CPU)
+    attention_cpu (pass, &a);
   else
-    attention_packed (pass, &a);
+    attention_gpu (pass, &a);
 }

@@ -30,29 +30,65 @@
 #define LANES (int8) (0, 1, 2, 3, 4, 5, 6, 7)
 #endif
 
-/* Keys and values of each head on their own, since rows of many heads fall into a few sets of the caches only. Keys transposed in
- * panels of W, kt [sequences][heads][ceil (m / W)][d][W], pads repeating the last key; values vp [sequences][heads][m][dp], where dp is
- * d rounded up to W, pads undefined. Groups { ceil (m / W), heads, sequences }. */
+/* The first and second half of x and y, taken in turn. */
+#if W == 16
+#define ZIP(x, y)                                                                                                      \
+  (vlf_v) (x.s0, y.s0, x.s1, y.s1, x.s2, y.s2, x.s3, y.s3, x.s4, y.s4, x.s5, y.s5, x.s6, y.s6, x.s7, y.s7)
+#define ZIP_HI(x, y)                                                                                                   \
+  (vlf_v) (x.s8, y.s8, x.s9, y.s9, x.sa, y.sa, x.sb, y.sb, x.sc, y.sc, x.sd, y.sd, x.se, y.se, x.sf, y.sf)
+#else
+#define ZIP(x, y)    (vlf_v) (x.s0, y.s0, x.s1, y.s1, x.s2, y.s2, x.s3, y.s3)
+#define ZIP_HI(x, y) (vlf_v) (x.s4, y.s4, x.s5, y.s5, x.s6, y.s6, x.s7, y.s7)
+#endif
+
+/* Keys of each head transposed in panels of W: kt [sequences][heads][ceil (m / W)][d][W]; pads repeat the last key. A W x W block is
+ * transposed by log2 (W) perfect shuffles of its rows. Groups { ceil (m / W), heads, sequences }. */
 VLF_KERNEL void
-vlf_attention_pack (VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (kt), VLF_VIEW (vp), const uint m, const uint d)
+vlf_attention_pack_keys (VLF_VIEW (k), VLF_VIEW (kt), const uint m, const uint d)
 {
-  const uint first = get_global_id (0) * W, head = get_global_id (1), vectors = (d + W - 1) / W;
-  uint row[W];
+  const uint first = get_global_id (0) * W, head = get_global_id (1);
 
   k += k_offset + get_global_id (2) * k_batch_stride + head * d;
-  v += v_offset + get_global_id (2) * v_batch_stride + head * d;
   kt += kt_offset + get_global_id (2) * kt_batch_stride + (ulong) head * kt_stride + (ulong) first * d;
-  vp += vp_offset + get_global_id (2) * vp_batch_stride + (ulong) head * vp_stride;
-  for (uint i = 0; i < W; i++)
-    row[i] = min (first + i, m - 1) * k_stride;
-  for (uint c = 0; c < d; c++) {
+  for (uint c = 0; c < d; c += W) {
+    vlf_v x[W], y[W];
+
 #pragma unroll
     for (uint i = 0; i < W; i++)
-      kt[c * W + i] = k[row[i] + c];
+      x[i] = vlf_load (0, k + (ulong) min (first + i, m - 1) * k_stride + c);
+#pragma unroll
+    for (uint step = 1; step < W; step *= 2) {
+#pragma unroll
+      for (uint i = 0; i < W / 2; i++) {
+        y[2 * i] = ZIP (x[i], x[i + W / 2]);
+        y[2 * i + 1] = ZIP_HI (x[i], x[i + W / 2]);
+      }
+#pragma unroll
+      for (uint i = 0; i < W; i++)
+        x[i] = y[i];
+    }
+#pragma unroll
+    for (uint i = 0; i < W; i++) {
+      if (c + i < d)
+        vlf_store (x[i], c + i, kt);
+    }
   }
-  for (uint j = first; j < min (first + W, m); j++) {
+}
+#undef ZIP
+#undef ZIP_HI
+
+/* Values of each head on their own, vp [sequences][heads][m][dp] where dp is d rounded up to W and pads are undefined: rows of many heads
+ * fall into a few sets of the caches only, which hurts as soon as they are read twice. Groups { ceil (m / W), heads, sequences }. */
+VLF_KERNEL void
+vlf_attention_pack_values (VLF_VIEW (v), VLF_VIEW (vp), const uint m, const uint d)
+{
+  const uint first = get_global_id (0) * W, vectors = (d + W - 1) / W;
+
+  v += v_offset + get_global_id (2) * v_batch_stride + get_global_id (1) * d;
+  vp += vp_offset + get_global_id (2) * vp_batch_stride + get_global_id (1) * vp_stride;
+  for (ulong j = first; j < min (first + W, m); j++) {
     for (uint c = 0; c < vectors; c++)
-      vlf_store (vlf_load (c, v + (ulong) j * v_stride), (ulong) j * vectors + c, vp);
+      vlf_store (vlf_load (c, v + j * v_stride), j * vectors + c, vp);
   }
 }
 
@@ -162,10 +198,10 @@ vlf_finish_query (const float *o, float sum, float top, __global float *y, uint 
 /* The next @keys keys, from @first on, whose panels are at @kt and values at @vp: everything so far is scaled from the old to the new
  * largest score. */
 void
-vlf_attend_block (const VlfQueries *b, __global const float *kt, __global const float *vp, uint dp, uint first,
-                  uint keys, float *s, float *o, float *top, float *sum)
+vlf_attend_block (const VlfQueries *b, __global const float *kt, __global const float *vp, uint value_stride,
+                  uint first, uint keys, float *s, float *o, float *top, float *sum)
 {
-  const uint panels = (keys + W - 1) / W;
+  const uint panels = (keys + W - 1) / W, dp = (b->d + W - 1) / W * W;
   float fix[ROWS];
   vlf_v most[ROWS];
   uint p = 0;
@@ -189,17 +225,19 @@ vlf_attend_block (const VlfQueries *b, __global const float *kt, __global const 
     sum[i] = sum[i] * fix[i] + vlf_exponentials (s + i * KEYS, panels, top[i]);
   }
   for (p = 0; p + TILE * W <= dp; p += TILE * W)
-    vlf_value_tile (s, vp + p, dp, keys, fix, o + p);
+    vlf_value_tile (s, vp + p, value_stride, keys, fix, o + p);
   for (; p < dp; p += W)
-    vlf_value_tile_1 (s, vp + p, dp, keys, fix, o + p);
+    vlf_value_tile_1 (s, vp + p, value_stride, keys, fix, o + p);
 }
 
-/* Groups { ceil (n / ROWS), heads, sequences }. kt, vp: see vlf_attention_pack. @block: keys at a time, a multiple of W up to KEYS. */
+/* Groups { ceil (n / ROWS), heads, sequences }. kt: see vlf_attention_pack_keys. vp: vp_stride from head to head, @value_stride from key
+ * to key, read up to W - 1 columns past d. @block: keys at a time, a multiple of W up to KEYS. A query's result depends neither on how
+ * many others there are nor on its place among them. */
 VLF_KERNEL void
-vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint block)
+vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint block, const uint value_stride)
 {
   const uint q0 = get_global_id (0) * ROWS, head = get_global_id (1), sequence = get_global_id (2);
-  const uint rows = min (n - q0, (uint) ROWS), dp = (d + W - 1) / W * W;
+  const uint rows = min (n - q0, (uint) ROWS);
   const uint end = (uint) clamp (limit + (int) (q0 + rows), 0, (int) m); /* keys that any of the queries sees */
   float s[ROWS * KEYS], o[ROWS * MAX_WIDTH], top[ROWS], sum[ROWS];
   VlfQueries b;
@@ -224,71 +262,11 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint
   }
 
   for (uint first = 0; first < end; first += block)
-    vlf_attend_block (&b, kt + (ulong) first * d, vp + (ulong) first * dp, dp, first, min (block, end - first), s, o, top,
-                      sum);
+    vlf_attend_block (&b, kt + (ulong) first * d, vp + (ulong) first * value_stride, value_stride, first,
+                      min (block, end - first), s, o, top, sum);
   for (uint i = 0; i < rows; i++)
     vlf_finish_query (o + i * MAX_WIDTH, sum[i], top[i], y + (ulong) i * y_stride, d,
                       maps_stride ? b.maps + (ulong) i * maps_stride : 0, end, m);
-}
-/* The product of a query and a key. */
-float
-vlf_dot (__global const float *a, __global const float *b, uint d)
-{
-  vlf_v sum = 0;
-  float rest = 0;
-  uint c = 0;
-
-  for (; c + W <= d; c += W)
-    sum = fma (vlf_load (0, a + c), vlf_load (0, b + c), sum);
-  for (; c < d; c++)
-    rest = fma (a[c], b[c], rest);
-  return vlf_sum_v (sum) + rest;
-}
-
-/* For few queries, which do not repay the packing: a work-item computes one, straight from rows of [tokens, heads d], values up to
- * TILE * W columns past a head. Groups { n, heads, sequences }. */
-VLF_KERNEL void
-vlf_attention_few (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
-{
-  const uint query = get_global_id (0), head = get_global_id (1), sequence = get_global_id (2);
-  const uint end = (uint) clamp (limit + (int) query + 1, 0, (int) m); /* keys that the query sees */
-  __global float *map = maps + maps_offset + (sequence * get_global_size (1) + head) * maps_batch_stride +
-                        (ulong) query * maps_stride;
-  float s[KEYS], o[MAX_WIDTH], top = REMOVED, sum = 0;
-
-  q += q_offset + sequence * q_batch_stride + (ulong) query * q_stride + head * d;
-  k += k_offset + sequence * k_batch_stride + head * d;
-  v += v_offset + sequence * v_batch_stride + head * d;
-  y += y_offset + sequence * y_batch_stride + (ulong) query * y_stride + head * d;
-  for (uint c = 0; c < MAX_WIDTH; c += W)
-    vlf_store ((vlf_v) 0, 0, o + c);
-
-  for (uint first = 0; first < end; first += KEYS) {
-    const uint keys = min ((uint) KEYS, end - first), panels = (keys + W - 1) / W;
-    float most = top, fix;
-
-    for (uint j = 0; j < panels * W; j++) {
-      const ulong key = first + j;
-      const float extra = bias && j < keys ? bias[bias_offset + sequence * bias_batch_stride + key] : 0;
-
-      s[j] = j < keys && extra > REMOVING ? fma (vlf_dot (q, k + key * k_stride, d), scale, extra) : REMOVED;
-      most = fmax (most, s[j]);
-      if (maps_stride && j < keys)
-        map[key] = s[j];
-    }
-    fix = vlf_exp (top - most);
-    top = most;
-    sum = sum * fix + vlf_exponentials (s, panels, top);
-    for (uint c = 0; c < d; c += TILE * W) {
-      vlf_v acc[TILE];
-
-      EACH (TILE) acc[j] = vlf_load (j, o + c) * fix;
-      for (uint i = 0; i < keys; i++)
-        EACH (TILE) acc[j] = fma ((vlf_v) s[i], vlf_load (j, v + (ulong) (first + i) * v_stride + c), acc[j]);
-      EACH (TILE) vlf_store (acc[j], j, o + c);
-    }
-  }
-  vlf_finish_query (o, sum, top, y, d, maps_stride ? map : 0, end, m);
 }
 #undef ROWS
 #undef KEYS
