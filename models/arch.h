@@ -31,8 +31,9 @@ typedef struct {
 typedef struct {
   VlfTensor taps[VLF_MAX_FUSION_LAYERS]; /* [layers] of [n, T, dim]; fuse() reads those from 1 on */
   VlfTensor key_bias;                    /* [n, 1, T]: 0, or -inf for padding */
-  VlfTensor last;                        /* [n, T, dim] of the tower's last layer; only from encode() */
-  VlfEntry entry;                        /* only from enter() */
+  VlfTensor image_bias; /* [n, 1, T]: the same and what marks ask for, for the image's look at the text */
+  VlfTensor last;       /* [n, T, dim] of the tower's last layer; only from encode() */
+  VlfEntry entry;       /* only from enter() */
 } VlfTextBatch;
 
 /* Images on the device, seen by the vision tower alone. P = 1 + grid cells, class token first. */

@@ -81,7 +81,7 @@ encode (const VlfNet *base, VlfPass *p, const guint32 *ids, const guint8 *mask, 
 
   for (gsize i = 0; i < (gsize) n * tokens; i++)
     bias[i] = mask[i] ? 0.0f : -3e38f;
-  texts.key_bias = vlf_input (p, bias, n, 1, tokens);
+  texts.key_bias = texts.image_bias = vlf_input (p, bias, n, 1, tokens);
   x = embed_text (net, p, ids, n, tokens);
   for (guint i = 0; i < net->n_tower; i++) {
     x = vlf_post_norm_layer (p, &net->text_layers[i], x, &look);
@@ -174,7 +174,7 @@ cross (const BridgeTower *net, VlfPass *p, const VlfSight *sight, const VlfTextB
     const gboolean all = maps->all_rows || i + 1 < net->base.layers;
     const guint words = all || maps->wanted[i] ? tokens : 1, patches = all ? cells : 1;
     VlfAttention to_image = { .maps = wanted (p, &net->base, maps, &maps->text[i], i, n, words, cells) };
-    VlfAttention to_text = { .key_bias = &texts->key_bias,
+    VlfAttention to_text = { .key_bias = &texts->image_bias,
                              .maps = wanted (p, &net->base, maps, &maps->image[i], i, n, patches, tokens) };
 
     if (i > 0) {

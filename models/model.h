@@ -8,6 +8,8 @@
 
 G_BEGIN_DECLS
 
+#define VLF_MASKED (-3e38f) /* the score of a key that is not there */
+
 struct _VlfModel {
   gint refs;
   gchar *key; /* in the table of open models */
@@ -31,6 +33,8 @@ struct _VlfModel {
 typedef struct {
   gchar *text;
   gboolean stop; /* outside the phrase map, unless all are */
+  float
+      bias; /* added to its keys' scores when the image looks at the text: 0, or what a mark asks for, VLF_MASKED: removed */
 } VlfWord;
 
 struct _VlfText {

@@ -12,7 +12,7 @@
 typedef struct {
   guint n, tokens;
   VlfConstant *taps[VLF_MAX_FUSION_LAYERS]; /* [net->layers] of [n, tokens, dim] */
-  VlfConstant *key_bias;                    /* [n, 1, tokens] */
+  VlfConstant *key_bias, *image_bias;       /* [n, 1, tokens] */
   VlfConstant *state, *keys_values;         /* of the entry */
 } TextGroup;
 
@@ -33,6 +33,7 @@ group_free (gpointer data)
   for (guint i = 0; i < VLF_MAX_FUSION_LAYERS; i++)
     vlf_constant_free (group->taps[i]);
   vlf_constant_free (group->key_bias);
+  vlf_constant_free (group->image_bias);
   vlf_constant_free (group->state);
   vlf_constant_free (group->keys_values);
   g_free (group);
@@ -57,14 +58,20 @@ group_tap (VlfSession *session, VlfText *const *texts, const TextGroup *group, g
   return vlf_constant_new_from_data (session->model->device, data, group->n, group->tokens, net->dim, error);
 }
 
+/* @marks: with what marks in the prompts ask for. */
 static VlfConstant *
-group_bias (VlfSession *session, VlfText *const *texts, const TextGroup *group, GError **error)
+group_bias (VlfSession *session, VlfText *const *texts, const TextGroup *group, gboolean marks, GError **error)
 {
   g_autofree float *data = g_new (float, (gsize) group->n * group->tokens);
 
   for (guint i = 0; i < group->n; i++)
-    for (guint t = 0; t < group->tokens; t++)
-      data[i * group->tokens + t] = t < texts[i]->n_tokens ? 0.0f : -3e38f;
+    for (guint t = 0; t < group->tokens; t++) {
+      gint word = t < texts[i]->n_tokens ? texts[i]->word_of[t] : -1;
+
+      data[i * group->tokens + t] = t >= texts[i]->n_tokens ? VLF_MASKED : 0.0f;
+      if (marks && word >= 0)
+        data[i * group->tokens + t] = texts[i]->words[word].bias;
+    }
   return vlf_constant_new_from_data (session->model->device, data, group->n, 1, group->tokens, error);
 }
 
@@ -72,7 +79,7 @@ group_bias (VlfSession *session, VlfText *const *texts, const TextGroup *group, 
 static VlfTextBatch
 group_texts (const VlfNet *net, const TextGroup *group)
 {
-  VlfTextBatch texts = { .key_bias = group->key_bias->tensor };
+  VlfTextBatch texts = { .key_bias = group->key_bias->tensor, .image_bias = group->image_bias->tensor };
 
   for (guint i = 0; i < net->layers; i++)
     texts.taps[i] = group->taps[i]->tensor;
@@ -120,7 +127,8 @@ group_new (VlfSession *session, VlfText *const *texts, guint n, GError **error)
   for (guint layer = 0; layer < session->model->net->layers; layer++)
     if (!(group->taps[layer] = group_tap (session, texts, group, layer, error)))
       goto fail;
-  if (!(group->key_bias = group_bias (session, texts, group, error)) || !group_enter (session, group, error))
+  if (!(group->key_bias = group_bias (session, texts, group, FALSE, error)) ||
+      !(group->image_bias = group_bias (session, texts, group, TRUE, error)) || !group_enter (session, group, error))
     goto fail;
   return group;
 

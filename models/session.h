@@ -46,6 +46,10 @@ typedef struct _VlfText VlfText;
 
 /* @prompt: UTF-8 (else VLF_ERROR_FORMAT), cut where Hugging Face's tokenizer truncates (see vlf_text_truncated()). */
 VlfText *vlf_text_new (VlfModel *model, const char *prompt, GError **error);
+/* The same of a prompt with marks (models/markup.h): the logarithm of a word's weight is added to the scores of its keys wherever the
+ * image looks at the text, a weight of 0 removes them, 1 changes no bit; the phrase map is made of the focus words if there are any. The
+ * text's prompt is the one without marks. */
+VlfText *vlf_text_new_marked (VlfModel *model, const char *prompt, GError **error);
 VlfText *vlf_text_ref (VlfText *text);
 void vlf_text_unref (VlfText *text); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfText, vlf_text_unref)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A prompt, encoded once: its words, its tokens, and what the fusion reads of the text tower. */
+#include <math.h>
 #include <string.h>
+#include "models/markup.h"
 #include "models/model.h"
 
 /* A word is a maximal run of non-space characters. */
@@ -110,10 +112,26 @@ encode (VlfText *text, GError **error)
   return vlf_pass_end (pass, error);
 }
 
-VlfText *
-vlf_text_new (VlfModel *model, const char *prompt, GError **error)
+/* What @markup says about the words of the text, which is its own. */
+static void
+apply_markup (VlfText *text, const VlfMarkup *markup)
+{
+  const char *at = text->prompt, *begin, *end;
+
+  for (guint w = 0; w < text->n_words && next_word (&at, &begin, &end); w++) {
+    float weight = vlf_markup_weight (markup, begin - text->prompt, end - text->prompt);
+
+    text->words[w].bias = weight > 0 ? logf (weight) : VLF_MASKED;
+    if (markup->focus->len > 0)
+      text->words[w].stop = !vlf_markup_is_focus (markup, begin - text->prompt, end - text->prompt);
+  }
+}
+
+static VlfText *
+text_new (VlfModel *model, const char *prompt, gboolean marked, GError **error)
 {
   g_autoptr (VlfText) text = NULL;
+  g_auto (VlfMarkup) markup = { 0 };
 
   if (!g_utf8_validate (prompt, -1, NULL)) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "prompt: expected UTF-8, found other bytes");
@@ -122,10 +140,26 @@ vlf_text_new (VlfModel *model, const char *prompt, GError **error)
   text = g_new0 (VlfText, 1);
   text->refs = 1;
   text->model = vlf_model_ref (model);
-  text->prompt = g_strdup (prompt);
+  if (marked)
+    vlf_markup_parse (&markup, prompt);
+  text->prompt = g_strdup (marked ? markup.text : prompt);
   if (!tokenize (text, error) || !encode (text, error))
     return NULL;
+  if (marked)
+    apply_markup (text, &markup);
   return g_steal_pointer (&text);
+}
+
+VlfText *
+vlf_text_new (VlfModel *model, const char *prompt, GError **error)
+{
+  return text_new (model, prompt, FALSE, error);
+}
+
+VlfText *
+vlf_text_new_marked (VlfModel *model, const char *prompt, GError **error)
+{
+  return text_new (model, prompt, TRUE, error);
 }
 
 VlfText *

@@ -12,6 +12,10 @@
  * Without any prompt frames pass without meta. gst-launch-1.0 breaks values at spaces and drops single backslashes: write
  * `prompt='a red circle\\na star'` or `prompts='"<\"a red circle\",\"a star\">"'` in a shell.
  *
+ * With #GstVlFusion:prompt-markup a prompt may say which of its words count: in `a (red:3) circle` the picture listens three times as
+ * much to "red" as it would, in `a (red:0) circle` not at all, and `the star [left] of the heart` shows where "left" alone looked. This
+ * holds for prompts from text pads as well, after markup of their own (pango-markup) has been taken off.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlfusion prompt="a red circle" ! vloverlay ! videoconvert ! autovideosink
@@ -30,10 +34,11 @@ GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
 #define GST_CAT_DEFAULT gst_vl_fusion_debug
 
 #define DEFAULT_PROMPT "" /* of both properties */
+#define DEFAULT_MARKUP FALSE
 #define DEFAULT_FIT    VLF_FIT_MODEL
 #define DEFAULT_LIST   "" /* of layers and heads: the model's own */
 
-enum { PROP_0, PROP_PROMPT, PROP_PROMPTS, PROP_FIT, PROP_ATTENTION_LAYERS, PROP_ATTENTION_HEADS };
+enum { PROP_0, PROP_PROMPT, PROP_PROMPTS, PROP_PROMPT_MARKUP, PROP_FIT, PROP_ATTENTION_LAYERS, PROP_ATTENTION_HEADS };
 
 /* What can be refused, each for itself: a good value of one does not excuse a bad one of another. */
 typedef enum { SETTING_PROMPTS, SETTING_LAYERS, SETTING_HEADS, N_SETTINGS } Setting;
@@ -58,7 +63,6 @@ struct _GstVlFusion {
 typedef struct {
   GstVlJob job;
   GstVlPromptSet *set;
-  VlfFit fit;
   GArray *layers, *heads;
 } FusionJob;
 
@@ -90,7 +94,7 @@ static gboolean
 fusion_infer (GstVlJob *base, VlfModel *model, VlfSession *session, GError **error)
 {
   FusionJob *job = (FusionJob *) base;
-  VlfRunOptions options = { .fit = job->fit };
+  VlfRunOptions options = { .fit = base->fit };
 
   if (job->layers->len > 0) {
     options.layers = (const gint *) job->layers->data;
@@ -129,7 +133,7 @@ fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
   job = gst_vl_job_new (sizeof *job, fusion_infer, fusion_job_clear);
   job->set = set;
   GST_OBJECT_LOCK (self);
-  job->fit = self->fit;
+  job->job.fit = self->fit;
   job->layers = g_array_ref (self->layers.numbers);
   job->heads = g_array_ref (self->heads.numbers);
   GST_OBJECT_UNLOCK (self);
@@ -327,6 +331,7 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
   switch (id) {
   case PROP_PROMPT: set_prompt (self, g_value_get_string (value)); break;
   case PROP_PROMPTS: set_prompts (self, value); break;
+  case PROP_PROMPT_MARKUP: gst_vl_prompts_set_markup (self->prompts, g_value_get_boolean (value)); break;
   case PROP_FIT:
     GST_OBJECT_LOCK (self);
     self->fit = (VlfFit) g_value_get_enum (value);
@@ -368,6 +373,7 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     g_value_take_string (value, g_strjoinv ("\n", prompts));
     return;
   case PROP_PROMPTS: get_prompts (self, value); return;
+  case PROP_PROMPT_MARKUP: g_value_set_boolean (value, gst_vl_prompts_get_markup (self->prompts)); return;
   default: break;
   }
   GST_OBJECT_LOCK (self);
@@ -423,6 +429,14 @@ install_properties (GObjectClass *klass)
           "What to look for, one prompt per item, like <\"a red circle\",\"a star\">; items that are not "
           "strings are converted",
           NULL, flags));
+  g_object_class_install_property (klass, PROP_PROMPT_MARKUP,
+                                   g_param_spec_boolean ("prompt-markup", "Prompt markup",
+                                                         "Read (word:1.5) as the weight, 0 to 10, that these words "
+                                                         "have for the picture (0: none, 1: as ever), [word] as "
+                                                         "the words that the map is made of, and backslashes before ( "
+                                                         ") [ ] : and backslashes as escapes; in prompts from "
+                                                         "text pads too. What is not exactly a mark is plain text",
+                                                         DEFAULT_MARKUP, flags));
   g_object_class_install_property (klass, PROP_FIT,
                                    g_param_spec_enum ("fit", "Fit",
                                                       "How the frame meets the shape of the model's input",

@@ -14,8 +14,9 @@ typedef struct {
 
 struct _GstVlPrompts {
   GMutex lock;
-  gchar **wanted; /* guarded by the lock; replaced whole */
-  guint serial;   /* of wanted; guarded by the lock */
+  gchar **wanted;  /* guarded by the lock; replaced whole */
+  gboolean markup; /* wanted, for all prompts; guarded by the lock */
+  guint serial;    /* of both; guarded by the lock */
 
   guint taken;           /* serial of what is in force or being encoded */
   GstVlPromptSet *own;   /* the application's prompts in force */
@@ -52,11 +53,12 @@ gst_vl_prompt_set_unref (GstVlPromptSet *set)
 
 /* Takes @prompts over. */
 static GstVlPromptSet *
-set_new (gchar **prompts)
+set_new (gchar **prompts, gboolean markup)
 {
   GstVlPromptSet *set = g_atomic_rc_box_new0 (GstVlPromptSet);
 
   set->prompts = prompts;
+  set->markup = markup;
   set->n = g_strv_length (prompts);
   set->texts = g_new0 (VlfText *, set->n);
   return set;
@@ -66,6 +68,8 @@ set_new (gchar **prompts)
 static void
 set_reuse (GstVlPromptSet *set, GstVlPromptSet *from)
 {
+  if (from && from->markup != set->markup)
+    return;
   for (guint i = 0; i < set->n; i++) {
     for (guint j = 0; from && j < from->n && !set->texts[i]; j++) {
       VlfText *text = g_atomic_pointer_get (&from->texts[j]);
@@ -76,11 +80,18 @@ set_reuse (GstVlPromptSet *set, GstVlPromptSet *from)
   }
 }
 
+static VlfText *
+encode_prompt (const GstVlPromptSet *set, guint i, VlfModel *model, GError **error)
+{
+  return set->markup ? vlf_text_new_marked (model, set->prompts[i], error)
+                     : vlf_text_new (model, set->prompts[i], error);
+}
+
 gboolean
 gst_vl_prompt_set_encode (GstVlPromptSet *set, VlfModel *model, GError **error)
 {
   for (guint i = 0; i < set->n; i++) {
-    VlfText *text = set->texts[i] ? set->texts[i] : vlf_text_new (model, set->prompts[i], error);
+    VlfText *text = set->texts[i] ? set->texts[i] : encode_prompt (set, i, model, error);
 
     if (!text)
       return FALSE;
@@ -105,7 +116,7 @@ gst_vl_prompts_new (void)
 
   g_mutex_init (&self->lock);
   self->wanted = g_new0 (gchar *, 1);
-  self->own = set_new (g_new0 (gchar *, 1));
+  self->own = set_new (g_new0 (gchar *, 1), FALSE);
   return self;
 }
 
@@ -129,13 +140,34 @@ gst_vl_prompts_want (GstVlPrompts *self, gchar **prompts)
   g_mutex_unlock (&self->lock);
 }
 
+void
+gst_vl_prompts_set_markup (GstVlPrompts *self, gboolean markup)
+{
+  g_mutex_lock (&self->lock);
+  self->markup = markup;
+  self->serial++;
+  g_mutex_unlock (&self->lock);
+}
+
+gboolean
+gst_vl_prompts_get_markup (GstVlPrompts *self)
+{
+  gboolean markup;
+
+  g_mutex_lock (&self->lock);
+  markup = self->markup;
+  g_mutex_unlock (&self->lock);
+  return markup;
+}
+
 static gchar **
-copy_wanted (GstVlPrompts *self, guint *serial)
+copy_wanted (GstVlPrompts *self, gboolean *markup, guint *serial)
 {
   gchar **copy;
 
   g_mutex_lock (&self->lock);
   copy = g_strdupv (self->wanted);
+  *markup = self->markup;
   *serial = self->serial;
   g_mutex_unlock (&self->lock);
   return copy;
@@ -144,9 +176,10 @@ copy_wanted (GstVlPrompts *self, guint *serial)
 gchar **
 gst_vl_prompts_wanted (GstVlPrompts *self)
 {
+  gboolean markup;
   guint serial;
 
-  return copy_wanted (self, &serial);
+  return copy_wanted (self, &markup, &serial);
 }
 
 static gboolean
@@ -194,6 +227,7 @@ void
 gst_vl_prompts_forget (GstVlPrompts *self)
 {
   gchar **prompts = g_strdupv (self->own->prompts);
+  gboolean markup = self->own->markup;
 
   if (self->encoding)
     self->taken--; /* what was being encoded is asked for anew */
@@ -201,7 +235,7 @@ gst_vl_prompts_forget (GstVlPrompts *self)
   gst_vl_worker_close (self->worker, PATIENCE);
   self->worker = NULL;
   gst_vl_prompt_set_unref (self->own);
-  self->own = set_new (prompts);
+  self->own = set_new (prompts, markup);
   g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
   g_clear_pointer (&self->model, vlf_model_unref);
 }
@@ -244,11 +278,14 @@ static void
 take_wanted (GstVlPrompts *self, gboolean hold, GError **error)
 {
   GstVlPromptSet *set;
+  gchar **prompts;
+  gboolean markup;
 
   collect_encoding (self, error);
   if (self->encoding || !has_changed (self))
     return;
-  set = set_new (copy_wanted (self, &self->taken));
+  prompts = copy_wanted (self, &markup, &self->taken);
+  set = set_new (prompts, markup);
   set_reuse (set, self->asked);
   if (hold && self->model && self->own->n > 0 && !set_is_encoded (set))
     start_encoding (self, set);
@@ -286,8 +323,9 @@ gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *mor
     g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
     return NULL;
   }
-  if (!self->asked || !g_strv_equal ((const gchar *const *) prompts, (const gchar *const *) self->asked->prompts)) {
-    set = set_new (g_steal_pointer (&prompts));
+  if (!self->asked || self->asked->markup != self->own->markup ||
+      !g_strv_equal ((const gchar *const *) prompts, (const gchar *const *) self->asked->prompts)) {
+    set = set_new (g_steal_pointer (&prompts), self->own->markup);
     set_reuse (set, self->own);
     set_reuse (set, self->asked);
     set->generation = ++self->generation;

@@ -11,6 +11,7 @@ typedef struct {
   guint64 generation; /* counts the lists that came into force, from 1 */
   guint n;
   gchar **prompts;  /* [n], then NULL */
+  gboolean markup;  /* they have marks, see models/markup.h */
   VlfText **texts;  /* [n]; NULL: not encoded yet */
   gboolean checked; /* what encoding said has been told the user */
 } GstVlPromptSet;
@@ -28,6 +29,9 @@ void gst_vl_prompts_free (GstVlPrompts *self);
 /* Any thread. @prompts: NULL-terminated, taken over. */
 void gst_vl_prompts_want (GstVlPrompts *self, gchar **prompts);
 gchar **gst_vl_prompts_wanted (GstVlPrompts *self); /* a copy */
+/* Whether marks are read in all prompts that are asked from now on; any thread. */
+void gst_vl_prompts_set_markup (GstVlPrompts *self, gboolean markup);
+gboolean gst_vl_prompts_get_markup (GstVlPrompts *self);
 /* Encoded texts belong to a model: forgets them before it goes. */
 void gst_vl_prompts_forget (GstVlPrompts *self);
 

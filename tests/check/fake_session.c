@@ -2,6 +2,7 @@
 #include "tests/check/fake_session.h"
 #include <math.h>
 #include <string.h>
+#include "models/markup.h"
 
 struct _VlfModel {
   gint refs;
@@ -139,6 +140,18 @@ vlf_model_threshold (const VlfModel *model)
   return 0.5;
 }
 
+void
+vlf_model_resized_size (const VlfModel *model, guint width, guint height, double pixel_aspect, VlfFit fit,
+                        guint *resized_width, guint *resized_height)
+{
+  (void) model;
+  (void) width;
+  (void) height;
+  (void) fit;
+  (void) pixel_aspect;
+  *resized_width = *resized_height = FAKE_INPUT;
+}
+
 gsize
 vlf_model_device_memory (const VlfModel *model)
 {
@@ -163,6 +176,15 @@ vlf_text_new (VlfModel *model, const char *prompt, GError **error)
   g_atomic_int_inc (&fake.texts_made);
   g_atomic_int_inc (&fake.texts_alive);
   return text;
+}
+
+VlfText *
+vlf_text_new_marked (VlfModel *model, const char *prompt, GError **error)
+{
+  g_auto (VlfMarkup) markup = { 0 };
+
+  vlf_markup_parse (&markup, prompt);
+  return vlf_text_new (model, markup.text, error);
 }
 
 VlfText *
@@ -267,8 +289,8 @@ answer (VlfPromptResult *to, const VlfImage *image, const char *prompt)
   to->text = g_strdup (prompt);
   to->match = fake_match (prompt);
   to->score = 2 * to->match;
-  to->peak_x = image->width / 2.0;
-  to->peak_y = image->height / 2.0;
+  to->peak_x = (image->frame_width ? image->frame_width : image->width) / 2.0;
+  to->peak_y = (image->frame_height ? image->frame_height : image->height) / 2.0;
   to->map = flat_map ();
   to->n_words = 1;
   to->words = g_new0 (VlfWordResult, 1);
@@ -286,10 +308,10 @@ make_result (const VlfImage *image, VlfText *const *texts, guint n_texts, gint r
 {
   VlfResult *result = vlf_result_new ();
 
-  result->frame_width = image->width;
-  result->frame_height = image->height;
-  result->region[2] = image->width;
-  result->region[3] = image->height;
+  result->frame_width = image->frame_width ? image->frame_width : image->width;
+  result->frame_height = image->frame_height ? image->frame_height : image->height;
+  result->region[2] = result->frame_width;
+  result->region[3] = result->frame_height;
   result->rows = result->cols = FAKE_GRID;
   result->n_prompts = n_texts;
   result->prompts = g_new0 (VlfPromptResult, n_texts);
@@ -311,6 +333,9 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
 
   g_assert_true (g_atomic_int_compare_and_exchange (&session->busy, 0, 1)); /* one thread at a time */
   take (&fake.run_ms);
+  g_atomic_int_set (&fake.width, (gint) frames[0].width);
+  g_atomic_int_set (&fake.height, (gint) frames[0].height);
+  g_atomic_int_set (&fake.aspect, (gint) (1000 * frames[0].pixel_aspect + 0.5));
   for (guint i = 0; options && i < options->n_layers; i++)
     if (options->layers[i] < -4 || options->layers[i] > 3)
       g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "attention-layers: expected -4..3, found %d", options->layers[i]);
