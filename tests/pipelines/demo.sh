@@ -1,18 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# tools/demo on Debian's footage leaves what it says.
-#   demo.sh ROOT CLIP MODEL    BUILD: the build folder; MODEL: a model directory, should the default one not be there
+# tools/demo on Debian's footage leaves what it says, and the default model finds what is asked for.
+#   demo.sh ROOT CLIP POINTING    POINTING: the program of pointing.c; BUILD: the build folder
 set -u
-root=$1 clip=$2 model=$3
+root=$1 clip=$2 pointing=$3
 [ -f "$clip" ] || exit 77
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-if [ ! -d "$root/models/pretrained/vlf-shapes" ]; then
-  mkdir "$folder/models"
-  ln -s "$model" "$folder/models/vlf-shapes"
-  VLF_MODEL_PATH=$folder/models
-  export VLF_MODEL_PATH
-fi
 unset DISPLAY WAYLAND_DISPLAY
 cd "$folder" || exit 2
 
@@ -23,4 +17,5 @@ for prompt in "a red circle" "a blue star" "the striped square" "a green triangl
   [ "$(grep -c "\"text\":\"$prompt\"" shapes-results.jsonl)" = 60 ] || { echo "expected \"$prompt\" on 60 frames" && exit 1; }
 done
 gst-launch-1.0 -q filesrc location=contact-sheet.png ! pngdec ! video/x-raw,width=1596,height=964 ! fakesink || exit 1
-gst-launch-1.0 -v filesrc location=overlay.avi ! avidemux ! image/jpeg,width=768,height=576 ! fakesink 2>&1 | grep -q 'Got EOS'
+gst-launch-1.0 -v filesrc location=overlay.avi ! avidemux ! image/jpeg,width=768,height=576 ! fakesink 2>&1 | grep -q 'Got EOS' || exit 1
+"$pointing" shapes-results.jsonl "$root/examples/shapes/truth.jsonl" 0.9

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Runs what README.md tells people to run: every gst-launch-1.0 command of its ```sh blocks, with stand-ins for what a machine without
 # camera, screen and broker lacks. The elements and models come from the environment.
-#   readme.sh ROOT CLIP MODEL     CLIP: a video in place of clip.avi; MODEL: a model directory, should the default one not be there
+#   readme.sh ROOT CLIP    CLIP: a video in place of clip.avi
 set -u
-root=$1 clip=$2 model=$3
+root=$1 clip=$2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 2
@@ -19,13 +19,6 @@ gst-launch-1.0 -q filesrc location="$clip" ! decodebin ! identity eos-after=40 !
   gst-launch-1.0 -q videotestsrc num-buffers=40 ! video/x-raw,width=320,height=240,framerate=10/1 ! jpegenc ! avimux \
     ! filesink location=clip.avi
 printf '1\n00:00:00,000 --> 00:00:01,000\na red circle\n\n2\n00:00:01,000 --> 00:00:10,000\nsomething blue\n' >words.srt
-if [ ! -d "$root/models/pretrained/vlf-shapes" ]; then
-  mkdir models
-  ln -s "$model" models/vlf-shapes
-  VLF_MODEL_PATH=$folder/models
-  export VLF_MODEL_PATH
-fi
-
 stand_in () {
   sed -e 's/autovideosink/fakesink/g' -e 's/v4l2src/videotestsrc num-buffers=40 is-live=true ! video\/x-raw,framerate=10\/1/g'
 }
