@@ -33,8 +33,7 @@ struct _VlfModel {
 typedef struct {
   gchar *text;
   gboolean stop; /* outside the phrase map, unless all are */
-  float
-      bias; /* added to its keys' scores when the image looks at the text: 0, or what a mark asks for, VLF_MASKED: removed */
+  float bias; /* of its keys where the image looks at the text: 0, or what a mark asks for; VLF_MASKED removes them */
 } VlfWord;
 
 struct _VlfText {

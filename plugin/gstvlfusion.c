@@ -8,13 +8,17 @@
  * matches it, one embedding of frame and prompt, and where in the frame each word looked. The model is a transformer with
  * cross-attention between image and text, a directory as Hugging Face publishes them, run as OpenCL kernels.
  *
- * Prompts come from #GstVlFusion:prompt or #GstVlFusion:prompts, which may change at any time, and with a time from text pads.
+ * Prompts come from #GstVlFusionElement:prompt or #GstVlFusionElement:prompts, which may change at any time, and with a time from text pads.
  * Without any prompt frames pass without meta. gst-launch-1.0 breaks values at spaces and drops single backslashes: write
  * `prompt='a red circle\\na star'` or `prompts='"<\"a red circle\",\"a star\">"'` in a shell.
  *
- * With #GstVlFusion:prompt-markup a prompt may say which of its words count: in `a (red:3) circle` the picture listens three times as
+ * With #GstVlFusionElement:prompt-markup a prompt may say which of its words count: in `a (red:3) circle` the picture listens three times as
  * much to "red" as it would, in `a (red:0) circle` not at all, and `the star [left] of the heart` shows where "left" alone looked. This
  * holds for prompts from text pads as well, after markup of their own (pango-markup) has been taken off.
+ *
+ * What is found can be had in three ways: as #GstVlMeta on each frame, from libgstvlfusion-1.0; with #GstVlFusionElement:mirror as a
+ * #GstCustomMeta named `GstVlFusion`, a flat #GstStructure that any language binding can read and that goes where the #GstVlMeta goes;
+ * and with #GstVlFusionElement:post-messages as an element message named `vlfusion` for each new result.
  *
  * ## Example launch line
  * |[
@@ -28,17 +32,30 @@
  */
 #include "plugin/gstvlfusion.h"
 #include "plugin/gstvlconvert.h"
+#include "plugin/gstvlmirror.h"
 #include "plugin/gstvlprompts.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
 #define GST_CAT_DEFAULT gst_vl_fusion_debug
 
-#define DEFAULT_PROMPT "" /* of both properties */
-#define DEFAULT_MARKUP FALSE
-#define DEFAULT_FIT    VLF_FIT_MODEL
-#define DEFAULT_LIST   "" /* of layers and heads: the model's own */
+#define DEFAULT_PROMPT        "" /* of both properties */
+#define DEFAULT_MARKUP        FALSE
+#define DEFAULT_FIT           VLF_FIT_MODEL
+#define DEFAULT_MIRROR        FALSE
+#define DEFAULT_POST_MESSAGES FALSE
+#define DEFAULT_LIST          "" /* of layers and heads: the model's own */
 
-enum { PROP_0, PROP_PROMPT, PROP_PROMPTS, PROP_PROMPT_MARKUP, PROP_FIT, PROP_ATTENTION_LAYERS, PROP_ATTENTION_HEADS };
+enum {
+  PROP_0,
+  PROP_PROMPT,
+  PROP_PROMPTS,
+  PROP_PROMPT_MARKUP,
+  PROP_FIT,
+  PROP_ATTENTION_LAYERS,
+  PROP_ATTENTION_HEADS,
+  PROP_MIRROR,
+  PROP_POST_MESSAGES
+};
 
 /* What can be refused, each for itself: a good value of one does not excuse a bad one of another. */
 typedef enum { SETTING_PROMPTS, SETTING_LAYERS, SETTING_HEADS, N_SETTINGS } Setting;
@@ -49,12 +66,13 @@ typedef struct {
   GArray *numbers; /* of gint; shared with jobs, never changed */
 } Numbers;
 
-struct _GstVlFusion {
+struct _GstVlFusionElement {
   GstVlInference parent;
   GstVlPrompts *prompts;
 
   /* Guarded by the object lock. */
   VlfFit fit;
+  gboolean mirror, post_messages;
   Numbers layers, heads;
   GError *refused[N_SETTINGS]; /* why a setting cannot be used; the element does not start with it */
 };
@@ -66,7 +84,7 @@ typedef struct {
   GArray *layers, *heads;
 } FusionJob;
 
-G_DEFINE_TYPE_WITH_CODE (GstVlFusion, gst_vl_fusion, GST_TYPE_VL_INFERENCE,
+G_DEFINE_TYPE_WITH_CODE (GstVlFusionElement, gst_vl_fusion, GST_TYPE_VL_INFERENCE,
                          GST_DEBUG_CATEGORY_INIT (gst_vl_fusion_debug, "vlfusion", 0, "vision-language fusion"))
 #define parent_class gst_vl_fusion_parent_class
 
@@ -159,16 +177,52 @@ tell_truncated (GstVlFusion *self, GstVlPromptSet *set)
   }
 }
 
+/* On the way that messages of `level` have: where the frame is in its stream, and what was found. */
+static void
+post_result (GstVlFusion *self, GstVlResult *result)
+{
+  const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
+  GstClockTime pts = gst_vl_result_get_source_pts (result), stream = GST_CLOCK_TIME_NONE, running = stream;
+  GstStructure *structure;
+
+  if (segment->format == GST_FORMAT_TIME) {
+    stream = gst_segment_to_stream_time (segment, GST_FORMAT_TIME, pts);
+    running = gst_segment_to_running_time (segment, GST_FORMAT_TIME, pts);
+  }
+  structure = gst_structure_new ("vlfusion", "timestamp", G_TYPE_UINT64, pts, "stream-time", G_TYPE_UINT64, stream,
+                                 "running-time", G_TYPE_UINT64, running, NULL);
+  gst_vl_mirror_describe (structure, result, NULL);
+  gst_element_post_message (GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self), structure));
+}
+
+static void
+fusion_attached (GstVlInference *base, GstBuffer *buffer, GstVlMeta *meta)
+{
+  gboolean mirror;
+
+  GST_OBJECT_LOCK (base);
+  mirror = GST_VL_FUSION (base)->mirror;
+  GST_OBJECT_UNLOCK (base);
+  if (mirror)
+    gst_vl_mirror_attach (buffer, meta);
+}
+
 static GstVlResult *
 fusion_finish (GstVlInference *base, GstVlJob *base_job)
 {
   FusionJob *job = (FusionJob *) base_job;
   VlfModel *model = gst_vl_inference_get_model (base);
+  gboolean post;
   GstVlResult *result = gst_vl_result_from_vlf (base_job->result, base_job->pts, job->set->generation);
 
   tell_truncated (GST_VL_FUSION (base), job->set);
   if (model)
     gst_vl_result_set_threshold (result, vlf_model_threshold (model));
+  GST_OBJECT_LOCK (base);
+  post = GST_VL_FUSION (base)->post_messages;
+  GST_OBJECT_UNLOCK (base);
+  if (post)
+    post_result (GST_VL_FUSION (base), result);
   return result;
 }
 
@@ -324,6 +378,14 @@ set_numbers (GstVlFusion *self, Setting setting, const gchar *name, Numbers *num
 }
 
 static void
+set_flag (GstVlFusion *self, gboolean *flag, const GValue *value)
+{
+  GST_OBJECT_LOCK (self);
+  *flag = g_value_get_boolean (value);
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
 set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   GstVlFusion *self = GST_VL_FUSION (object);
@@ -337,6 +399,8 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     self->fit = (VlfFit) g_value_get_enum (value);
     GST_OBJECT_UNLOCK (self);
     break;
+  case PROP_MIRROR: set_flag (self, &self->mirror, value); break;
+  case PROP_POST_MESSAGES: set_flag (self, &self->post_messages, value); break;
   case PROP_ATTENTION_LAYERS:
     set_numbers (self, SETTING_LAYERS, pspec->name, &self->layers, g_value_get_string (value));
     break;
@@ -379,6 +443,8 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
   GST_OBJECT_LOCK (self);
   switch (id) {
   case PROP_FIT: g_value_set_enum (value, (gint) self->fit); break;
+  case PROP_MIRROR: g_value_set_boolean (value, self->mirror); break;
+  case PROP_POST_MESSAGES: g_value_set_boolean (value, self->post_messages); break;
   case PROP_ATTENTION_LAYERS: g_value_set_string (value, self->layers.text); break;
   case PROP_ATTENTION_HEADS: g_value_set_string (value, self->heads.text); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -453,10 +519,23 @@ install_properties (GObjectClass *klass)
       g_param_spec_string ("attention-heads", "Attention heads",
                            "Attention heads that maps are the mean of, like 0,3; empty: the model's choice, else all",
                            DEFAULT_LIST, flags));
+  g_object_class_install_property (
+      klass, PROP_MIRROR,
+      g_param_spec_boolean (
+          "mirror", "Mirror",
+          "Attach to each frame with a result a GstCustomMeta named GstVlFusion as well, a flat structure "
+          "for bindings without this library: text-N, match-N, score-N, peak-x-N, peak-y-N of prompt N",
+          DEFAULT_MIRROR, flags));
+  g_object_class_install_property (
+      klass, PROP_POST_MESSAGES,
+      g_param_spec_boolean ("post-messages", "Post messages",
+                            "Post an element message named vlfusion for each new result, with timestamp, stream-time, "
+                            "running-time, and text-N, match-N, score-N, peak-x-N, peak-y-N of prompt N",
+                            DEFAULT_POST_MESSAGES, flags));
 }
 
 static void
-gst_vl_fusion_class_init (GstVlFusionClass *klass)
+gst_vl_fusion_class_init (GstVlFusionElementClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
@@ -470,6 +549,7 @@ gst_vl_fusion_class_init (GstVlFusionClass *klass)
   inference_class->prepare = fusion_prepare;
   inference_class->finish = fusion_finish;
   inference_class->check = fusion_check;
+  inference_class->attached = fusion_attached;
   install_properties (object_class);
   gst_element_class_set_static_metadata (
       element_class, "Vision-language fusion", "Filter/Analyzer/Video",
@@ -484,6 +564,8 @@ gst_vl_fusion_init (GstVlFusion *self)
 {
   self->prompts = gst_vl_prompts_new ();
   self->fit = DEFAULT_FIT;
+  self->mirror = DEFAULT_MIRROR;
+  self->post_messages = DEFAULT_POST_MESSAGES;
   self->layers.text = g_strdup (DEFAULT_LIST);
   self->layers.numbers = g_array_new (FALSE, FALSE, sizeof (gint));
   self->heads.text = g_strdup (DEFAULT_LIST);

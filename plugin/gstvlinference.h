@@ -28,6 +28,8 @@ struct _GstVlInferenceClass {
   GstVlJob *(*prepare) (GstVlInference *self, const GPtrArray *texts, gboolean waits);
   /* The result of a job that succeeded, as metas carry it. On the streaming thread. */
   GstVlResult *(*finish) (GstVlInference *self, GstVlJob *job);
+  /* @meta was attached to @buffer, which is writable. NULL: nothing more to do. On the streaming thread. */
+  void (*attached) (GstVlInference *self, GstBuffer *buffer, GstVlMeta *meta);
   /* FALSE when a setting that only the subclass knows is wrong: going to PAUSED then fails with @error. NULL: nothing to check. */
   gboolean (*check) (GstVlInference *self, GError **error);
 };

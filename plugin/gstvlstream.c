@@ -101,10 +101,19 @@ age_of_result (const GstVlStream *self, const GstVlMoment *moment)
   return moment->stream - self->last_time;
 }
 
+static void
+count_carried (GstVlStream *self)
+{
+  GST_OBJECT_LOCK (self->owner);
+  self->stats.carried++;
+  GST_OBJECT_UNLOCK (self->owner);
+}
+
 /* Copies the structure of a shared buffer, never its memory. */
 static void
 attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment)
 {
+  GstVlInferenceClass *klass = GST_VL_INFERENCE_GET_CLASS (self->owner);
   g_autofree gchar *name = NULL;
   GstVlMeta *meta;
 
@@ -112,13 +121,13 @@ attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment)
     return;
   name = gst_object_get_name (GST_OBJECT (self->owner));
   *buffer = gst_buffer_make_writable (*buffer);
-  meta = gst_buffer_add_vl_meta (*buffer, self->last, name, GST_VL_INFERENCE_GET_CLASS (self->owner)->kind);
-  if (self->fresh)
-    return;
-  gst_vl_meta_set_carried (meta, age_of_result (self, moment));
-  GST_OBJECT_LOCK (self->owner);
-  self->stats.carried++;
-  GST_OBJECT_UNLOCK (self->owner);
+  meta = gst_buffer_add_vl_meta (*buffer, self->last, name, klass->kind);
+  if (!self->fresh) {
+    gst_vl_meta_set_carried (meta, age_of_result (self, moment));
+    count_carried (self);
+  }
+  if (klass->attached)
+    klass->attached (self->owner, *buffer, meta);
 }
 
 /* When to run. */

@@ -192,6 +192,80 @@ GST_START_TEST (test_ways_agree)
 }
 GST_END_TEST
 
+static GstVlResult *
+ask_prompt (const gchar *properties)
+{
+  g_autofree gchar *all = g_strdup_printf ("device=reference %s", properties);
+  GstHarness *h = harness_new (all, NULL);
+  GstVlResult *result = ask (h, "RGB", picture ("RGB", "RGB"));
+
+  gst_harness_teardown (h);
+  return result;
+}
+
+/* A weight of one changes no bit, another does, and a masked word is exactly nothing to the picture. */
+GST_START_TEST (test_markup)
+{
+  GstVlResult *plain = ask_prompt ("prompt=\"a red circle\"");
+  GstVlResult *one = ask_prompt ("prompt=\"a (red:1) circle\" prompt-markup=true");
+  GstVlResult *three = ask_prompt ("prompt=\"a (red:3) circle\" prompt-markup=true");
+  GstVlResult *none = ask_prompt ("prompt=\"a (red:0) circle\" prompt-markup=true");
+
+  fail_unless (same_bits (plain, one));
+  fail_unless (!same_bits (plain, three));
+  fail_unless (gst_vl_result_get_word_weight (three, 0, 1) > gst_vl_result_get_word_weight (plain, 0, 1));
+  fail_unless (gst_vl_result_get_word_weight (none, 0, 1) == 0.0);
+  fail_unless_equals_string (gst_vl_result_get_text (none, 0), "a red circle");
+  gst_vl_result_unref (plain);
+  gst_vl_result_unref (one);
+  gst_vl_result_unref (three);
+  gst_vl_result_unref (none);
+}
+GST_END_TEST
+
+#define CHANGES 1000
+
+/* A thousand new lists, one a millisecond. */
+static gpointer
+change_prompts (gpointer element)
+{
+  for (guint i = 1; i <= CHANGES; i++) {
+    g_autofree gchar *prompt = g_strdup_printf ("left %u\nright %u", i, i);
+
+    g_object_set (element, "prompt", prompt, NULL);
+    g_usleep (1000);
+  }
+  return NULL;
+}
+
+/* Meanwhile every frame leaves with a whole list, never an older one than before, and the last one arrives. */
+GST_START_TEST (test_prompt_storm)
+{
+  GstHarness *h = harness_new ("prompt=\"left 0\\\\nright 0\"", NULL);
+  g_autofree gchar *last = g_strdup_printf ("left %u", CHANGES);
+  guint64 generation = 0;
+  gboolean arrived = FALSE;
+  GThread *thread = NULL;
+
+  for (guint i = 0; i < 20000 && !arrived; i++) {
+    GstVlResult *result = ask (h, "RGB", picture ("RGB", "RGB"));
+    const gchar *left = gst_vl_result_get_text (result, 0), *right = gst_vl_result_get_text (result, 1);
+
+    fail_unless_equals_int (gst_vl_result_get_n_prompts (result), 2);
+    fail_unless_equals_string (left + strlen ("left"), right + strlen ("right"));
+    fail_unless (gst_vl_result_get_generation (result) >= generation);
+    generation = gst_vl_result_get_generation (result);
+    arrived = g_str_equal (left, last);
+    gst_vl_result_unref (result);
+    if (!thread)
+      thread = g_thread_new ("changes", change_prompts, h->element);
+  }
+  g_thread_join (thread);
+  fail_unless (arrived && generation > 10, "%d lists", (gint) generation);
+  gst_harness_teardown (h);
+}
+GST_END_TEST
+
 static guint
 descriptors (void)
 {
@@ -302,6 +376,8 @@ model_suite (void)
   tcase_add_test (tc, test_formats);
   tcase_add_test (tc, test_formats_opencl);
   tcase_add_test (tc, test_ways_agree);
+  tcase_add_test (tc, test_markup);
+  tcase_add_test (tc, test_prompt_storm);
   tcase_add_test (tc, test_up_and_down);
   tcase_add_test (tc, test_shared_device);
   tcase_add_test (tc, test_no_opencl);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Results of vlfusion for those who do not know GstVlResult: the mirror on buffers, the messages on the bus. */
+#include "tests/check/fusionharness.h"
+#include <string.h>
+
+static const GstStructure *
+mirror_of (GstBuffer *buffer)
+{
+  GstCustomMeta *mirror = gst_meta_get_info ("GstVlFusion") ? gst_buffer_get_custom_meta (buffer, "GstVlFusion") : NULL;
+
+  return mirror ? gst_custom_meta_get_structure (mirror) : NULL;
+}
+
+static gdouble
+number (const GstStructure *structure, const gchar *field)
+{
+  gdouble value;
+
+  fail_unless (gst_structure_get_double (structure, field, &value), "no %s", field);
+  return value;
+}
+
+/* What is in @structure is what @result says. */
+static void
+expect_described (const GstStructure *structure, GstVlResult *result)
+{
+  guint64 generation;
+  guint n;
+
+  fail_unless (gst_structure_get_uint64 (structure, "generation", &generation));
+  fail_unless_equals_uint64 (generation, gst_vl_result_get_generation (result));
+  fail_unless_equals_string (gst_structure_get_string (structure, "model"), "fake");
+  fail_unless (gst_structure_get_uint (structure, "n-prompts", &n) && n == gst_vl_result_get_n_prompts (result));
+  for (guint i = 0; i < n; i++) {
+    g_autofree gchar *text = g_strdup_printf ("text-%u", i), *match = g_strdup_printf ("match-%u", i);
+
+    fail_unless_equals_string (gst_structure_get_string (structure, text), gst_vl_result_get_text (result, i));
+    fail_unless_equals_float (number (structure, match), gst_vl_result_get_match (result, i));
+  }
+}
+
+/* Where the GstVlMeta is there is its mirror, with the same peaks. */
+static void
+expect_mirrored (GstBuffer *buffer)
+{
+  GstVlMeta *meta = fusion_meta (buffer);
+  const GstStructure *mirror = mirror_of (buffer);
+  gdouble x, y;
+  guint width;
+
+  fail_unless ((meta != NULL) == (mirror != NULL), "meta %p, mirror %p", meta, mirror);
+  if (!meta)
+    return;
+  expect_described (mirror, meta->result);
+  fail_unless (gst_vl_meta_get_peak (meta, 0, &x, &y));
+  fail_unless_equals_float (number (mirror, "peak-x-0"), x);
+  fail_unless_equals_float (number (mirror, "peak-y-0"), y);
+  fail_unless_equals_string (gst_structure_get_string (mirror, "producer"), "f");
+  fail_unless (gst_structure_get_uint (mirror, "frame-width", &width) && width == meta->frame_width);
+}
+
+GST_START_TEST (test_mirror)
+{
+  Fusion *f = fusion_new ("prompt=\"a red circle\\\\na star\"");
+  GstBuffer *out, *copy;
+  gboolean carried;
+
+  fusion_set_caps (f, "RGB", 64, 48);
+  out = fusion_pass (f);
+  fail_unless (fusion_meta (out) && !mirror_of (out));
+  gst_buffer_unref (out);
+
+  g_object_set (f->element, "mirror", TRUE, NULL);
+  out = fusion_pass (f);
+  expect_mirrored (out);
+  copy = gst_buffer_copy_deep (out);
+  gst_buffer_unref (out);
+  fail_unless (fusion_meta (copy) != NULL);
+  expect_mirrored (copy);
+  gst_buffer_unref (copy);
+
+  g_object_set (f->element, "interval", (guint64) GST_SECOND, NULL);
+  out = fusion_pass (f);
+  fail_unless (gst_structure_get_boolean (mirror_of (out), "carried", &carried) && carried);
+  gst_buffer_unref (out);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* Through elements that change the frame the mirror follows or goes as the GstVlMeta does. */
+GST_START_TEST (test_mirror_follows)
+{
+  static const struct {
+    const gchar *way;
+    gboolean stays;
+  } ways[] = {
+    { "videoscale ! capsfilter caps=video/x-raw,width=32,height=24", TRUE },
+    { "videoscale ! capsfilter caps=video/x-raw,width=32,height=48,pixel-aspect-ratio=1/1", TRUE },
+    { "videoconvert ! capsfilter caps=video/x-raw,format=I420", TRUE },
+    { "videocrop left=10", FALSE },
+    { "identity ! queue", TRUE },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (ways); i++) {
+    Fusion *f = fusion_new ("prompt=star mirror=true");
+    GstHarness *h = gst_harness_new_parse (ways[i].way);
+    GstBuffer *out;
+
+    fusion_set_caps (f, "RGB", 64, 48);
+    gst_harness_set_src_caps (h, gst_pad_get_current_caps (f->h->srcpad));
+    out = gst_harness_push_and_pull (h, fusion_pass (f));
+    fail_unless (out != NULL, "%s", ways[i].way);
+    expect_mirrored (out);
+    fail_unless (!ways[i].stays || mirror_of (out), "%s loses it", ways[i].way);
+    gst_buffer_unref (out);
+    gst_harness_teardown (h);
+    fusion_free (f);
+  }
+}
+GST_END_TEST
+
+/* One message for each result, none for frames that carry one, at the frame's time. */
+GST_START_TEST (test_messages)
+{
+  Fusion *f = fusion_new ("prompt=\"a red circle\\\\na star\" post-messages=true");
+  const guint64 step = gst_util_uint64_scale (1, GST_SECOND, 30);
+  GstMessage *message;
+  GstBuffer *out;
+
+  fusion_set_caps (f, "RGB", 16, 16);
+  for (guint i = 0; i < 3; i++) {
+    guint64 times[3];
+
+    out = fusion_pass (f);
+    message = gst_bus_pop_filtered (f->bus, GST_MESSAGE_ELEMENT);
+    fail_unless (message && gst_message_has_name (message, "vlfusion"));
+    fail_unless (GST_MESSAGE_SRC (message) == GST_OBJECT (f->element));
+    expect_described (gst_message_get_structure (message), fusion_meta (out)->result);
+    fail_unless (gst_structure_get (gst_message_get_structure (message), "timestamp", G_TYPE_UINT64, &times[0],
+                                    "stream-time", G_TYPE_UINT64, &times[1], "running-time", G_TYPE_UINT64, &times[2],
+                                    NULL));
+    for (guint k = 0; k < 3; k++)
+      fail_unless (times[k] == GST_BUFFER_PTS (out) && times[k] >= i * step);
+    gst_message_unref (message);
+    gst_buffer_unref (out);
+  }
+  g_object_set (f->element, "interval", (guint64) GST_SECOND, NULL);
+  gst_buffer_unref (fusion_pass (f));
+  g_object_set (f->element, "interval", (guint64) 0, "post-messages", FALSE, NULL);
+  gst_buffer_unref (fusion_pass (f));
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_ELEMENT, NULL), 0);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* Running and stream time differ where a segment says so. */
+GST_START_TEST (test_message_times)
+{
+  Fusion *f = fusion_new ("prompt=star post-messages=true");
+  GstSegment segment;
+  GstMessage *message;
+  GstBuffer *frame;
+  guint64 stream, running;
+
+  fusion_set_caps (f, "RGB", 16, 16);
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.start = 2 * GST_SECOND;
+  segment.time = 5 * GST_SECOND;
+  segment.base = 9 * GST_SECOND;
+  fail_unless (gst_harness_push_event (f->h, gst_event_new_segment (&segment)));
+  frame = fusion_frame (f, 1);
+  GST_BUFFER_PTS (frame) = 3 * GST_SECOND;
+  fail_unless_equals_int (fusion_push (f, frame), GST_FLOW_OK);
+  message = gst_bus_pop_filtered (f->bus, GST_MESSAGE_ELEMENT);
+  fail_unless (message && gst_structure_get (gst_message_get_structure (message), "stream-time", G_TYPE_UINT64, &stream,
+                                             "running-time", G_TYPE_UINT64, &running, NULL));
+  fail_unless_equals_uint64 (stream, 6 * GST_SECOND);
+  fail_unless_equals_uint64 (running, 10 * GST_SECOND);
+  gst_message_unref (message);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* Marks are read when asked for, also while playing, in prompts from every source; results speak of the plain text. */
+GST_START_TEST (test_markup)
+{
+  Fusion *f = fusion_new ("prompt=\"a (red:2) [star]\"");
+  GstHarness *t = gst_harness_new_with_element (f->element, "text_%u", NULL);
+  static const gchar *const subtitle = "<b>the (ring:0)</b> &lt;3";
+  GstBuffer *text = gst_buffer_new_memdup (subtitle, strlen (subtitle)), *out;
+  GstVlMeta *meta;
+  guint64 generation = 1;
+  g_autofree gchar *prompt = NULL;
+  gboolean markup;
+
+  gst_harness_set_src_caps_str (t, "text/x-raw,format=pango-markup");
+  GST_BUFFER_PTS (text) = 0;
+  GST_BUFFER_DURATION (text) = 1000 * GST_SECOND;
+  fail_unless_equals_int (gst_harness_push (t, text), GST_FLOW_OK);
+  fusion_set_caps (f, "RGB", 16, 16);
+  for (guint i = 0; i < 2; i++) {
+    for (guint k = 0; k < 2000; k++) {
+      out = fusion_pass (f);
+      meta = fusion_meta (out);
+      if (gst_vl_result_get_generation (meta->result) > i)
+        break;
+      fail_unless_equals_string (gst_vl_result_get_text (meta->result, 0), "a (red:2) [star]");
+      fail_unless_equals_string (gst_vl_result_get_text (meta->result, 1), "the (ring:0) <3");
+      gst_buffer_unref (out);
+      g_usleep (1000);
+    }
+    fail_unless_equals_uint64 (gst_vl_result_get_generation (meta->result), ++generation - 1);
+    fail_unless_equals_string (gst_vl_result_get_text (meta->result, 0), i ? "a red star" : "a (red:2) [star]");
+    fail_unless_equals_string (gst_vl_result_get_text (meta->result, 1), i ? "the ring <3" : "the (ring:0) <3");
+    gst_buffer_unref (out);
+    g_object_set (f->element, "prompt-markup", TRUE, NULL);
+  }
+  g_object_get (f->element, "prompt", &prompt, "prompt-markup", &markup, NULL);
+  fail_unless_equals_string (prompt, "a (red:2) [star]");
+  fail_unless (markup);
+  gst_harness_teardown (t);
+  fusion_free (f);
+}
+GST_END_TEST
+
+static Suite *
+reports_suite (void)
+{
+  Suite *s = suite_create ("reports");
+  TCase *tc = tcase_create ("general");
+
+  suite_add_tcase (s, tc);
+  tcase_add_test (tc, test_mirror);
+  tcase_add_test (tc, test_mirror_follows);
+  tcase_add_test (tc, test_messages);
+  tcase_add_test (tc, test_message_times);
+  tcase_add_test (tc, test_markup);
+  return s;
+}
+
+GST_CHECK_MAIN (reports)
