@@ -3,7 +3,7 @@
 # tools/demo on Debian's footage leaves what it says, and the default model finds what is asked for.
 #   demo.sh ROOT CLIP POINTING    POINTING: the program of pointing.c; BUILD: the build folder
 set -u
-root=$1 clip=$2 pointing=$3
+root=$1 clip=$2 pointing=$(realpath "$3")
 [ -f "$clip" ] || exit 77
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
