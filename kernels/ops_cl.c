@@ -7,9 +7,6 @@
 #include "kernels/profile.h"
 #include "kernels/program.h"
 
-/* Work-items of a group that shares a row, on the GPU family. */
-#define ROW_GROUP 64u
-
 typedef struct {
   cl_command_queue queue;
   GHashTable *kernels; /* name -> cl_kernel: setting arguments is not thread-safe, so that each queue has its own */
@@ -25,6 +22,12 @@ guint
 vlf_cl_vector_width (const VlfDevice *device)
 {
   return ((const VlfClDevice *) device->cl)->width;
+}
+
+guint
+vlf_cl_int8_tier (const VlfDevice *device)
+{
+  return ((const VlfClDevice *) device->cl)->int8;
 }
 
 guint
@@ -322,7 +325,7 @@ row_grid (const VlfPass *pass, VlfTensor y)
   VlfClGrid grid = { .groups = { y.rows, y.batch } };
 
   if (pass->device->family == VLF_FAMILY_GPU)
-    grid.local[0] = ROW_GROUP;
+    grid.local[0] = VLF_CL_ROW_GROUP;
   return grid;
 }
 

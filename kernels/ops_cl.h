@@ -9,6 +9,9 @@ G_BEGIN_DECLS
 
 #define VLF_CL_MAX_ARGS 48u
 
+/* Work-items of a group that shares a row, on the GPU family. */
+#define VLF_CL_ROW_GROUP 64u
+
 /* Arguments of one launch, in the order of the kernel's parameters. Start from { 0 }. */
 typedef struct {
   guint n;
@@ -56,6 +59,8 @@ gboolean vlf_cl_check (VlfPass *pass, cl_int status, const char *what);
 
 /* floats per explicit vector that the CPU family's kernels were built with, VLF_WIDTH there: 8 or 16. */
 guint vlf_cl_vector_width (const VlfDevice *device);
+/* How the CPU family multiplies in 8 bits, VLF_INT8 of cl/int8.cl; 0: plain OpenCL C. */
+guint vlf_cl_int8_tier (const VlfDevice *device);
 /* Compute units of the device, at least 1. */
 guint vlf_cl_compute_units (const VlfDevice *device);
 

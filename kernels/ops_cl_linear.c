@@ -4,6 +4,7 @@
 #include <string.h>
 #include "kernels/cl_device.h"
 #include "kernels/half.h"
+#include "kernels/int8.h"
 
 #define F16_MAX 65504.0f
 
@@ -12,12 +13,16 @@
 #define GPU_PANEL      32u
 #define GPU_GROUP_SIDE 16u
 
+/* Columns that the CPU family's 8-bit products take at once. */
+#define INT8_GROUP 4u
+
 /* A weight [n, k] in panels of @panel rows: [n / panel, k, panel], so that the kernel reads it in order, whatever the shape. Rows
- * beyond n are 0. The bias is padded alike, and 0 where there is none. */
+ * beyond n are 0. The bias is padded alike, and 0 where there is none; for VLF_I8 see cl/int8.cl, where k is a multiple of 4. */
 typedef struct {
   VlfWeight base;
   VlfBuffer *buffer, *bias;
   guint panel;
+  guint inputs, outputs; /* padded */
 } ClWeight;
 
 /* While a weight is packed: the rows of all parts as one matrix. */
@@ -30,6 +35,8 @@ typedef struct {
   float *rows;   /* [panel, inputs] */
   float *turned; /* [inputs, panel] */
   gpointer packed;
+  float *scales; /* of the panel's rows, VLF_I8 only */
+  gint32 *offsets;
 } Packing;
 
 static guint
@@ -43,6 +50,8 @@ packing_open (Packing *p, GError **error)
 {
   gsize elements = (gsize) p->panel * p->inputs;
 
+  p->scales = g_new (float, p->panel);
+  p->offsets = g_new (gint32, p->panel);
   p->raw = g_try_malloc_n (elements, sizeof (float));
   p->rows = g_try_malloc_n (elements, sizeof (float));
   p->turned = g_try_malloc_n (elements, sizeof (float));
@@ -60,6 +69,8 @@ packing_close (Packing *p)
   g_free (p->rows);
   g_free (p->turned);
   g_free (p->packed);
+  g_free (p->scales);
+  g_free (p->offsets);
 }
 
 /* Rows [first, first + panel) of the stacked parts to p->rows; those beyond the last are 0. */
@@ -102,19 +113,53 @@ check_range (const Packing *p, GError **error)
   return TRUE;
 }
 
-static gboolean
-pack_panel (Packing *p, guint panel_index, ClWeight *weight, GError **error)
+/* p->rows in 8 bits to p->packed. The CPU family has @group columns of a row side by side, the GPU family 1. */
+static void
+pack_int8 (Packing *p, guint group, guint padded)
 {
-  gsize bytes = (gsize) p->panel * p->inputs * vlf_dtype_size (p->stored);
+  g_autofree gint8 *row = g_new0 (gint8, padded);
+  gint8 *packed = p->packed;
 
-  if (!read_rows (p, panel_index * p->panel, error) || !check_range (p, error))
-    return FALSE;
+  for (guint n = 0; n < p->panel; n++) {
+    gint32 sum = 0;
+
+    p->scales[n] = vlf_quantise (p->rows + (gsize) n * p->inputs, p->inputs, row);
+    for (guint k = 0; k < padded; k++) {
+      packed[((gsize) (k / group) * p->panel + n) * group + k % group] = row[k];
+      sum += row[k];
+    }
+    p->offsets[n] = 128 * sum;
+  }
+}
+
+static void
+pack_floats (Packing *p)
+{
   for (guint k = 0; k < p->inputs; k++) {
     for (guint n = 0; n < p->panel; n++)
       p->turned[(gsize) k * p->panel + n] = p->rows[(gsize) n * p->inputs + k];
   }
   vlf_f32_to (p->stored, p->turned, (gsize) p->panel * p->inputs, p->packed);
-  return weight->base.device->backend->buffer_write (weight->buffer, panel_index * bytes, p->packed, bytes, error);
+}
+
+static gboolean
+pack_panel (Packing *p, guint panel_index, ClWeight *weight, GError **error)
+{
+  const VlfBackend *backend = weight->base.device->backend;
+  gsize bytes = (gsize) p->panel * weight->inputs * vlf_dtype_size (p->stored), some = p->panel * sizeof (float);
+  gsize column = (gsize) weight->outputs * sizeof (float);
+
+  if (!read_rows (p, panel_index * p->panel, error) || !check_range (p, error))
+    return FALSE;
+  if (p->stored != VLF_I8) {
+    pack_floats (p);
+  } else {
+    pack_int8 (p, weight->base.device->family == VLF_FAMILY_CPU ? INT8_GROUP : 1, weight->inputs);
+    if (!backend->buffer_write (weight->bias, column + panel_index * some, p->scales, some, error) ||
+        !backend->buffer_write (weight->bias, 2 * column + panel_index * some, p->offsets, some, error))
+      return FALSE;
+  }
+  return backend->buffer_write (weight->buffer, panel_index * bytes, p->packed, bytes, error);
 }
 
 static gboolean
@@ -140,7 +185,7 @@ static gboolean
 fill (ClWeight *weight, const VlfSource *weights, const VlfSource *biases, guint n_parts, GError **error)
 {
   VlfDevice *device = weight->base.device;
-  guint panels = (weight->base.outputs + weight->panel - 1) / weight->panel;
+  guint panels = weight->outputs / weight->panel, vectors = weight->base.stored == VLF_I8 ? 3 : 1;
   Packing p = { .parts = weights,
                 .n_parts = n_parts,
                 .panel = weight->panel,
@@ -149,15 +194,16 @@ fill (ClWeight *weight, const VlfSource *weights, const VlfSource *biases, guint
   gsize bytes;
   gboolean good;
 
-  if (!vlf_size_mul ((gsize) panels * p.panel, p.inputs, &bytes) ||
+  if (!vlf_size_mul (weight->outputs, weight->inputs, &bytes) ||
       !vlf_size_mul (bytes, vlf_dtype_size (p.stored), &bytes)) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "a weight [%u, %u] is too large", weight->base.outputs, p.inputs);
     return FALSE;
   }
   weight->buffer = vlf_buffer_new (device, bytes, error);
-  weight->bias = weight->buffer ? vlf_buffer_new (device, (gsize) panels * p.panel * sizeof (float), error) : NULL;
+  weight->bias =
+      weight->buffer ? vlf_buffer_new (device, (gsize) vectors * weight->outputs * sizeof (float), error) : NULL;
   good =
-      weight->bias && packing_open (&p, error) && send_bias (weight, weights, biases, n_parts, panels * p.panel, error);
+      weight->bias && packing_open (&p, error) && send_bias (weight, weights, biases, n_parts, weight->outputs, error);
   for (guint i = 0; i < panels && good; i++)
     good = pack_panel (&p, i, weight, error);
   packing_close (&p);
@@ -176,6 +222,10 @@ vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource 
   for (guint i = 0; i < n_parts; i++)
     weight->base.outputs += weights[i].rows;
   weight->panel = panel_width (device);
+  weight->outputs = (weight->base.outputs + weight->panel - 1) / weight->panel * weight->panel;
+  weight->inputs = weight->base.inputs;
+  if (stored == VLF_I8)
+    weight->inputs = (weight->inputs + INT8_GROUP - 1) / INT8_GROUP * INT8_GROUP;
   if (fill (weight, weights, biases, n_parts, error))
     return &weight->base;
   vlf_cl_weight_free (&weight->base);
@@ -234,17 +284,44 @@ tile_grid (const VlfDevice *device, guint panel, guint rows, guint cols)
   return (VlfClGrid){ { (rows + height - 1) / height, (cols + panel - 1) / panel }, { 0 } };
 }
 
+/* Rows of @x in 8 bits, [1, m, @inputs], or as many bytes where kernels want those; @scales [1, 1, m]. */
+static VlfTensor
+quantise (VlfPass *pass, VlfTensor x, guint inputs, VlfTensor *scales)
+{
+  const gboolean bytes = vlf_cl_int8_tier (pass->device) != 0;
+  VlfTensor q = vlf_pass_alloc (pass, 1, x.rows, bytes ? inputs / INT8_GROUP : inputs);
+  VlfClArgs args = { 0 };
+
+  *scales = vlf_pass_alloc (pass, 1, 1, x.rows);
+  if (pass->error)
+    return q;
+  vlf_cl_arg_tensor (&args, &q);
+  vlf_cl_arg_uint (&args, q.stride);
+  vlf_cl_arg_tensor (&args, scales);
+  vlf_cl_arg_tensor (&args, &x);
+  vlf_cl_arg_uint (&args, x.stride);
+  vlf_cl_arg_uint (&args, x.cols);
+  vlf_cl_arg_uint (&args, inputs);
+  vlf_cl_launch (pass, "vlf_quantise",
+                 (VlfClGrid){ { x.rows }, { pass->device->family == VLF_FAMILY_GPU ? VLF_CL_ROW_GROUP : 1 } }, &args);
+  return q;
+}
+
 void
 vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, guint first, VlfActivation act,
                const VlfTensor *residual)
 {
-  static const char *const kernels[] = { "vlf_gemm_f32", "vlf_gemm_f16", "vlf_gemm_bf16" };
+  static const char *const kernels[] = { "vlf_gemm_f32", "vlf_gemm_f16", "vlf_gemm_bf16", "vlf_gemm_i8" };
   const ClWeight *weight = (const ClWeight *) w;
   guint scope = vlf_pass_open (pass);
-  VlfTensor a = matrix (pass, x), r = residual ? matrix (pass, *residual) : (VlfTensor){ 0 };
+  VlfTensor a = matrix (pass, x), r = residual ? matrix (pass, *residual) : (VlfTensor){ 0 }, scales = { 0 };
   VlfClArgs args = { 0 };
   VlfClGrid grid;
 
+  if (pass->error)
+    return;
+  if (w->stored == VLF_I8)
+    a = quantise (pass, a, weight->inputs, &scales);
   if (pass->error)
     return;
   flatten (&y);
@@ -258,9 +335,11 @@ vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, guin
   vlf_cl_arg_uint (&args, first);
   vlf_cl_arg_tensor (&args, residual ? &r : NULL);
   vlf_cl_arg_uint (&args, r.stride);
+  vlf_cl_arg_tensor (&args, scales.buffer ? &scales : NULL);
+  vlf_cl_arg_uint (&args, weight->outputs);
   vlf_cl_arg_uint (&args, y.rows);
   vlf_cl_arg_uint (&args, y.cols);
-  vlf_cl_arg_uint (&args, x.cols);
+  vlf_cl_arg_uint (&args, weight->inputs);
   vlf_cl_arg_int (&args, (gint) act);
   vlf_cl_launch (pass, kernels[w->stored], grid, &args);
   vlf_pass_close (pass, scope, (VlfTensor){ 0 });

@@ -3,14 +3,16 @@
  * oracle of the tests; a pipeline runs on it only when told to. */
 #include "kernels/ops_ref.h"
 #include "kernels/half.h"
+#include "kernels/int8.h"
 #include <stdlib.h>
 
 #define ALIGNMENT 64
 
 typedef struct {
   VlfWeight base;
-  VlfBuffer *rows; /* [outputs, inputs] in base.stored */
-  VlfBuffer *bias; /* float [outputs], or NULL */
+  VlfBuffer *rows;   /* [outputs, inputs] in base.stored */
+  VlfBuffer *bias;   /* float [outputs], or NULL */
+  VlfBuffer *scales; /* float [outputs] of VLF_I8, else NULL */
 } RefWeight;
 
 static float *
@@ -128,14 +130,44 @@ ref_weight_free (VlfWeight *weight)
 
   vlf_buffer_free (w->rows);
   vlf_buffer_free (w->bias);
+  vlf_buffer_free (w->scales);
   g_free (w);
+}
+
+/* All rows of @source in 8 bits, with a scale each. */
+static gboolean
+read_int8 (const VlfSource *source, gint8 *to, float *scales, GError **error)
+{
+  g_autofree guint8 *raw = g_try_malloc (source->cols * vlf_dtype_size (source->type));
+  g_autofree float *row = g_try_new (float, source->cols);
+
+  if (!raw || !row) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory to read %u numbers", source->cols);
+    return FALSE;
+  }
+  for (guint i = 0; i < source->rows; i++) {
+    if (!vlf_source_read (source, i, 1, raw, row, error))
+      return FALSE;
+    scales[i] = vlf_quantise (row, source->cols, to + (gsize) i * source->cols);
+  }
+  return TRUE;
+}
+
+static gboolean
+read_part (RefWeight *w, const VlfSource *part, guint first, GError **error)
+{
+  guint8 *to = (guint8 *) w->rows->mem + first * w->base.inputs * vlf_dtype_size (w->base.stored);
+
+  if (w->base.stored == VLF_I8)
+    return read_int8 (part, (gint8 *) to, (float *) w->scales->mem + first, error);
+  return read_rows (part, w->base.stored, to, 32, error);
 }
 
 static gboolean
 fill_weight (RefWeight *w, const VlfSource *weights, const VlfSource *biases, guint n_parts, GError **error)
 {
   const gsize row_bytes = w->base.inputs * vlf_dtype_size (w->base.stored);
-  guint8 *to;
+  guint first = 0;
   gsize bytes = 0;
 
   if (!vlf_size_mul (w->base.outputs, row_bytes, &bytes)) {
@@ -143,13 +175,14 @@ fill_weight (RefWeight *w, const VlfSource *weights, const VlfSource *biases, gu
     return FALSE;
   }
   w->rows = vlf_buffer_new (w->base.device, bytes, error);
-  if (!w->rows)
+  if (w->rows && w->base.stored == VLF_I8)
+    w->scales = vlf_buffer_new (w->base.device, w->base.outputs * sizeof (float), error);
+  if (!w->rows || (w->base.stored == VLF_I8 && !w->scales))
     return FALSE;
-  to = w->rows->mem;
   for (guint i = 0; i < n_parts; i++) {
-    if (!read_rows (&weights[i], w->base.stored, to, 32, error))
+    if (!read_part (w, &weights[i], first, error))
       return FALSE;
-    to += weights[i].rows * row_bytes;
+    first += weights[i].rows;
   }
   if (!biases)
     return TRUE;
@@ -224,6 +257,44 @@ activate (double x, VlfActivation act)
   return x;
 }
 
+/* One row of a product in 8 bits: @x in 8 bits, of scale @scale. */
+static void
+linear_int8_row (const RefWeight *w, const gint8 *x, float scale, guint first, VlfActivation act, const float *residual,
+                 float *y, guint n)
+{
+  const guint k = w->base.inputs;
+
+  for (guint o = 0; o < n; o++) {
+    const gint8 *row = (const gint8 *) w->rows->mem + (gsize) (first + o) * k;
+    double bias = w->bias ? ((const float *) w->bias->mem)[first + o] : 0;
+    gint64 sum = 0;
+
+    for (guint j = 0; j < k; j++)
+      sum += x[j] * row[j];
+    y[o] = (float) (activate (sum * ((double) scale * ((const float *) w->scales->mem)[first + o]) + bias, act) +
+                    (residual ? residual[o] : 0));
+  }
+}
+
+static void
+linear_int8 (VlfPass *pass, VlfTensor y, VlfTensor x, const RefWeight *w, guint first, VlfActivation act,
+             const VlfTensor *residual)
+{
+  g_autofree gint8 *q = g_try_malloc (x.cols);
+
+  if (!q) {
+    vlf_ref_no_memory (pass, x.cols);
+    return;
+  }
+  for (guint b = 0; b < y.batch; b++) {
+    for (guint i = 0; i < y.rows; i++) {
+      float scale = vlf_quantise (row_of (x, b, i), x.cols, q);
+
+      linear_int8_row (w, q, scale, first, act, residual ? row_of (*residual, b, i) : NULL, row_of (y, b, i), y.cols);
+    }
+  }
+}
+
 static void
 ref_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *weight, guint first, VlfActivation act,
             const VlfTensor *residual)
@@ -231,8 +302,13 @@ ref_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *weight, gu
   const RefWeight *w = (const RefWeight *) weight;
   const guint k = weight->inputs;
   const gsize row_bytes = k * vlf_dtype_size (weight->stored);
-  g_autofree float *row = g_try_new (float, k);
+  g_autofree float *row = NULL;
 
+  if (weight->stored == VLF_I8) {
+    linear_int8 (pass, y, x, w, first, act, residual);
+    return;
+  }
+  row = g_try_new (float, k);
   if (!row) {
     vlf_ref_no_memory (pass, k * sizeof *row);
     return;

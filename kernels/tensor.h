@@ -4,12 +4,15 @@
 
 G_BEGIN_DECLS
 
-typedef enum { VLF_F32, VLF_F16, VLF_BF16 } VlfDType;
+/* VLF_I8 only as what linear weights are stored in: then activations are made into 8 bits too, row by row, and products are summed in
+ * 32-bit integers. Scales of weights are per output, all are symmetric; the result is the same on every device, up to rounding. */
+typedef enum { VLF_F32, VLF_F16, VLF_BF16, VLF_I8 } VlfDType;
 
+/* Bytes of one number. */
 static inline gsize
 vlf_dtype_size (VlfDType type)
 {
-  return type == VLF_F32 ? 4 : 2;
+  return type == VLF_F32 ? 4 : type == VLF_I8 ? 1 : 2;
 }
 
 /* Memory on a device, at least as readable as the tensors in it plus a tile: kernels have no bounds tests inside their loops. */

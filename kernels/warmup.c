@@ -7,7 +7,7 @@
 #define PATCH 8u
 
 typedef struct {
-  VlfWeight *weights[3]; /* by VlfDType */
+  VlfWeight *weights[4]; /* by VlfDType */
   VlfTable *tables[3];
   VlfConstant *constant; /* [1, 1, SIDE] */
 } Things;
@@ -28,11 +28,17 @@ things_new (Things *things, VlfDevice *device, GError **error)
 {
   static const float zeros[SIDE];
 
-  for (guint i = 0; i < 3; i++) {
-    VlfSource source = { (VlfDType) i, SIDE, SIDE, read_zeros, &source };
+  for (guint i = 0; i < G_N_ELEMENTS (things->weights); i++) {
+    VlfSource source = { VLF_F32, SIDE, SIDE, read_zeros, &source };
 
     things->weights[i] = vlf_weight_new (device, &source, NULL, 1, (VlfDType) i, error);
-    things->tables[i] = things->weights[i] ? vlf_table_new (device, &source, error) : NULL;
+    if (!things->weights[i])
+      return FALSE;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (things->tables); i++) {
+    VlfSource source = { (VlfDType) i, SIDE, SIDE, read_zeros, &source };
+
+    things->tables[i] = vlf_table_new (device, &source, error);
     if (!things->tables[i])
       return FALSE;
   }
@@ -43,10 +49,10 @@ things_new (Things *things, VlfDevice *device, GError **error)
 static void
 things_free (Things *things)
 {
-  for (guint i = 0; i < 3; i++) {
+  for (guint i = 0; i < G_N_ELEMENTS (things->weights); i++)
     vlf_weight_free (things->weights[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (things->tables); i++)
     vlf_table_free (things->tables[i]);
-  }
   vlf_constant_free (things->constant);
 }
 
@@ -96,10 +102,10 @@ vlf_program_warm_up (VlfQueue *queue, GError **error)
   if (good) {
     pass = vlf_pass_begin (queue);
     x = vlf_embed (pass, things.tables[VLF_F32], ids, 1, 2);
-    for (guint i = 0; i < 3; i++) {
+    for (guint i = 0; i < G_N_ELEMENTS (things.tables); i++)
       vlf_embed (pass, things.tables[i], ids, 1, 2);
+    for (guint i = 0; i < G_N_ELEMENTS (things.weights); i++)
       x = vlf_linear (pass, x, things.weights[i], VLF_NONE, NULL);
-    }
     x = vlf_norm (pass, x, &(VlfNorm){ things.constant->tensor, things.constant->tensor, 1e-5f });
     x = vlf_add_norm (pass, x, x, &(VlfNorm){ things.constant->tensor, things.constant->tensor, 1e-5f });
     x = vlf_concat_rows (pass, vlf_normalize (pass, vlf_add (pass, x, x)), x);

@@ -359,8 +359,10 @@ load_vision (BridgeTower *net, VlfLoader *l, const VisionConfig *c)
 {
   guint cells = net->base.rows * net->base.cols;
 
+  l->careful = TRUE;
   net->patch_embedding =
       linear (l, c->dim, 3 * c->patch * c->patch, FALSE, "vision_model.visual.embeddings.patch_embedding");
+  l->careful = FALSE;
   net->class_embedding = vlf_load_matrix (l, 1, c->dim, "vision_model.visual.embeddings.class_embedding");
   net->image_positions =
       vlf_load_matrix (l, cells + 1, c->dim, "vision_model.visual.embeddings.position_embedding.weight");
@@ -420,7 +422,9 @@ load_stream (Stream *stream, VlfLoader *l, const Config *c, const char *which, g
   }
   stream->type = vlf_rows (types, type, 1);
   stream->norm = vlf_load_norm (l, c->dim, c->eps, vlf_name (l, "cross_modal_%s_layernorm", which));
+  l->careful = TRUE;
   stream->pooler = linear (l, c->dim, c->dim, TRUE, vlf_name (l, "cross_modal_%s_pooler.dense", which));
+  l->careful = FALSE;
 }
 
 /* With tie_word_embeddings the language model's decoder is not in the file: it is the table of word embeddings. */
@@ -439,6 +443,7 @@ load_heads (BridgeTower *net, VlfLoader *l, VlfConfig *config, const Config *c, 
   const char *trunk = l->prefix;
 
   l->prefix = "";
+  l->careful = TRUE;
   if (vlf_loader_has (l, "itm_score.fc.weight"))
     net->itm = linear (l, 2, 2 * c->dim, TRUE, "itm_score.fc");
   if (vlf_loader_has (l, "itc_image_head.fc.weight"))
@@ -454,6 +459,7 @@ load_heads (BridgeTower *net, VlfLoader *l, VlfConfig *config, const Config *c, 
     net->mlm_decoder = vlf_load_linear_with_bias (l, c->text.vocab, c->dim, decoder_name (l, trunk), "mlm_score.bias");
   }
   l->prefix = trunk;
+  l->careful = FALSE;
 }
 
 static VlfNet *

@@ -140,7 +140,7 @@ set_precision (VlfLoader *loader, const char *precision, GError **error)
   static const struct {
     const char *name;
     VlfDType type;
-  } known[] = { { "f32", VLF_F32 }, { "f16", VLF_F16 }, { "bf16", VLF_BF16 } };
+  } known[] = { { "f32", VLF_F32 }, { "f16", VLF_F16 }, { "bf16", VLF_BF16 }, { "int8", VLF_I8 } };
 
   if (!precision || !*precision || !g_strcmp0 (precision, "auto"))
     return TRUE;
@@ -150,8 +150,8 @@ set_precision (VlfLoader *loader, const char *precision, GError **error)
       loader->stored = known[i].type;
       return TRUE;
     }
-  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "precision: expected auto, f32, f16 or bf16, found \"%s\"",
-               precision);
+  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+               "precision: expected auto, f32, f16, bf16 or int8, found \"%s\"", precision);
   return FALSE;
 }
 

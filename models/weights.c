@@ -152,7 +152,8 @@ find (VlfLoader *loader, const char *name, guint rows, guint cols, Reader *reade
   return TRUE;
 }
 
-#define MAX_PARTS 3
+#define MAX_PARTS   3
+#define INT8_INPUTS 64
 
 static const char *
 weight_name (VlfLoader *loader, const char *name)
@@ -166,6 +167,16 @@ bias_name (VlfLoader *loader, const char *name)
   if (!g_str_has_suffix (name, "weight"))
     return vlf_name (loader, "%s.bias", name);
   return vlf_name (loader, "%.*sbias", (int) (strlen (name) - strlen ("weight")), name);
+}
+
+/* Rows too short for a scale of their own to pay, and what an architecture is careful with, keep the file's type where 8 bits are asked
+ * for. */
+static VlfDType
+stored_type (const VlfLoader *loader, const VlfSource *source)
+{
+  if (!loader->force_type || (loader->stored == VLF_I8 && (loader->careful || source->cols < INT8_INPUTS)))
+    return source->type;
+  return loader->stored;
 }
 
 static VlfWeight *
@@ -184,8 +195,8 @@ load_parts (VlfLoader *loader, guint outputs, guint inputs, const char *const *n
   if (!loader->device)
     return NULL;
   return keep (loader,
-               vlf_weight_new (loader->device, weights, biases ? bias : NULL, n,
-                               loader->force_type ? loader->stored : weights[0].type, &loader->error),
+               vlf_weight_new (loader->device, weights, biases ? bias : NULL, n, stored_type (loader, &weights[0]),
+                               &loader->error),
                (GDestroyNotify) vlf_weight_free);
 }
 

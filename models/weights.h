@@ -27,8 +27,9 @@ typedef struct {
   gpointer user;
   gsize bytes_done, bytes_total; /* of tensor data */
   gboolean force_type;           /* store linear weights as @stored instead of the file's type */
-  VlfDType stored;
-  GError *error; /* the first one; the caller takes it */
+  VlfDType stored;               /* VLF_I8: those with 64 inputs or more only, see @careful */
+  gboolean careful; /* no 8 bits for what is loaded now: heads and what touches pixels, small and sensitive */
+  GError *error;    /* the first one; the caller takes it */
 } VlfLoader;
 
 /* Whether the file has @name (prefix added): heads are optional. */

@@ -99,13 +99,15 @@ bench_linear (Check *c, double peak)
     VlfActivation act;
     gboolean residual;
   } rows[] = {
-    { 325, 768, 768, VLF_F32, VLF_NONE, TRUE },    { 325, 768, 2304, VLF_F32, VLF_NONE, FALSE },
-    { 325, 768, 3072, VLF_F32, VLF_GELU, FALSE },  { 325, 3072, 768, VLF_F32, VLF_NONE, TRUE },
-    { 10, 768, 3072, VLF_F32, VLF_GELU, FALSE },   { 1, 768, 768, VLF_F32, VLF_TANH, FALSE },
-    { 325, 768, 3072, VLF_F16, VLF_GELU, FALSE },  { 10, 768, 3072, VLF_F16, VLF_GELU, FALSE },
-    { 325, 768, 3072, VLF_BF16, VLF_GELU, FALSE }, { 10, 768, 3072, VLF_BF16, VLF_GELU, FALSE },
+    { 325, 768, 768, VLF_F32, VLF_NONE, TRUE },   { 325, 768, 2304, VLF_F32, VLF_NONE, FALSE },
+    { 325, 768, 3072, VLF_F32, VLF_GELU, FALSE }, { 325, 3072, 768, VLF_F32, VLF_NONE, TRUE },
+    { 10, 768, 3072, VLF_F32, VLF_GELU, FALSE },  { 1, 768, 768, VLF_F32, VLF_TANH, FALSE },
+    { 325, 768, 3072, VLF_F16, VLF_GELU, FALSE }, { 10, 768, 3072, VLF_F16, VLF_GELU, FALSE },
+    { 325, 768, 768, VLF_I8, VLF_NONE, FALSE },   { 325, 768, 3072, VLF_I8, VLF_GELU, FALSE },
+    { 325, 3072, 768, VLF_I8, VLF_NONE, TRUE },   { 325, 768, 3072, VLF_BF16, VLF_GELU, FALSE },
+    { 10, 768, 3072, VLF_BF16, VLF_GELU, FALSE },
   };
-  static const gchar *const types[] = { "f32", "f16", "bf16" };
+  static const gchar *const types[] = { "f32", "f16", "bf16", "i8" };
   gboolean good = TRUE;
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++) {

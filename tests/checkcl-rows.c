@@ -59,7 +59,23 @@ any_type (Check *c)
 static const gchar *
 type_name (VlfDType type)
 {
-  return type == VLF_F32 ? "f32" : type == VLF_F16 ? "f16" : "bf16";
+  static const gchar *const names[] = { "f32", "f16", "bf16", "i8" };
+
+  return names[type];
+}
+
+/* What weights may be stored in. */
+static VlfDType
+any_stored (Check *c)
+{
+  return (VlfDType) g_rand_int_range (c->rand, VLF_F32, VLF_I8 + 1);
+}
+
+/* In 8 bits a number halfway between two wholes may go either way, and shifts all results of its row by its share. */
+static double
+close_to (VlfDType stored)
+{
+  return stored == VLF_I8 ? 1e-2 : CLOSE;
 }
 
 static guint
@@ -133,9 +149,10 @@ make_weights (Check *c, Case *x, guint k, guint n_parts, const guint *n, VlfDTyp
 static void
 check_linear (Check *c)
 {
-  guint b = vlf_check_any (c, 1, 1, 2, 3, 0), m = any_rows (c), k = vlf_check_any (c, 1, 7, 16, 64, 97, 256, 400, 0);
+  guint b = vlf_check_any (c, 1, 1, 2, 3, 0), m = any_rows (c),
+        k = vlf_check_any (c, 1, 7, 16, 64, 97, 256, 400, 1100, 0);
   guint n_parts = vlf_check_any (c, 1, 1, 2, 3, 0), n[3], all = 0;
-  VlfDType stored = any_type (c);
+  VlfDType stored = any_stored (c);
   Case x = { .act = (VlfActivation) g_rand_int_range (c->rand, VLF_NONE, VLF_TANH + 1) };
   g_autofree gchar *shape = NULL;
 
@@ -146,7 +163,7 @@ check_linear (Check *c)
   x.in[0] = vlf_check_input (c, b, m, k);
   x.in[1] = vlf_check_maybe (c) ? vlf_check_input (c, b, m, all) : NULL;
   if (make_weights (c, &x, k, n_parts, n, stored))
-    g_free (vlf_check_compare (c, op_linear, &x, CLOSE, shape));
+    g_free (vlf_check_compare (c, op_linear, &x, close_to (stored), shape));
   else
     vlf_check_that (c, FALSE, shape, c->error ? c->error->message : "no weight");
   vlf_weight_free (x.weight[0]);
@@ -158,7 +175,7 @@ check_linear_part (Check *c)
 {
   guint b = vlf_check_any (c, 1, 2, 0), m = any_rows (c), k = vlf_check_any (c, 1, 7, 64, 97, 0), all = any_cols (c);
   Part x = { .first = (guint) g_rand_int_range (c->rand, 0, (gint) all) };
-  VlfDType stored = any_type (c);
+  VlfDType stored = any_stored (c);
   g_autofree gchar *shape = NULL;
   g_autofree float *part = NULL, *whole = NULL;
 
@@ -167,9 +184,9 @@ check_linear_part (Check *c)
                            type_name (stored));
   x.layer.in[0] = vlf_check_input (c, b, m, k);
   if (make_weights (c, &x.layer, k, 1, &all, stored)) {
-    part = vlf_check_compare (c, op_linear_part, &x, CLOSE, shape);
+    part = vlf_check_compare (c, op_linear_part, &x, close_to (stored), shape);
     x.whole = TRUE;
-    whole = vlf_check_compare (c, op_linear_part, &x, CLOSE, shape);
+    whole = vlf_check_compare (c, op_linear_part, &x, close_to (stored), shape);
     vlf_check_that (c, part && whole && !memcmp (part, whole, (gsize) b * m * x.n * sizeof (float)), shape,
                     "a part has other bits than the whole");
   } else {

@@ -86,9 +86,11 @@ vlf_from_bf16 (ushort h)
 #define VLF_SCALAR_f32(p, i) ((p)[i])
 #define VLF_SCALAR_f16(p, i) vlf_from_f16 ((p)[i])
 #define VLF_SCALAR_bf16(p, i) vlf_from_bf16 ((p)[i])
+#define VLF_SCALAR_i8(p, i) ((float) (p)[i])
 #define VLF_STORED_f32 float
 #define VLF_STORED_f16 ushort
 #define VLF_STORED_bf16 ushort
+#define VLF_STORED_i8 char
 
 #ifdef VLF_CPU
 /* vlf_v: the vector that the device has registers for. Loads and stores need no alignment; i counts vectors. */
@@ -99,6 +101,12 @@ typedef int16 vlf_vi;
 #define vlf_store(x, i, p) vstore16 (x, i, p)
 #define vlf_load_half(i, p) vload_half16 (i, (__global const half *) (p))
 #define vlf_load_bf16(i, p) as_float16 (convert_uint16 (vload16 (i, p)) << 16)
+#define vlf_load_int(i, p) vload16 (i, p)
+#define vlf_to_int(x) convert_int16 (x)
+#define vlf_to_float(x) convert_float16 (x)
+#define vlf_bits(x) as_int16 (x)
+#define vlf_from_bits(x) as_float16 (x)
+#define vlf_store_bytes(x, i, p) vstore16 (convert_uchar16 ((x) & 255), i, p)
 VLF_MATH (float16, int16, _v, convert_int16, as_float16)
 #else
 typedef float8 vlf_v;
@@ -107,6 +115,12 @@ typedef int8 vlf_vi;
 #define vlf_store(x, i, p) vstore8 (x, i, p)
 #define vlf_load_half(i, p) vload_half8 (i, (__global const half *) (p))
 #define vlf_load_bf16(i, p) as_float8 (convert_uint8 (vload8 (i, p)) << 16)
+#define vlf_load_int(i, p) vload8 (i, p)
+#define vlf_to_int(x) convert_int8 (x)
+#define vlf_to_float(x) convert_float8 (x)
+#define vlf_bits(x) as_int8 (x)
+#define vlf_from_bits(x) as_float8 (x)
+#define vlf_store_bytes(x, i, p) vstore8 (convert_uchar8 ((x) & 255), i, p)
 VLF_MATH (float8, int8, _v, convert_int8, as_float8)
 #endif
 
@@ -145,8 +159,27 @@ vlf_max8 (float8 x)
 #endif
 
 #ifdef VLF_GPU
-/* One group of this many work-items shares a row; see ROW_GROUP in ops_cl.c. */
+/* One group of this many work-items shares a row; see VLF_CL_ROW_GROUP in ops_cl.h. */
 #define VLF_ROW_GROUP 64
+
+/* The largest @x of the group's work-items, for all of them. @room: [VLF_ROW_GROUP]. */
+float
+vlf_group_max (float x, __local float *room)
+{
+  const uint i = get_local_id (0);
+  float most;
+
+  room[i] = x;
+  barrier (CLK_LOCAL_MEM_FENCE);
+  for (uint n = VLF_ROW_GROUP / 2; n > 0; n /= 2) {
+    if (i < n)
+      room[i] = fmax (room[i], room[i + n]);
+    barrier (CLK_LOCAL_MEM_FENCE);
+  }
+  most = room[0];
+  barrier (CLK_LOCAL_MEM_FENCE);
+  return most;
+}
 
 /* The sum of @x over the group's work-items, for all of them. @room: [VLF_ROW_GROUP]. */
 float

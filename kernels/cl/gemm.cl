@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vlf_gemm_{f32,f16,bf16}: y [m, n] = act (x [m, k] w^T + bias) + residual, sums in f32. w comes in panels [n / P, k, P] of its stored
+/* vlf_gemm_{f32,f16,bf16}, and _i8 by int8.cl: y [m, n] = act (x [m, k] w^T + bias) + residual, sums in f32. w comes in panels [n / P, k, P] of its stored
  * type, zeros beyond n; bias is padded alike; y's first column is output number begin, a multiple of P; residual may be null. y's rows
- * are aligned and padded to whole panels, and the padding is written.
+ * are aligned and padded to whole panels, and the padding is written. scales, padded: for i8.
  *
  * CPU family: groups { row tiles, panels } of one work-item; P = 2 vectors. The fast dimension is the row tile, so that a thread finds
  * its panel in the second-level cache. Tiles are at most VLF_TILE rows high and as equal as they can be; every height has a loop of
@@ -118,13 +118,23 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
   }
 }
 
+/* What makes numbers of sums that are none yet. */
+#define VLF_SCALE_f32(tile, scales, w_scales, padded, rows)
+#define VLF_SCALE_f16(tile, scales, w_scales, padded, rows)
+#define VLF_SCALE_bf16(tile, scales, w_scales, padded, rows)
+#define VLF_SCALE_i8(tile, scales, w_scales, padded, rows) vlf_scale_tile (tile, scales, w_scales, padded, rows);
+
+VLF_TILE_LOOPS (f32)
+VLF_TILE_LOOPS (f16)
+VLF_TILE_LOOPS (bf16)
+
 #define VLF_GEMM(TYPE)                                                                                                 \
-  VLF_TILE_LOOPS (TYPE)                                                                                                \
   VLF_KERNEL void vlf_gemm_##TYPE (__global float *y, const ulong y_offset, const uint y_stride,                       \
                                    __global const float *x, const ulong x_offset, const uint x_stride,                 \
                                    __global const VLF_STORED_##TYPE *w, __global const float *bias, const uint begin,  \
                                    __global const float *residual, const ulong residual_offset,                        \
-                                   const uint residual_stride, const uint rows, const uint cols, const uint inputs,    \
+                                   const uint residual_stride, __global const float *scales, const ulong scales_offset,\
+                                   const uint padded, const uint rows, const uint cols, const uint inputs,             \
                                    const int act)                                                                      \
   {                                                                                                                    \
     const uint tiles = get_num_groups (0), t = get_group_id (0), height = rows / tiles, more = rows % tiles;           \
@@ -134,14 +144,15 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
     vlf_v tile[2 * VLF_TILE];                                                                                          \
                                                                                                                        \
     x += x_offset + first * stride;                                                                                    \
-    w += (begin + column) * inputs;                                                                                              \
+    w += (begin + column) * inputs;                                                                                    \
     switch (n) {                                                                                                       \
       VLF_CASES (TYPE)                                                                                                 \
     }                                                                                                                  \
+    VLF_SCALE_##TYPE (tile, scales + scales_offset + first, bias + padded + begin + column, padded, n)                 \
     if (residual)                                                                                                      \
       residual += residual_offset + first * residual_stride + column;                                                  \
     vlf_finish_tile (y + y_offset + first * y_stride + column, y_stride, bias + begin + column, residual,              \
-                     residual_stride, tile, n, act);                                                                                    \
+                     residual_stride, tile, n, act);                                                                   \
   }
 
 #else
@@ -151,21 +162,43 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
 #define VLF_SIDE 16
 #define VLF_PANEL 32
 
+/* Sums of i8 go from floats to ints while they are exact, every 1024 products; other sums stay where they are. */
+#define VLF_TOTALS_i8 int total[4][4] = { { 0 } };
+#define VLF_ADD_UP_i8(k0)                                                                                              \
+  if (((k0) + VLF_STEP) % 1024 == 0 || (k0) + VLF_STEP >= inputs)                                                      \
+    for (uint i = 0; i < 4; i++)                                                                                       \
+      for (uint j = 0; j < 4; j++) {                                                                                   \
+        total[i][j] += (int) sum[i][j];                                                                                \
+        sum[i][j] = 0.0f;                                                                                              \
+      }
+#define VLF_NUMBER_i8(i, j) ((float) total[i][j] * (bias[padded + begin + col] * scales[scales_offset + row]))
+#define VLF_TOTALS_f32
+#define VLF_ADD_UP_f32(k0)
+#define VLF_NUMBER_f32(i, j) sum[i][j]
+#define VLF_TOTALS_f16
+#define VLF_ADD_UP_f16(k0)
+#define VLF_NUMBER_f16(i, j) sum[i][j]
+#define VLF_TOTALS_bf16
+#define VLF_ADD_UP_bf16(k0)
+#define VLF_NUMBER_bf16(i, j) sum[i][j]
+
 #define VLF_GEMM(TYPE)                                                                                                 \
   __kernel __attribute__ ((reqd_work_group_size (VLF_SIDE, VLF_SIDE, 1))) void vlf_gemm_##TYPE (                       \
       __global float *y, const ulong y_offset, const uint y_stride, __global const float *x, const ulong x_offset,     \
       const uint x_stride, __global const VLF_STORED_##TYPE *w, __global const float *bias, const uint begin,          \
-      __global const float *residual, const ulong residual_offset, const uint residual_stride, const uint rows,        \
-      const uint cols, const uint inputs, const int act)                                                               \
+      __global const float *residual, const ulong residual_offset, const uint residual_stride,                         \
+      __global const float *scales, const ulong scales_offset, const uint padded, const uint rows, const uint cols,    \
+      const uint inputs, const int act)                                                                                \
   {                                                                                                                    \
     __local float xs[VLF_STEP][VLF_TILE + 4], ws[VLF_STEP][VLF_TILE];                                                  \
     const uint lx = get_local_id (0), ly = get_local_id (1), id = ly * VLF_SIDE + lx;                                  \
     const uint row0 = get_group_id (0) * VLF_TILE, col0 = get_group_id (1) * VLF_TILE;                                 \
-    const uint w_col = col0 + id % VLF_TILE, padded = (cols + VLF_PANEL - 1) / VLF_PANEL * VLF_PANEL;                  \
+    const uint w_col = col0 + id % VLF_TILE, panels = (cols + VLF_PANEL - 1) / VLF_PANEL * VLF_PANEL;                  \
     float sum[4][4];                                                                                                   \
+    VLF_TOTALS_##TYPE                                                                                                  \
                                                                                                                        \
     x += x_offset;                                                                                                     \
-    w += (ulong) ((begin + w_col) / VLF_PANEL) * inputs * VLF_PANEL + w_col % VLF_PANEL;                                         \
+    w += (ulong) ((begin + w_col) / VLF_PANEL) * inputs * VLF_PANEL + w_col % VLF_PANEL;                               \
     for (uint i = 0; i < 4; i++)                                                                                       \
       for (uint j = 0; j < 4; j++)                                                                                     \
         sum[i][j] = 0.0f;                                                                                              \
@@ -176,7 +209,7 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
                                                                                                                        \
         xs[k][r] = k0 + k < inputs && row0 + r < rows ? x[(ulong) (row0 + r) * x_stride + k0 + k] : 0.0f;              \
         ws[wk][id % VLF_TILE]                                                                                          \
-            = k0 + wk < inputs && w_col < padded ? VLF_SCALAR_##TYPE (w, (ulong) (k0 + wk) * VLF_PANEL) : 0.0f;        \
+            = k0 + wk < inputs && w_col < panels ? VLF_SCALAR_##TYPE (w, (ulong) (k0 + wk) * VLF_PANEL) : 0.0f;        \
       }                                                                                                                \
       barrier (CLK_LOCAL_MEM_FENCE);                                                                                   \
       for (uint k = 0; k < VLF_STEP; k++) {                                                                            \
@@ -191,6 +224,7 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
             sum[i][j] = mad (a[i], b[j], sum[i][j]);                                                                   \
       }                                                                                                                \
       barrier (CLK_LOCAL_MEM_FENCE);                                                                                   \
+      VLF_ADD_UP_##TYPE (k0)                                                                                           \
     }                                                                                                                  \
     for (uint i = 0; i < 4; i++) {                                                                                     \
       const uint row = row0 + ly * 4 + i;                                                                              \
@@ -199,7 +233,7 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
         const uint col = col0 + lx + j * VLF_SIDE;                                                                     \
                                                                                                                        \
         if (row < rows && col < cols) {                                                                                \
-          float r = vlf_activate (sum[i][j] + bias[begin + col], act);                                                         \
+          float r = vlf_activate (VLF_NUMBER_##TYPE (i, j) + bias[begin + col], act);                                  \
                                                                                                                        \
           if (residual)                                                                                                \
             r += residual[residual_offset + (ulong) row * residual_stride + col];                                      \

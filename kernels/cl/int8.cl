@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Products in 8 bits: y [m, n] = act ((sum q w) scale w_scale + bias) + residual. Every row of x is made into whole numbers q in
+ * -127..127 and one scale when it is needed, every output of the weight has its own w and w_scale. The sum is exact in 32 bits, whichever
+ * way it is computed, so that all variants find the same integers.
+ *
+ * Weights of n outputs padded to panels of P, k padded to a multiple of 4 with zeros:
+ * CPU family: signed bytes [n / P, k / 4, P, 4], four factors of an output side by side, as dot products of bytes take them.
+ * GPU family: signed bytes [n / P, k, P].
+ * Behind the padded biases lie as many scales, and as many ints 128 sum w. */
+
+/* How the CPU family multiplies; a tier beyond plain OpenCL C is only ever built after a probe has shown that it is right, see tier.h.
+ * 0: q are floats. Whole numbers up to 2^24 are exact in f32: up to 1024 products are summed there, the rest in ints.
+ * 1: AVX512-VNNI (VLF_WIDTH 16) or AVX-VNNI (8): q + 128 as unsigned bytes, four to an element of x. */
+#ifndef VLF_INT8
+#define VLF_INT8 0
+#endif
+
+#define VLF_INT8_TINY 1e-30f
+/* Adding this rounds a small number to a whole one, to even where it lies between two, in the lowest bits of the sum. */
+#define VLF_ROUND 12582912.0f
+
+#ifdef VLF_CPU
+/* The largest |x| of a row, and 0, or NaN where one is not finite. */
+float
+vlf_row_range (__global const float *x, const uint cols, float *unusual)
+{
+  vlf_v most_v = 0.0f, unusual_v = 0.0f;
+  float most = 0.0f, rest = 0.0f;
+
+  VLF_FOR_ROW (
+      cols,
+      {
+        const vlf_v a = fabs (vlf_load (i, x));
+        most_v = a > most_v ? a : most_v;
+        unusual_v += a * 0.0f;
+      },
+      {
+        const float a = fabs (x[i]);
+        most = a > most ? a : most;
+        rest += a * 0.0f;
+      })
+  *unusual = vlf_sum_v (unusual_v) + rest;
+  return fmax (most, vlf_max_v (most_v));
+}
+
+/* q of a row. */
+void
+vlf_quantise_row (__global float *q, __global const float *x, const float inverse, const uint cols, const uint padded)
+{
+#if VLF_INT8 == 0
+  VLF_FOR_ROW (cols, vlf_store (fma (vlf_load (i, x), (vlf_v) inverse, (vlf_v) VLF_ROUND) - VLF_ROUND, i, q),
+               q[i] = fma (x[i], inverse, VLF_ROUND) - VLF_ROUND)
+  for (uint i = cols; i < padded; i++)
+    q[i] = 0.0f;
+#else
+  __global uchar *bytes = (__global uchar *) q;
+
+  VLF_FOR_ROW (
+      cols, vlf_store_bytes (vlf_bits (fma (vlf_load (i, x), (vlf_v) inverse, (vlf_v) (VLF_ROUND + 128))), i, bytes),
+      bytes[i] = (uchar) as_int (fma (x[i], inverse, VLF_ROUND + 128)))
+  for (uint i = cols; i < padded; i++)
+    bytes[i] = 128;
+#endif
+}
+#endif
+
+/* A row [k] of x to q, padded with zeros to [padded], and its scale: largest |x| / 127, NaN where one is not finite. Groups { rows }. */
+VLF_ROW_KERNEL void
+vlf_quantise (__global float *q, const ulong q_offset, const uint q_stride, __global float *scales,
+              const ulong scales_offset, __global const float *x, const ulong x_offset, const uint x_stride,
+              const uint cols, const uint padded)
+{
+  const uint row = get_group_id (0);
+  float most = 0.0f, unusual = 0.0f, inverse;
+#ifdef VLF_GPU
+  __local float room[VLF_ROW_GROUP];
+#endif
+
+  q += q_offset + (ulong) row * q_stride;
+  x += x_offset + (ulong) row * x_stride;
+#ifdef VLF_CPU
+  most = vlf_row_range (x, cols, &unusual);
+#else
+  for (uint i = get_local_id (0); i < cols; i += VLF_ROW_GROUP) {
+    most = fmax (most, fabs (x[i]));
+    unusual += x[i] * 0.0f;
+  }
+  most = vlf_group_max (most, room);
+  unusual = vlf_group_sum (unusual, room);
+#endif
+  inverse = most > VLF_INT8_TINY && most < INFINITY ? 127.0f / most : 0.0f;
+  if (get_local_id (0) == 0)
+    scales[scales_offset + row] = most / 127.0f + unusual;
+#ifdef VLF_CPU
+  vlf_quantise_row (q, x, inverse, cols, padded);
+#else
+  for (uint i = get_local_id (0); i < padded; i += VLF_ROW_GROUP)
+    q[i] = i < cols ? rint (x[i] * inverse) : 0.0f;
+#endif
+}
+
+#ifdef VLF_CPU
+
+#if VLF_INT8 == 0
+/* Products that f32 sums exactly: 1024 127^2 < 2^24. */
+#define VLF_EXACT 256
+
+/* R rows of q times one panel in @steps of four: tile [R, 2] = sums, as the bits of ints. */
+#define VLF_TILE_LOOP_i8(R)                                                                                            \
+  void vlf_tile_i8_##R (__global const float *restrict x, const size_t stride, __global const char *restrict w,        \
+                        const uint inputs, vlf_v *tile)                                                                \
+  {                                                                                                                    \
+    _Pragma ("unroll") for (uint i = 0; i < 2 * R; i++) tile[i] = vlf_from_bits ((vlf_vi) 0);                          \
+    for (uint first = 0; first < inputs / 4; first += VLF_EXACT) {                                                     \
+      vlf_v sum[R][2];                                                                                                 \
+                                                                                                                       \
+      _Pragma ("unroll") for (uint i = 0; i < R; i++) sum[i][0] = sum[i][1] = 0.0f;                                    \
+      for (uint k = first; k < min (first + VLF_EXACT, inputs / 4); k++) {                                             \
+        const vlf_vi w0 = vlf_load_int (2 * (size_t) k, (__global const int *) w),                                     \
+                     w1 = vlf_load_int (2 * (size_t) k + 1, (__global const int *) w);                                 \
+                                                                                                                       \
+        VLF_PREFETCH (w + (size_t) k * VLF_PANEL * 4, VLF_AHEAD);                                                      \
+        if (VLF_PANEL * 4 > 64)                                                                                        \
+          VLF_PREFETCH (w + (size_t) k * VLF_PANEL * 4, VLF_AHEAD + 64);                                               \
+        _Pragma ("unroll") for (uint j = 0; j < 4; j++)                                                                \
+        {                                                                                                              \
+          const vlf_v f0 = vlf_to_float ((w0 << (int) (24 - 8 * j)) >> 24),                                            \
+                      f1 = vlf_to_float ((w1 << (int) (24 - 8 * j)) >> 24);                                            \
+                                                                                                                       \
+          _Pragma ("unroll") for (uint i = 0; i < R; i++)                                                              \
+          {                                                                                                            \
+            const vlf_v a = x[i * stride + 4 * k + j];                                                                 \
+                                                                                                                       \
+            sum[i][0] = fma (a, f0, sum[i][0]);                                                                        \
+            sum[i][1] = fma (a, f1, sum[i][1]);                                                                        \
+          }                                                                                                            \
+        }                                                                                                              \
+      }                                                                                                                \
+      _Pragma ("unroll") for (uint i = 0; i < R; i++)                                                                  \
+      {                                                                                                                \
+        tile[2 * i] = vlf_from_bits (vlf_bits (tile[2 * i]) + vlf_to_int (sum[i][0]));                                 \
+        tile[2 * i + 1] = vlf_from_bits (vlf_bits (tile[2 * i + 1]) + vlf_to_int (sum[i][1]));                         \
+      }                                                                                                                \
+    }                                                                                                                  \
+  }
+#define VLF_OFFSETS(p) ((vlf_vi) 0)
+#else
+#if VLF_WIDTH == 16
+#define VLF_DOT(sum, a, w) __asm__ ("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(w))
+#else
+#define VLF_DOT(sum, a, w) __asm__ ("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(a), "x"(w))
+#endif
+
+#define VLF_TILE_LOOP_i8(R)                                                                                            \
+  void vlf_tile_i8_##R (__global const float *restrict x, const size_t stride, __global const char *restrict w,        \
+                        const uint inputs, vlf_v *tile)                                                                \
+  {                                                                                                                    \
+    vlf_vi sum[R][2];                                                                                                  \
+                                                                                                                       \
+    _Pragma ("unroll") for (uint i = 0; i < R; i++) sum[i][0] = sum[i][1] = 0;                                         \
+    for (uint k = 0; k < inputs / 4; k++) {                                                                            \
+      const vlf_vi w0 = vlf_load_int (2 * (size_t) k, (__global const int *) w),                                       \
+                   w1 = vlf_load_int (2 * (size_t) k + 1, (__global const int *) w);                                   \
+                                                                                                                       \
+      VLF_PREFETCH (w + (size_t) k * VLF_PANEL * 4, VLF_AHEAD);                                                        \
+      if (VLF_PANEL * 4 > 64)                                                                                          \
+        VLF_PREFETCH (w + (size_t) k * VLF_PANEL * 4, VLF_AHEAD + 64);                                                 \
+      _Pragma ("unroll") for (uint i = 0; i < R; i++)                                                                  \
+      {                                                                                                                \
+        const vlf_vi a = ((__global const int *) x)[i * stride + k];                                                   \
+                                                                                                                       \
+        VLF_DOT (sum[i][0], a, w0);                                                                                    \
+        VLF_DOT (sum[i][1], a, w1);                                                                                    \
+      }                                                                                                                \
+    }                                                                                                                  \
+    _Pragma ("unroll") for (uint i = 0; i < R; i++)                                                                    \
+    {                                                                                                                  \
+      tile[2 * i] = vlf_from_bits (sum[i][0]);                                                                         \
+      tile[2 * i + 1] = vlf_from_bits (sum[i][1]);                                                                     \
+    }                                                                                                                  \
+  }
+#define VLF_OFFSETS(p) vlf_load_int (0, (__global const int *) (p))
+#endif
+
+VLF_TILE_LOOP_i8 (1)
+VLF_TILE_LOOP_i8 (2)
+VLF_TILE_LOOP_i8 (3)
+VLF_TILE_LOOP_i8 (4)
+VLF_TILE_LOOP_i8 (5)
+VLF_TILE_LOOP_i8 (6)
+#if VLF_TILE == 12
+VLF_TILE_LOOP_i8 (7)
+VLF_TILE_LOOP_i8 (8)
+VLF_TILE_LOOP_i8 (9)
+VLF_TILE_LOOP_i8 (10)
+VLF_TILE_LOOP_i8 (11)
+VLF_TILE_LOOP_i8 (12)
+#endif
+
+/* Sums of whole numbers in @tile to what they stand for. @w_scales and, @padded further, the offsets are those of the panel. */
+void
+vlf_scale_tile (vlf_v *tile, __global const float *scales, __global const float *w_scales, const uint padded,
+                const uint rows)
+{
+  for (uint j = 0; j < 2; j++) {
+    const vlf_v w_scale = vlf_load (j, w_scales);
+    const vlf_vi offset = VLF_OFFSETS (w_scales + padded + j * VLF_WIDTH);
+
+    for (uint i = 0; i < rows; i++)
+      tile[2 * i + j] = vlf_to_float (vlf_bits (tile[2 * i + j]) - offset) * (w_scale * scales[i]);
+  }
+}
+#endif
+
+VLF_GEMM (i8)
