@@ -18,9 +18,9 @@ typedef struct {
   gboolean serve;
 } BenchOptions;
 
-/* Lines of JSON to stdout. @peak: GFLOP/s that the device reaches at best. */
-gboolean bench_ops (const BenchOptions *options, VlfBench *bench, double peak, GError **error);
-gboolean bench_model (const BenchOptions *options, double peak, GError **error);
+/* Lines of JSON to stdout. Other work on the machine slows everything down, so the peak beside a figure is measured beside it. */
+gboolean bench_ops (const BenchOptions *options, VlfBench *bench, GError **error);
+gboolean bench_model (const BenchOptions *options, GError **error);
 /* Says it is ready with a line, then answers each line "run N" on stdin with one: {"ms": [N numbers]}. Ends with the input. */
 gboolean bench_serve (const BenchOptions *options, GError **error);
 
