@@ -70,13 +70,15 @@ typedef struct {
 } VlfAxis;
 typedef struct _VlfResample {
   VlfFilter filter;
-  guint width, height; /* of the image */
-  VlfAxis x, y;        /* from the image's width and height to the plan's resized size, whole (not only the cut) */
+  guint width, height;       /* of the image */
+  double extent_x, extent_y; /* what of them is the picture */
+  VlfAxis x, y; /* from the image's width and height to the plan's resized size, whole (not only the cut) */
 } VlfResample;
 
-/* NULL with VLF_ERROR_RANGE for sizes outside 1..32768, or VLF_ERROR_NO_MEMORY. */
-VlfResample *vlf_resample_new (VlfFilter filter, guint width, guint height, guint resized_width, guint resized_height,
-                               GError **error);
+/* Looks only at the sizes of @image, which need no pixels. NULL with VLF_ERROR_RANGE for sizes outside 1..32768, or
+ * VLF_ERROR_NO_MEMORY. */
+VlfResample *
+vlf_resample_new (VlfFilter filter, const VlfImage *image, guint resized_width, guint resized_height, GError **error);
 void vlf_resample_free (VlfResample *resample); /* NULL is fine */
 /* What @plan makes of @image. Owned by @queue, made anew only where the sizes or the filter differ from those of the call before, and
  * valid until then: backends copy what they need. */

@@ -21,6 +21,11 @@ typedef struct {
     guint x_shift, y_shift; /* log2 of the subsampling */
   } components[3];          /* R,G,B or Y,U,V; grey names its plane three times */
   float matrix[3][4];       /* RGB = matrix * (c0, c1, c2, 1), all in 0..255; rounded and clamped to 8 bits */
+  /* Of the picture that this is a smaller copy of, as a JPEG is decoded; results count in its pixels. 0: width and height above. */
+  guint frame_width, frame_height;
+  /* What of width and height the frame covers, where a smaller copy ends within its last pixel. 0: all. */
+  double extent_width, extent_height;
+  double pixel_aspect; /* of the frame: width of a pixel by its height, 1/16..16; 0: 1 */
 } VlfImage;
 
 typedef enum {

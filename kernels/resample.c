@@ -82,9 +82,9 @@ axis_clear (VlfAxis *axis)
 /* The sample under the centre of each output pixel. The position is summed up, not multiplied, because PIL does so and the last bit
  * decides between two samples. */
 static gboolean
-axis_init_nearest (VlfAxis *axis, guint in, guint out)
+axis_init_nearest (VlfAxis *axis, guint in, double extent, guint out)
 {
-  double step = (double) in / out, position = step * 0.5;
+  double step = extent / out, position = step * 0.5;
 
   if (!axis_alloc (axis, out, 1))
     return FALSE;
@@ -126,14 +126,14 @@ fill_output (VlfAxis *axis, guint in, guint i, VlfFilter filter, double stretch,
 
 /* An output pixel is the filter's mean around its centre; where the picture shrinks, the filter widens with it (antialiasing). */
 static gboolean
-axis_init (VlfAxis *axis, VlfFilter filter, guint in, guint out)
+axis_init (VlfAxis *axis, VlfFilter filter, guint in, double extent, guint out)
 {
-  const double scale = (double) in / out, stretch = MAX (scale, 1.0);
+  const double scale = extent / out, stretch = MAX (scale, 1.0);
   gint first, end, taps = 1;
   double *w;
 
   if (filter == VLF_FILTER_NEAREST)
-    return axis_init_nearest (axis, in, out);
+    return axis_init_nearest (axis, in, extent, out);
   for (guint i = 0; i < out; i++) {
     span (in, (i + 0.5) * scale, filters[filter].support * stretch, &first, &end);
     taps = MAX (taps, end - first);
@@ -149,10 +149,16 @@ axis_init (VlfAxis *axis, VlfFilter filter, guint in, guint out)
   return TRUE;
 }
 
-VlfResample *
-vlf_resample_new (VlfFilter filter, guint width, guint height, guint resized_width, guint resized_height,
-                  GError **error)
+static double
+extent_of (double extent, guint side)
 {
+  return extent > 0 ? CLAMP (extent, 0.5, side) : side;
+}
+
+VlfResample *
+vlf_resample_new (VlfFilter filter, const VlfImage *image, guint resized_width, guint resized_height, GError **error)
+{
+  const guint width = image->width, height = image->height;
   const guint sides[] = { width, height, resized_width, resized_height };
   VlfResample *r;
 
@@ -171,7 +177,10 @@ vlf_resample_new (VlfFilter filter, guint width, guint height, guint resized_wid
   r->filter = filter;
   r->width = width;
   r->height = height;
-  if (!axis_init (&r->x, filter, width, resized_width) || !axis_init (&r->y, filter, height, resized_height)) {
+  r->extent_x = extent_of (image->extent_width, width);
+  r->extent_y = extent_of (image->extent_height, height);
+  if (!axis_init (&r->x, filter, width, r->extent_x, resized_width) ||
+      !axis_init (&r->y, filter, height, r->extent_y, resized_height)) {
     vlf_resample_free (r);
     g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for the tables that resize %ux%u to %ux%u", width,
                  height, resized_width, resized_height);
@@ -196,11 +205,12 @@ vlf_queue_resample (VlfQueue *queue, const VlfImage *image, const VlfImagePlan *
   VlfResample *r = queue->resample;
 
   if (r && r->filter == plan->filter && r->width == image->width && r->height == image->height &&
-      r->x.out == plan->resized_width && r->y.out == plan->resized_height)
+      r->extent_x == extent_of (image->extent_width, image->width) &&
+      r->extent_y == extent_of (image->extent_height, image->height) && r->x.out == plan->resized_width &&
+      r->y.out == plan->resized_height)
     return r;
   vlf_resample_free (r);
-  queue->resample =
-      vlf_resample_new (plan->filter, image->width, image->height, plan->resized_width, plan->resized_height, error);
+  queue->resample = vlf_resample_new (plan->filter, image, plan->resized_width, plan->resized_height, error);
   return queue->resample;
 }
 

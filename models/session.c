@@ -378,11 +378,11 @@ make_result (const Run *run, guint frame, const VlfImage *image, const VlfImageP
   GPtrArray *texts = run->session->texts;
   VlfResult *result = vlf_result_new ();
 
-  result->frame_width = image->width;
-  result->frame_height = image->height;
+  result->frame_width = image->frame_width ? image->frame_width : image->width;
+  result->frame_height = image->frame_height ? image->frame_height : image->height;
   result->rows = run->net->rows;
   result->cols = run->net->cols;
-  vlf_image_plan_region (plan, image->width, image->height, result->region);
+  vlf_image_plan_region (plan, result->frame_width, result->frame_height, result->region);
   result->model = g_strdup (model->name);
   result->fingerprint = g_strdup (model->fingerprint);
   result->milliseconds = milliseconds;
@@ -398,6 +398,36 @@ make_result (const Run *run, guint frame, const VlfImage *image, const VlfImageP
       fill_prompt (run, r, k, g_ptr_array_index (texts, r->first + k), result, &result->prompts[r->first + k]);
   }
   return result;
+}
+
+/* By the shape that it is shown in. */
+static VlfImagePlan
+plan_shape (const VlfModel *model, double width, double height, double aspect, VlfFit fit)
+{
+  double stretch = aspect > 0 ? CLAMP (aspect, 1.0 / 16, 16.0) : 1.0;
+
+  if (stretch > 1)
+    width *= stretch;
+  else
+    height /= stretch;
+  return vlf_image_plan (&model->processor, MAX ((guint) (width + 0.5), 1), MAX ((guint) (height + 0.5), 1), fit);
+}
+
+static VlfImagePlan
+plan_frame (const VlfModel *model, const VlfImage *image, VlfFit fit)
+{
+  return plan_shape (model, image->frame_width ? image->frame_width : image->width,
+                     image->frame_height ? image->frame_height : image->height, image->pixel_aspect, fit);
+}
+
+void
+vlf_model_resized_size (const VlfModel *model, guint width, guint height, double pixel_aspect, VlfFit fit,
+                        guint *resized_width, guint *resized_height)
+{
+  VlfImagePlan plan = plan_shape (model, width, height, pixel_aspect, fit);
+
+  *resized_width = plan.resized_width;
+  *resized_height = plan.resized_height;
 }
 
 gboolean
@@ -418,8 +448,7 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
   ok = choose_maps (&run, options, error);
   if (ok) {
     for (guint i = 0; i < n_frames; i++)
-      plans[i] = vlf_image_plan (&model->processor, MAX (frames[i].width, 1), MAX (frames[i].height, 1),
-                                 options ? options->fit : VLF_FIT_MODEL);
+      plans[i] = plan_frame (model, &frames[i], options ? options->fit : VLF_FIT_MODEL);
     pass = vlf_pass_begin (session->queue);
     enqueue (&run, pass, frames, plans, n_frames);
     ok = vlf_pass_end (pass, error);

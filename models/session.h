@@ -40,6 +40,13 @@ const char *vlf_model_device_name (const VlfModel *model);
 double vlf_model_threshold (const VlfModel *model);    /* of match, for drawing; vlfusion.json's, else 0.5 */
 gsize vlf_model_device_memory (const VlfModel *model); /* bytes held on its device, everything counted */
 
+/* How a frame meets the model's input, in the shape that it is shown in. */
+typedef enum { VLF_FIT_MODEL, VLF_FIT_SQUASH, VLF_FIT_PAD } VlfFit;
+
+/* The size that a frame of @width x @height (> 0) is resized to before the model's input is cut out of it. @pixel_aspect: as in VlfImage. */
+void vlf_model_resized_size (const VlfModel *model, guint width, guint height, double pixel_aspect, VlfFit fit,
+                             guint *resized_width, guint *resized_height);
+
 /* One prompt, encoded once: words, ids, and what the fusion needs of every text layer. Immutable, reference-counted, thread-safe; of one
  * model. Encoding runs on a queue of its own and holds up no session. */
 typedef struct _VlfText VlfText;
@@ -55,8 +62,6 @@ void vlf_text_unref (VlfText *text); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfText, vlf_text_unref)
 const char *vlf_text_prompt (const VlfText *text);
 gboolean vlf_text_truncated (const VlfText *text);
-
-typedef enum { VLF_FIT_MODEL, VLF_FIT_SQUASH, VLF_FIT_PAD } VlfFit;
 
 /* What a run is asked for; all zero is the model's own way with everything included. Lists: negative counts from the end (-1 is the
  * last); NULL: the model's default (vlfusion.json), else all. An index out of range is VLF_ERROR_RANGE. */

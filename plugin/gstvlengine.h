@@ -26,6 +26,7 @@ struct _GstVlJob {
   GstVlTask task;
   GstVlFrame frame;
   GstClockTime pts, stream_time; /* of the frame; GST_CLOCK_TIME_NONE: unknown */
+  VlfFit fit;                    /* how the frame will meet the model's input */
   /* On the engine's thread, which may outlive the element: touches nothing but its arguments; fills @result. */
   gboolean (*infer) (GstVlJob *job, VlfModel *model, VlfSession *session, GError **error);
   /* Releases what the embedding structure owns. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlinference.h"
+#include "plugin/gstvljpeg.h"
 #include "plugin/gstvlstream.h"
 #include "plugin/gstvltextpad.h"
 
@@ -402,8 +403,14 @@ install_properties (GObjectClass *klass)
 static GstCaps *
 video_caps (void)
 {
-  return gst_caps_from_string (GST_VIDEO_CAPS_MAKE (GST_VL_FORMATS) ";" GST_VIDEO_CAPS_MAKE_WITH_FEATURES (
+  GstCaps *caps = gst_caps_from_string (GST_VIDEO_CAPS_MAKE (GST_VL_FORMATS) ";" GST_VIDEO_CAPS_MAKE_WITH_FEATURES (
       GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY ", " GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION, GST_VL_FORMATS));
+
+  for (guint i = 0; i < gst_caps_get_size (caps); i++)
+    gst_structure_set (gst_caps_get_structure (caps, i), "width", GST_TYPE_INT_RANGE, 1, GST_VL_MAX_SIDE, "height",
+                       GST_TYPE_INT_RANGE, 1, GST_VL_MAX_SIDE, NULL);
+  gst_caps_append (caps, gst_caps_from_string (GST_VL_JPEG_CAPS)); /* which may not say its size */
+  return caps;
 }
 
 static void
@@ -411,10 +418,6 @@ add_templates (GstElementClass *klass)
 {
   GstCaps *caps = video_caps ();
 
-  gst_caps_set_simple (caps, "width", GST_TYPE_INT_RANGE, 1, GST_VL_MAX_SIDE, "height", GST_TYPE_INT_RANGE, 1,
-                       GST_VL_MAX_SIDE, NULL);
-  gst_structure_set (gst_caps_get_structure (caps, 1), "width", GST_TYPE_INT_RANGE, 1, GST_VL_MAX_SIDE, "height",
-                     GST_TYPE_INT_RANGE, 1, GST_VL_MAX_SIDE, NULL);
   gst_element_class_add_pad_template (klass, gst_pad_template_new ("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
   gst_element_class_add_pad_template (klass, gst_pad_template_new ("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
   gst_caps_unref (caps);

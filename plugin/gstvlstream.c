@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlstream.h"
+#include "plugin/gstvljpeg.h"
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
@@ -51,8 +52,9 @@ gst_vl_stream_set_info (GstVlStream *self, const GstVideoInfo *info)
     abandon_running (self);
     forget_result (self);
   }
+  if (!gst_video_info_is_equal (info, &self->info))
+    self->complained = FALSE;
   self->info = *info;
-  self->complained = FALSE;
 }
 
 /* Frames that wait for results are late by the longest inference so far. The bound has some room above it, so that the pipeline is not
@@ -217,6 +219,43 @@ is_due (GstVlStream *self, const GstVlMoment *moment, GstBuffer *buffer)
 
 /* Inference. */
 
+static double
+pixel_aspect (const GstVideoInfo *info)
+{
+  return (double) GST_VIDEO_INFO_PAR_N (info) / GST_VIDEO_INFO_PAR_D (info);
+}
+
+typedef struct {
+  const VlfModel *model;
+  VlfFit fit;
+  double aspect;
+} JpegNeed;
+
+/* More than twice what the model's resize makes of the picture, so that its filter sees little of how the decoder scaled: at just twice,
+ * maps of a photograph of fur agree with a full decode to a cosine of 0.998, here all that were tried to 0.999. */
+static void
+need_enough (gpointer user, guint width, guint height, guint *least_width, guint *least_height)
+{
+  const JpegNeed *need = user;
+
+  vlf_model_resized_size (need->model, width, height, need->aspect, need->fit, least_width, least_height);
+  *least_width = *least_width * 5 / 2;
+  *least_height = *least_height * 5 / 2;
+}
+
+static gboolean
+read_frame (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, gboolean copy, GError **error)
+{
+  if (GST_VIDEO_INFO_FORMAT (&self->info) == GST_VIDEO_FORMAT_ENCODED) {
+    JpegNeed need = { gst_vl_engine_model (self->engine), job->fit, pixel_aspect (&self->info) };
+
+    return gst_vl_jpeg_decode (&job->frame, &self->info, buffer, need_enough, &need, error);
+  }
+  return copy ? gst_vl_frame_copy (&job->frame, &self->info, buffer, error)
+              : gst_vl_frame_map (&job->frame, &self->info, buffer, error);
+}
+
+/* Only when the engine is ready. */
 static gboolean
 give_frame (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMoment *moment, gboolean copy)
 {
@@ -224,9 +263,10 @@ give_frame (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMome
 
   job->pts = moment->pts;
   job->stream_time = moment->stream;
-  if (copy ? gst_vl_frame_copy (&job->frame, &self->info, buffer, &error)
-           : gst_vl_frame_map (&job->frame, &self->info, buffer, &error))
+  if (read_frame (self, job, buffer, copy, &error)) {
+    job->frame.image.pixel_aspect = pixel_aspect (&self->info);
     return TRUE;
+  }
   if (!self->complained)
     GST_ELEMENT_WARNING (self->owner, STREAM, FORMAT, ("A frame passes without result: %s.", error->message), (NULL));
   self->complained = TRUE;

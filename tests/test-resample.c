@@ -185,7 +185,8 @@ static void
 test_weights (void)
 {
   for (guint f = VLF_FILTER_NEAREST; f <= VLF_FILTER_BOX; f++) {
-    VlfResample *r = vlf_resample_new (f, 1001, 3, 77, 640, NULL);
+    const VlfImage image = { .width = 1001, .height = 3, .extent_width = f % 2 ? 1000.25 : 0 };
+    VlfResample *r = vlf_resample_new (f, &image, 77, 640, NULL);
 
     for (guint i = 0; i < r->x.out; i++) {
       gint64 sum = 0;
@@ -207,12 +208,12 @@ test_limits (void)
 {
   g_autoptr (GError) error = NULL;
   guint8 rgb[12] = { 0 };
-  VlfImage image = packed_rgb (rgb, 2, 2);
+  VlfImage image = packed_rgb (rgb, 2, 2), nothing = packed_rgb (rgb, 0, 1);
 
-  g_assert_null (vlf_resample_new (VLF_FILTER_BOX, 0, 1, 1, 1, &error));
+  g_assert_null (vlf_resample_new (VLF_FILTER_BOX, &nothing, 1, 1, &error));
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
   g_clear_error (&error);
-  g_assert_null (vlf_resample_new (VLF_FILTER_BOX, 1, 1, 32769, 1, &error));
+  g_assert_null (vlf_resample_new (VLF_FILTER_BOX, &image, 32769, 1, &error));
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
   g_clear_error (&error);
   g_assert_true (vlf_image_check (&image, &error));

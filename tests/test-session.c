@@ -111,6 +111,37 @@ test_result (void)
   g_assert_cmpfloat (prompt->peak_y, <, result->region[1] + result->region[3]);
 }
 
+/* A smaller copy of a frame with wide pixels: results count in the frame's own, and padding goes by the shape it is shown in. */
+static void
+test_frame_of_copy (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfText) text = encode (model, "a star");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  g_autoptr (VlfResult) result = NULL;
+  guint8 pixels[45 * 70 * 3];
+  VlfImage image = make_image (pixels, 45, 70, 1);
+  VlfRunOptions options = { .fit = VLF_FIT_PAD };
+  guint wide, high, side, other;
+
+  image.frame_width = 90;
+  image.frame_height = 140;
+  image.pixel_aspect = 2;
+  vlf_session_run (session, &image, 1, &text, 1, &options, &result, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (result->frame_width, ==, 90);
+  g_assert_cmpuint (result->frame_height, ==, 140);
+  vlf_model_resized_size (model, 90, 140, 2, VLF_FIT_PAD, &wide, &high);
+  vlf_model_resized_size (model, 90, 140, 2, VLF_FIT_SQUASH, &side, &other);
+  g_assert_cmpuint (side, ==, other);
+  g_assert_cmpuint (wide, ==, side);
+  g_assert_cmpfloat_with_epsilon (high, side * 140.0 / 180.0, 1.0);
+  g_assert_cmpfloat_with_epsilon (result->region[0], 0, 1e-9);
+  g_assert_cmpfloat (result->region[1], <, -140 * 0.1); /* 20 of 140 rows at either end */
+  g_assert_cmpfloat (result->region[3], >, 140 * 1.2);
+}
+
 /* The phrase map is the mean over words that are not stop words. */
 static void
 test_phrase_map (void)
@@ -377,6 +408,7 @@ main (int argc, char **argv)
   device_name = argv[2];
   g_test_add_func ("/session/cancel", test_cancel);
   g_test_add_func ("/session/result", test_result);
+  g_test_add_func ("/session/frame-of-copy", test_frame_of_copy);
   g_test_add_func ("/session/phrase-map", test_phrase_map);
   g_test_add_func ("/session/company", test_company_changes_nothing);
   g_test_add_func ("/session/weight-of-one", test_weight_of_one);

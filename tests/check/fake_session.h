@@ -13,6 +13,7 @@ typedef struct {
   gint truncate_at;              /* longest prompt, characters; 0: no limit */
 
   gint runs, texts_made;                          /* counted */
+  gint width, height, aspect;                     /* of the last picture; its pixels' aspect in thousandths */
   gint models_alive, texts_alive, sessions_alive; /* what has not been released */
 } FakeSession;
 extern FakeSession fake;
@@ -20,7 +21,8 @@ extern FakeSession fake;
 /* Back to no faults, no delays, zero counts; what is alive stays counted. */
 void fake_reset (void);
 
-#define FAKE_GRID 4
+#define FAKE_GRID  4
+#define FAKE_INPUT 16 /* pixels a side that every frame is resized to */
 
 /* A result's image_embedding is: mean red, green, blue of the frame (0..255, by its matrix), number of the run from 1. Each prompt's
  * match is fake_match() of it. */
