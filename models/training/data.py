@@ -77,6 +77,8 @@ def stack_phrases(encoder, found):
         "hidden": pad([e[2] for e in encoded], -100, longest),
         "label": np.array([p.label for p in found]),
         "kind": np.array([("one", "relation", "ground", "unknown").index(p.kind) for p in found]),
+        "link": np.array([p.link for p in found]),
+        "anchor_at": np.array([p.anchor_at for p in found], np.float32),
         "head": np.stack([zero(p.head) for p in found]),
         "anchor": np.stack([zero(p.anchor) for p in found]),
         "seen_head": np.stack([zero(p.seen_head) for p in found]),

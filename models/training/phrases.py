@@ -222,6 +222,7 @@ class Phrase:
         self.seen_head = self.seen_anchor = None  # what fits each noun phrase by itself
         self.kind = "one"
         self.hits = None                          # things that the peak may lie in
+        self.link, self.anchor_at = -1, (0, 0)    # index of the relation, the one anchor's centre
 
 
 def groups_of(words, group):
@@ -324,6 +325,9 @@ def relation_phrase(rng, view, first, word, second, answer, heads, anchors):
     phrase = finish(rng, words, groups, answer)
     fits_one, fits_two = view.fits(first), view.fits(second)
     phrase.seen_head, phrase.seen_anchor = view.target(fits_one), view.target(fits_two)
+    if fits_two.count(NO) == len(fits_two) - 1:
+        at = next(i for i, a in enumerate(fits_two) if a != NO)
+        phrase.link, phrase.anchor_at = RELATIONS.index(word), view.center[at]
     if answer == YES:
         phrase.hits, phrase.anchor_hits = sorted(heads), sorted(anchors)
     else:  # the relation is wrong; the words still have things to look at

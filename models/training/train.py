@@ -27,7 +27,8 @@ ANCHOR_MASS = 0.3      # the words of an anchor look at it, but not as hard as t
 
 
 class Helpers(nn.Module):
-    """Linear readouts that only training needs."""
+    """Linear readouts that only training needs. Add new ones at the end: the
+    optimiser's state of an older checkpoint then still fits."""
 
     def __init__(self, width):
         super().__init__()
@@ -38,6 +39,8 @@ class Helpers(nn.Module):
         self.offset = nn.Linear(width, 3)
         self.fits = nn.Linear(width, 2)     # image stream, first layer: head, anchor
         self.answer = nn.Linear(width, 1)   # image stream, second layer: the thing asked for
+        self.toward = nn.Linear(width, 3)   # the same: way to the anchor, on its right side?
+        self.link = nn.Linear(width, 4)     # both: which relation the phrase names
 
 
 def narrow(batch, patches, phrases):
@@ -185,15 +188,64 @@ def word_loss(shown, group, head, anchor):
     return total
 
 
-def dense_losses(helpers, dense, batch):
+def dense_losses(helpers, dense, batch, log):
     """Patches of the image stream know which phrase they fit."""
+    phrases = dense[0].shape[1]
+    on_thing = (batch["cover"].amax(1) > 60).repeat_interleave(phrases, 0)
+    known = (batch["kind"] != 3)[:, None]
     fits = helpers.fits(dense[0][:, :, 1:].flatten(0, 1).float())
     seen = torch.stack([soft(batch["seen_head"]), soft(batch["seen_anchor"])], -1)
-    usable = (batch["kind"] != 3)[:, None, None].float()
-    loss = (F.binary_cross_entropy_with_logits(fits, seen, reduction="none") * usable).mean()
+    loss = F.binary_cross_entropy_with_logits(fits, seen, reduction="none").sum(-1)
+    share = torch.where(on_thing, 1.0, .3) * known
+    total = (loss * share).sum() / share.sum()
     answer = helpers.answer(dense[-1][:, :, 1:].flatten(0, 1).float())[..., 0]
     truth = soft(batch["head"]) * (batch["label"] != 0)[:, None]
-    return loss + F.binary_cross_entropy_with_logits(answer, truth)
+    loss = F.binary_cross_entropy_with_logits(answer, truth, reduction="none")
+    share = torch.where(on_thing, 1.0, .3)
+    total = total + (loss * share).sum() / share.sum()
+    # Where a patch fits the first half of a relation, does the relation hold?
+    rows = ((batch["kind"] == 1) & (batch["label"] >= 0) & (batch["seen_anchor"].amax(1) > 0))[:, None]
+    asked = rows & (batch["seen_head"] > 127)
+    if asked.any():
+        log["holds"] = ((answer > 0) == (truth > .5))[asked].float().mean()
+        total = total + .4 * loss[asked].mean()
+    return total + toward_loss(helpers, dense[-1], batch, log) + link_loss(helpers, dense, batch, log)
+
+
+def link_loss(helpers, dense, batch, log):
+    """Every patch has read which relation the phrase names."""
+    rows = (batch["link"] >= 0).nonzero()[:, 0]
+    if not len(rows):
+        return 0
+    total = 0
+    for image in dense:
+        told = helpers.link(image[:, :, 1:].flatten(0, 1)[rows].float())
+        truth = batch["link"][rows][:, None].expand(told.shape[:2])
+        total = total + .5 * F.cross_entropy(told.flatten(0, 1), truth.flatten())
+    log["link"] = (told.argmax(-1) == truth).float().mean()
+    return total
+
+
+def toward_loss(helpers, dense, batch, log):
+    """Every patch knows where the anchor of a relation lies, and whether the
+    relation would hold here. Without it relations stay a coin toss for long."""
+    rows = (batch["link"] >= 0).nonzero()[:, 0]
+    if not len(rows):
+        return 0
+    phrases = dense.shape[1]
+    cell = batch["keep"].repeat_interleave(phrases, 0)[rows]
+    spot = torch.stack([cell % 16, cell // 16], -1).float() / 16 + 1 / 32
+    way = spot - batch["anchor_at"][rows][:, None]
+    link = batch["link"][rows]
+    along = torch.where(link < 2, way[..., 0].t(), way[..., 1].t()).t()
+    sign = torch.where(link % 2 == 0, -1.0, 1.0)[:, None]
+    truth = (sign * along > 0).float()
+    told = helpers.toward(dense[:, :, 1:].flatten(0, 1)[rows].float())
+    clear = (along.abs() > .04).float()
+    field = F.binary_cross_entropy_with_logits(told[..., 2], truth, reduction="none")
+    log["field"] = ((told[..., 2] > 0) == (truth > 0))[clear > 0].float().mean()
+    log["way"] = F.smooth_l1_loss(told[..., :2], way * 4, beta=.3)
+    return log["way"] + .7 * (field * clear).sum() / clear.sum()
 
 
 def match_loss(logits, label, kind, log):
@@ -229,9 +281,9 @@ def fusion_losses(lean, helpers, batch, phrases, log):
     pooled = lean.pooled(text, image)
     losses = {
         "vision": .5 * vision_losses(helpers, images, batch, log),
-        "match": 1.5 * match_loss(lean.match(pooled), batch["label"], batch["kind"], log),
+        "match": 2 * match_loss(lean.match(pooled), batch["label"], batch["kind"], log),
         "look": look_losses(maps, batch, log),
-        "dense": 4 * dense_losses(helpers, dense, batch),
+        "dense": 2 * dense_losses(helpers, dense, batch, log),
     }
     hidden = batch["hidden"]
     places = hidden >= 0
@@ -274,8 +326,7 @@ class Run:
             state = torch.load(self.path, weights_only=True)
             self.restore(state)
             self.step = state["step"]
-            if self.average is not None:
-                self.optimizer.load_state_dict(state["optimizer"])
+            self.restore_optimizer(state["optimizer"])
         elif self.args.init_from:
             from safetensors.torch import load_file
             state = load_file(os.path.join(self.args.init_from, "model.safetensors"))
@@ -287,9 +338,17 @@ class Run:
 
     def restore(self, state):
         self.model.load_state_dict(state["model"])
-        changed = self.helpers.load_state_dict(state["helpers"], strict=False)
-        if not changed.missing_keys:  # else the readouts are others now: start anew
-            self.average = state["average"]
+        self.helpers.load_state_dict(state["helpers"], strict=False)
+        added = self.params[len(state["average"]):]
+        self.average = state["average"] + [p.detach().clone() for p in added]
+
+    def restore_optimizer(self, old):
+        new = self.optimizer.state_dict()
+        for before, now in zip(old["param_groups"], new["param_groups"]):
+            for old_id, new_id in zip(before["params"], now["params"]):
+                if old_id in old["state"]:
+                    new["state"][new_id] = old["state"][old_id]
+        self.optimizer.load_state_dict(new)
 
     def save(self):
         state = {"model": self.model.state_dict(), "helpers": self.helpers.state_dict(),
@@ -335,13 +394,23 @@ class Journal:
         speed = scenes * len(self.rows) / (time.time() - self.since)
         print(time.strftime("%H:%M:%S"), "step", step, "rate %.1e %.1f scenes/s" % (rate, speed),
               " ".join("%s %.3f" % kv for kv in mean.items()), flush=True)
-        exists = os.path.exists(self.path)
-        with open(self.path, "a", newline="") as file:
-            writer = csv.writer(file)
-            if not exists:
-                writer.writerow(["step", "rate", "scenes_per_s"] + keys)
-            writer.writerow([step, "%.2e" % rate, "%.1f" % speed] + ["%.4f" % mean[k] for k in keys])
+        self.write({"step": step, "rate": "%.2e" % rate, "scenes_per_s": "%.1f" % speed,
+                    **{k: "%.4f" % v for k, v in mean.items()}})
         self.rows, self.since = [], time.time()
+
+
+    def write(self, row):
+        """Append a row; the columns may have changed since the run began."""
+        rows = []
+        if os.path.exists(self.path):
+            with open(self.path, newline="") as file:
+                rows = list(csv.DictReader(file))
+        keys = list(dict.fromkeys(k for r in rows + [row] for k in r))
+        with open(self.path + ".part", "w", newline="") as file:
+            writer = csv.DictWriter(file, keys)
+            writer.writeheader()
+            writer.writerows(rows + [row])
+        os.replace(self.path + ".part", self.path)
 
 
 def train(args):
