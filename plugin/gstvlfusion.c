@@ -20,6 +20,13 @@
  * #GstCustomMeta named `GstVlFusion`, a flat #GstStructure that any language binding can read and that goes where the #GstVlMeta goes;
  * and with #GstVlFusionElement:post-messages as an element message named `vlfusion` for each new result.
  *
+ * Frames may be JPEG pictures, as many cameras send them: they pass as they are and are decoded here, no larger than the model needs.
+ * One that is broken passes without meta, and a warning says so once.
+ *
+ * Where words look is said in the frame's own pixels, also where these are not square; but the model sees the frame in the shape that it
+ * is shown in, unless #GstVlFusion:fit (or the checkpoint's own way, as with BLIP's) squashes the frame anyway. Turn video from a phone
+ * before: `videoflip video-direction=auto ! vlfusion`; elements that turn or crop it afterwards drop the meta.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlfusion prompt="a red circle" ! vloverlay ! videoconvert ! autovideosink

@@ -42,8 +42,9 @@ typedef struct _GstVlMeta GstVlMeta;
  *
  * One result on one buffer; a buffer may have several, told apart by producer and kind. Follows the frame through
  * scaling (@region_x to @frame_height are adjusted, with the borders that videoscale adds by default when the display
- * aspect ratio changes), conversion and encoding; an element that crops, or does something unknown to the frame, drops
- * it. Read-only but for who attached it to a writable buffer.
+ * aspect ratio changes; with add-borders=false the display aspect ratio must stay), conversion, and encoding to JPEG and
+ * back; an element that crops, adds borders or turns the picture (videocrop, videobox, videoflip), or does something
+ * unknown to it, drops it: let it come before the one that makes results. Read-only but for who attached it to a writable buffer.
  *
  * Since: 0.1
  */

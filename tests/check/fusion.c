@@ -369,6 +369,25 @@ GST_START_TEST (test_no_timestamps)
 }
 GST_END_TEST
 
+/* The shape of pixels reaches the model; results stay in pixels. */
+GST_START_TEST (test_pixel_aspect)
+{
+  Fusion *f = fusion_new ("prompt=a fit=pad");
+  GstBuffer *out;
+
+  fusion_set_caps (f, "I420", 64, 48);
+  gst_buffer_unref (fusion_pass (f));
+  fail_unless_equals_int (fake.aspect, 1000);
+  gst_harness_set_src_caps_str (f->h,
+                                "video/x-raw,format=I420,width=64,height=48,framerate=30/1,pixel-aspect-ratio=16/15");
+  out = fusion_pass (f);
+  fail_unless_equals_int (fake.aspect, 1067);
+  fail_unless_equals_int (fusion_meta (out)->frame_width, 64);
+  gst_buffer_unref (out);
+  fusion_free (f);
+}
+GST_END_TEST
+
 static Suite *
 fusion_suite (void)
 {
@@ -389,6 +408,7 @@ fusion_suite (void)
   tcase_add_test (tc, test_renegotiate);
   tcase_add_test (tc, test_broken_frame);
   tcase_add_test (tc, test_no_timestamps);
+  tcase_add_test (tc, test_pixel_aspect);
   return s;
 }
 
