@@ -14,7 +14,7 @@ typedef struct {
   gsize max_alloc; /* bytes of one buffer */
   guint units;     /* compute units */
   guint width;     /* floats per vector, 8 or 16 */
-  guint int8;      /* VLF_INT8 of cl/int8.cl, set when the program is there */
+  guint int8;      /* VLF_INT8 of cl/int8.cl, see tier.h; known when the program is there */
 
   GMutex mutex;            /* of all below */
   cl_command_queue upload; /* for buffer_write() */

@@ -5,6 +5,7 @@
 #include "kernels/cl_device.h"
 #include "kernels/half.h"
 #include "kernels/int8.h"
+#include "kernels/program.h"
 
 #define F16_MAX 65504.0f
 
@@ -13,7 +14,7 @@
 #define GPU_PANEL      32u
 #define GPU_GROUP_SIDE 16u
 
-/* Columns that the CPU family's 8-bit products take at once. */
+/* Columns that dot products of bytes take at once. */
 #define INT8_GROUP 4u
 
 /* A weight [n, k] in panels of @panel rows: [n / panel, k, panel], so that the kernel reads it in order, whatever the shape. Rows
@@ -113,7 +114,7 @@ check_range (const Packing *p, GError **error)
   return TRUE;
 }
 
-/* p->rows in 8 bits to p->packed. The CPU family has @group columns of a row side by side, the GPU family 1. */
+/* p->rows in 8 bits to p->packed, @group columns of a row side by side. */
 static void
 pack_int8 (Packing *p, guint group, guint padded)
 {
@@ -154,7 +155,7 @@ pack_panel (Packing *p, guint panel_index, ClWeight *weight, GError **error)
   if (p->stored != VLF_I8) {
     pack_floats (p);
   } else {
-    pack_int8 (p, weight->base.device->family == VLF_FAMILY_CPU ? INT8_GROUP : 1, weight->inputs);
+    pack_int8 (p, vlf_cl_int8_tier (weight->base.device) ? INT8_GROUP : 1, weight->inputs);
     if (!backend->buffer_write (weight->bias, column + panel_index * some, p->scales, some, error) ||
         !backend->buffer_write (weight->bias, 2 * column + panel_index * some, p->offsets, some, error))
       return FALSE;
@@ -214,8 +215,11 @@ VlfWeight *
 vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource *biases, guint n_parts, VlfDType stored,
                    GError **error)
 {
-  ClWeight *weight = g_new0 (ClWeight, 1);
+  ClWeight *weight;
 
+  if (stored == VLF_I8 && !vlf_program_open (device, error)) /* how bytes are packed depends on the kernels */
+    return NULL;
+  weight = g_new0 (ClWeight, 1);
   weight->base.device = device;
   weight->base.inputs = weights->cols;
   weight->base.stored = stored;

@@ -2,6 +2,7 @@
 #include "kernels/program.h"
 #include <string.h>
 #include "kernels/cache.h"
+#include "kernels/tier.h"
 
 /* Goes up with every change of what is stored, beyond the sources themselves. */
 #define FORMAT "1"
@@ -14,7 +15,7 @@ static gchar *
 build_options (const VlfClDevice *cl)
 {
   if (cl->family == VLF_FAMILY_CPU)
-    return g_strdup_printf (OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u", cl->width);
+    return g_strdup_printf (OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u -DVLF_INT8=%u", cl->width, cl->int8);
   return g_strdup (OPTIONS " -DVLF_GPU=1");
 }
 
@@ -158,16 +159,35 @@ program_binary (cl_program program)
   return NULL;
 }
 
+/* How the program is built, and its key: with the instructions that are proven on this machine. */
+static void
+choose_program (VlfDevice *device, gchar **options, gchar **key)
+{
+  VlfClDevice *cl = device->cl;
+
+  cl->int8 = cl->family == VLF_FAMILY_CPU ? vlf_tier_int8 (cl->width) : VLF_INT8_PLAIN;
+  *options = build_options (cl);
+  *key = program_key (cl, *options);
+  if (cl->int8 == VLF_INT8_PLAIN || vlf_tier_proven (device, *key))
+    return;
+  g_free (*options);
+  g_free (*key);
+  cl->int8 = VLF_INT8_PLAIN;
+  *options = build_options (cl);
+  *key = program_key (cl, *options);
+}
+
 gboolean
 vlf_program_open (VlfDevice *device, GError **error)
 {
   VlfClDevice *cl = device->cl;
-  g_autofree gchar *options = build_options (cl);
   gboolean good;
 
   g_mutex_lock (&cl->mutex);
   if (!cl->program) {
-    g_autofree gchar *key = program_key (cl, options);
+    g_autofree gchar *options = NULL, *key = NULL;
+
+    choose_program (device, &options, &key);
 
     cl->program = load_program (cl, options, key);
     if (!cl->program) {

@@ -3,9 +3,8 @@
  * -127..127 and one scale when it is needed, every output of the weight has its own w and w_scale. The sum is exact in 32 bits, whichever
  * way it is computed, so that all variants find the same integers.
  *
- * Weights of n outputs padded to panels of P, k padded to a multiple of 4 with zeros:
- * CPU family: signed bytes [n / P, k / 4, P, 4], four factors of an output side by side, as dot products of bytes take them.
- * GPU family: signed bytes [n / P, k, P].
+ * Weights of n outputs padded to panels of P, k padded to a multiple of 4 with zeros: signed bytes [n / P, k, P], or for dot products
+ * [n / P, k / 4, P, 4], four factors of an output side by side.
  * Behind the padded biases lie as many scales, and as many ints 128 sum w. */
 
 /* How the CPU family multiplies; a tier beyond plain OpenCL C is only ever built after a probe has shown that it is right, see tier.h.
@@ -103,45 +102,29 @@ vlf_quantise (__global float *q, const ulong q_offset, const uint q_stride, __gl
 
 #if VLF_INT8 == 0
 /* Products that f32 sums exactly: 1024 127^2 < 2^24. */
-#define VLF_EXACT 256
+#define VLF_EXACT 1024u
 
-/* R rows of q times one panel in @steps of four: tile [R, 2] = sums, as the bits of ints. */
+#define VLF_STORED_bytes char
+#define VLF_VECTOR_bytes(i, p) vlf_to_float (vlf_load_bytes (i, p))
+VLF_TILE_LOOPS (bytes)
+
+/* R rows of q times one panel: tile [R, 2] = sums, as the bits of ints. */
 #define VLF_TILE_LOOP_i8(R)                                                                                            \
   void vlf_tile_i8_##R (__global const float *restrict x, const size_t stride, __global const char *restrict w,        \
                         const uint inputs, vlf_v *tile)                                                                \
   {                                                                                                                    \
-    _Pragma ("unroll") for (uint i = 0; i < 2 * R; i++) tile[i] = vlf_from_bits ((vlf_vi) 0);                          \
-    for (uint first = 0; first < inputs / 4; first += VLF_EXACT) {                                                     \
-      vlf_v sum[R][2];                                                                                                 \
+    vlf_vi total[2 * R];                                                                                               \
+    vlf_v part[2 * R];                                                                                                 \
                                                                                                                        \
-      _Pragma ("unroll") for (uint i = 0; i < R; i++) sum[i][0] = sum[i][1] = 0.0f;                                    \
-      for (uint k = first; k < min (first + VLF_EXACT, inputs / 4); k++) {                                             \
-        const vlf_vi w0 = vlf_load_int (2 * (size_t) k, (__global const int *) w),                                     \
-                     w1 = vlf_load_int (2 * (size_t) k + 1, (__global const int *) w);                                 \
-                                                                                                                       \
-        VLF_PREFETCH (w + (size_t) k * VLF_PANEL * 4, VLF_AHEAD);                                                      \
-        if (VLF_PANEL * 4 > 64)                                                                                        \
-          VLF_PREFETCH (w + (size_t) k * VLF_PANEL * 4, VLF_AHEAD + 64);                                               \
-        _Pragma ("unroll") for (uint j = 0; j < 4; j++)                                                                \
-        {                                                                                                              \
-          const vlf_v f0 = vlf_to_float ((w0 << (int) (24 - 8 * j)) >> 24),                                            \
-                      f1 = vlf_to_float ((w1 << (int) (24 - 8 * j)) >> 24);                                            \
-                                                                                                                       \
-          _Pragma ("unroll") for (uint i = 0; i < R; i++)                                                              \
-          {                                                                                                            \
-            const vlf_v a = x[i * stride + 4 * k + j];                                                                 \
-                                                                                                                       \
-            sum[i][0] = fma (a, f0, sum[i][0]);                                                                        \
-            sum[i][1] = fma (a, f1, sum[i][1]);                                                                        \
-          }                                                                                                            \
-        }                                                                                                              \
-      }                                                                                                                \
-      _Pragma ("unroll") for (uint i = 0; i < R; i++)                                                                  \
-      {                                                                                                                \
-        tile[2 * i] = vlf_from_bits (vlf_bits (tile[2 * i]) + vlf_to_int (sum[i][0]));                                 \
-        tile[2 * i + 1] = vlf_from_bits (vlf_bits (tile[2 * i + 1]) + vlf_to_int (sum[i][1]));                         \
-      }                                                                                                                \
+    for (uint i = 0; i < 2 * R; i++)                                                                                   \
+      total[i] = 0;                                                                                                    \
+    for (uint first = 0; first < inputs; first += VLF_EXACT) {                                                         \
+      vlf_tile_bytes_##R (x + first, stride, w + (size_t) first * VLF_PANEL, min (inputs - first, VLF_EXACT), part);   \
+      for (uint i = 0; i < 2 * R; i++)                                                                                 \
+        total[i] += vlf_to_int (part[i]);                                                                              \
     }                                                                                                                  \
+    for (uint i = 0; i < 2 * R; i++)                                                                                   \
+      tile[i] = vlf_from_bits (total[i]);                                                                              \
   }
 #define VLF_OFFSETS(p) ((vlf_vi) 0)
 #else

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/tier.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kernels/cache.h"
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
+
+/* How long a probe may take, and after how many seconds one that never came to an end counts as gone. */
+#define PATIENCE_MS (120 * 1000)
+#define GONE_AFTER  600
+
+#define PROVEN  "proven"
+#define REFUSED "refused"
+#define STARTED "started "
+
+extern char **environ;
+
+static gboolean assumed;
+
+void
+vlf_tier_assume (void)
+{
+  assumed = TRUE;
+}
+
+VlfInt8
+vlf_tier_int8 (guint width)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  guint a, b, c, d;
+
+  if (width == 16 && __get_cpuid_count (7, 0, &a, &b, &c, &d) && (c & 1u << 11)) /* AVX512_VNNI */
+    return VLF_INT8_VNNI;
+  if (width == 8 && __get_cpuid_count (7, 1, &a, &b, &c, &d) && (a & 1u << 4)) /* AVX-VNNI */
+    return VLF_INT8_VNNI;
+#else
+  (void) width;
+#endif
+  return VLF_INT8_PLAIN;
+}
+
+/* Verdicts */
+
+static gchar *
+verdict_key (const char *key)
+{
+  g_autofree gchar *text = g_strdup_printf ("verdict on %s", key);
+
+  return g_compute_checksum_for_string (G_CHECKSUM_SHA256, text, -1);
+}
+
+static gchar *
+load_verdict (const char *key)
+{
+  g_autoptr (GBytes) payload = vlf_cache_load (key);
+  gsize size = 0;
+  const char *text = payload ? g_bytes_get_data (payload, &size) : NULL;
+
+  return text ? g_strndup (text, size) : NULL;
+}
+
+static void
+store_verdict (const char *key, const char *verdict)
+{
+  g_autoptr (GBytes) payload = g_bytes_new (verdict, strlen (verdict));
+
+  vlf_cache_store (key, payload);
+}
+
+/* TRUE where somebody began to probe and may still be at it. */
+static gboolean
+is_under_way (const char *verdict)
+{
+  gint64 since = g_str_has_prefix (verdict, STARTED) ? g_ascii_strtoll (verdict + strlen (STARTED), NULL, 10) : 0;
+  gint64 now = g_get_real_time () / G_USEC_PER_SEC;
+
+  return since <= now && now - since < GONE_AFTER;
+}
+
+/* Says in the cache that a probe begins. FALSE where the cache keeps nothing: then no verdict would be kept either. */
+static gboolean
+announce (const char *key)
+{
+  g_autofree gchar *text = g_strdup_printf (STARTED "%" G_GINT64_FORMAT, g_get_real_time () / G_USEC_PER_SEC);
+  g_autofree gchar *found = NULL;
+
+  store_verdict (key, text);
+  found = load_verdict (key);
+  return g_strcmp0 (found, text) == 0;
+}
+
+/* The probe */
+
+/* vlf-probe: where the environment says, as installed, or in the build tree beside what this code is part of. NULL: there is none. */
+static gchar *
+find_probe (void)
+{
+  Dl_info self;
+  gchar *path = g_strdup (g_getenv ("VLF_PROBE"));
+
+  if (!path)
+    path = g_build_filename (VLF_LIBEXECDIR, "vlf-probe", NULL);
+  if (!g_getenv ("VLF_PROBE") && !g_file_test (path, G_FILE_TEST_IS_EXECUTABLE) && dladdr (&assumed, &self) &&
+      self.dli_fname) {
+    g_autofree gchar *folder = g_path_get_dirname (self.dli_fname);
+
+    g_free (path);
+    path = g_build_filename (folder, "..", "kernels", "vlf-probe", NULL);
+  }
+  if (!g_file_test (path, G_FILE_TEST_IS_EXECUTABLE))
+    g_clear_pointer (&path, g_free);
+  return path;
+}
+
+/* Starts @path with its output in @output. Not through fork(), since this process has threads. 0: it did not start. */
+static pid_t
+spawn (const char *path, const char *device, int output)
+{
+  char *const argv[] = { (char *) path, (char *) device, NULL };
+  posix_spawn_file_actions_t actions;
+  pid_t pid = 0;
+
+  if (posix_spawn_file_actions_init (&actions) != 0)
+    return 0;
+  posix_spawn_file_actions_addopen (&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2 (&actions, output, STDOUT_FILENO);
+  posix_spawn_file_actions_addopen (&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+  if (posix_spawn (&pid, path, &actions, NULL, argv, environ) != 0)
+    pid = 0;
+  posix_spawn_file_actions_destroy (&actions);
+  return pid;
+}
+
+/* What comes out of @fd until it is closed, at most @size - 1 bytes; FALSE where that takes too long. */
+static gboolean
+read_answer (int fd, char *to, gsize size)
+{
+  gint64 end = g_get_monotonic_time () + PATIENCE_MS * (gint64) 1000;
+  gsize have = 0;
+
+  for (;;) {
+    struct pollfd wait = { .fd = fd, .events = POLLIN };
+    gint64 left = (end - g_get_monotonic_time ()) / 1000;
+    ssize_t n;
+
+    if (left <= 0 || have + 1 >= size)
+      return FALSE;
+    if (poll (&wait, 1, (int) left) <= 0)
+      continue;
+    n = read (fd, to + have, size - 1 - have);
+    if (n < 0 && errno != EINTR)
+      return FALSE;
+    if (n == 0)
+      break;
+    have += n > 0 ? (gsize) n : 0;
+  }
+  to[have] = '\0';
+  return TRUE;
+}
+
+/* Runs the probe to its end, one way or the other. */
+static gboolean
+probe (const char *path, const char *device)
+{
+  char answer[64] = "";
+  gboolean in_time;
+  int ends[2], status = 0;
+  pid_t pid;
+
+  if (pipe2 (ends, O_CLOEXEC) != 0)
+    return FALSE;
+  pid = spawn (path, device, ends[1]);
+  close (ends[1]);
+  in_time = pid > 0 && read_answer (ends[0], answer, sizeof answer);
+  close (ends[0]);
+  if (pid <= 0)
+    return FALSE;
+  if (!in_time)
+    kill (pid, SIGKILL);
+  while (waitpid (pid, &status, 0) < 0 && errno == EINTR)
+    ;
+  return in_time && status == 0 && strcmp (answer, PROVEN "\n") == 0;
+}
+
+gboolean
+vlf_tier_proven (const VlfDevice *device, const char *key)
+{
+  g_autofree gchar *verdict_at = NULL, *verdict = NULL, *path = NULL;
+  gboolean proven;
+
+  if (assumed)
+    return TRUE;
+  if (g_strcmp0 (g_getenv ("VLF_INT8"), "plain") == 0)
+    return FALSE;
+  verdict_at = verdict_key (key);
+  verdict = load_verdict (verdict_at);
+  if (verdict && (strcmp (verdict, PROVEN) == 0 || strcmp (verdict, REFUSED) == 0))
+    return strcmp (verdict, PROVEN) == 0;
+  path = find_probe ();
+  if (!path || (verdict && is_under_way (verdict)) || !announce (verdict_at))
+    return FALSE;
+  proven = probe (path, vlf_device_name (device));
+  store_verdict (verdict_at, proven ? PROVEN : REFUSED);
+  g_info ("%s: products in 8 bits with the processor's own instructions are %s", vlf_device_name (device),
+          proven ? PROVEN : REFUSED);
+  return proven;
+}

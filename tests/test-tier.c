@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Instructions beyond OpenCL C are used only where a probe has proven them: whatever else becomes of the probe, kernels are built without
+ * and give the same numbers. Usage: test-tier VLF-PROBE. */
+#include <glib/gstdio.h>
+#include <string.h>
+#include "kernels/cl_device.h"
+#include "kernels/tier.h"
+
+#define ROWS    13u
+#define INPUTS  97u
+#define OUTPUTS 50u
+
+static const char *real_probe;
+
+typedef struct {
+  gchar *folder, *probe;
+} Fixture;
+
+/* A cache of its own and, where @script is given, a probe that runs it in a shell. */
+static void
+set_up (Fixture *f, gconstpointer script)
+{
+  f->folder = g_dir_make_tmp ("vlf-tier-XXXXXX", NULL);
+  g_assert_nonnull (f->folder);
+  f->probe = g_build_filename (f->folder, "probe", NULL);
+  g_setenv ("VLF_CACHE_DIR", f->folder, TRUE);
+  g_unsetenv ("VLF_CACHE");
+  g_unsetenv ("VLF_INT8");
+  g_setenv ("VLF_PROBE", script ? f->probe : real_probe, TRUE);
+  if (script) {
+    g_autofree gchar *text = g_strdup_printf ("#!/bin/sh\necho >> '%s/calls'\n%s\n", f->folder, (const char *) script);
+
+    g_assert_true (g_file_set_contents (f->probe, text, -1, NULL));
+    g_assert_cmpint (g_chmod (f->probe, 0700), ==, 0);
+  }
+}
+
+static void
+tear_down (Fixture *f, gconstpointer script)
+{
+  GDir *dir = g_dir_open (f->folder, 0, NULL);
+  const gchar *name;
+
+  (void) script;
+  while ((name = g_dir_read_name (dir))) {
+    g_autofree gchar *path = g_build_filename (f->folder, name, NULL);
+
+    g_remove (path);
+  }
+  g_dir_close (dir);
+  g_rmdir (f->folder);
+  g_free (f->folder);
+  g_free (f->probe);
+}
+
+static float
+number (guint i)
+{
+  return (float) ((gint) (i * 37 % 255) - 127);
+}
+
+static gboolean
+read_numbers (gpointer user, guint first, guint n, gpointer to, GError **error)
+{
+  float *numbers = to;
+
+  (void) user;
+  (void) error;
+  for (guint i = 0; i < n * INPUTS; i++)
+    numbers[i] = number (first * INPUTS + i);
+  return TRUE;
+}
+
+/* Multiplies in 8 bits on a device that is opened anew; which instructions that took. */
+static guint
+multiply (float *y)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", &error);
+  g_autoptr (VlfQueue) queue = device ? vlf_queue_new (device, &error) : NULL;
+  g_autoptr (VlfWeight) weight = NULL;
+  VlfSource source = { VLF_F32, OUTPUTS, INPUTS, read_numbers, NULL };
+  float x[ROWS * INPUTS];
+  VlfPass *pass;
+
+  g_assert_no_error (error);
+  weight = vlf_weight_new (device, &source, NULL, 1, VLF_I8, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (x); i++)
+    x[i] = number (3 * i + 1) / 8;
+  pass = vlf_pass_begin (queue);
+  vlf_output (pass, vlf_linear (pass, vlf_input (pass, x, 1, ROWS, INPUTS), weight, VLF_GELU, NULL), y);
+  vlf_pass_end (pass, &error);
+  g_assert_no_error (error);
+  return ((const VlfClDevice *) device->cl)->int8;
+}
+
+static guint
+seeming_tier (void)
+{
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
+
+  return vlf_tier_int8 (((const VlfClDevice *) device->cl)->width);
+}
+
+static guint
+calls (const Fixture *f)
+{
+  g_autofree gchar *path = g_build_filename (f->folder, "calls", NULL), *text = NULL;
+  gsize n = 0;
+
+  g_file_get_contents (path, &text, &n, NULL);
+  return (guint) n;
+}
+
+static void
+test_proven (Fixture *f, gconstpointer script)
+{
+  float plain[ROWS * OUTPUTS], fast[ROWS * OUTPUTS], again[ROWS * OUTPUTS];
+  const guint seeming = seeming_tier ();
+
+  (void) f;
+  (void) script;
+  g_assert_cmpuint (multiply (fast), ==, seeming);
+  g_setenv ("VLF_PROBE", "/nonexistent", TRUE); /* the verdict is kept */
+  g_assert_cmpuint (multiply (again), ==, seeming);
+  g_assert_cmpmem (fast, sizeof fast, again, sizeof again);
+  g_setenv ("VLF_INT8", "plain", TRUE);
+  g_assert_cmpuint (multiply (plain), ==, VLF_INT8_PLAIN);
+  g_assert_cmpmem (plain, sizeof plain, fast, sizeof fast);
+}
+
+static void
+test_refused (Fixture *f, gconstpointer script)
+{
+  float refused[ROWS * OUTPUTS], plain[ROWS * OUTPUTS];
+
+  (void) script;
+  if (seeming_tier () == VLF_INT8_PLAIN) {
+    g_test_skip ("this processor has no tier to probe");
+    return;
+  }
+  g_assert_cmpuint (multiply (refused), ==, VLF_INT8_PLAIN);
+  g_assert_cmpuint (calls (f), ==, 1);
+  g_assert_cmpuint (multiply (refused), ==, VLF_INT8_PLAIN);
+  g_assert_cmpuint (calls (f), ==, 1); /* not asked twice */
+  g_setenv ("VLF_INT8", "plain", TRUE);
+  multiply (plain);
+  g_assert_cmpmem (refused, sizeof refused, plain, sizeof plain);
+}
+
+static void
+test_no_cache (Fixture *f, gconstpointer script)
+{
+  float y[ROWS * OUTPUTS];
+
+  (void) script;
+  g_setenv ("VLF_CACHE", "off", TRUE);
+  g_assert_cmpuint (multiply (y), ==, VLF_INT8_PLAIN);
+  g_assert_cmpuint (calls (f), ==, 0);
+}
+
+static void
+test_no_probe (Fixture *f, gconstpointer script)
+{
+  float y[ROWS * OUTPUTS];
+
+  (void) f;
+  (void) script;
+  g_setenv ("VLF_PROBE", "/nonexistent", TRUE);
+  g_assert_cmpuint (multiply (y), ==, VLF_INT8_PLAIN);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  if (argc < 2)
+    g_error ("usage: test-tier VLF-PROBE");
+  real_probe = argv[1];
+  g_test_add ("/tier/proven", Fixture, NULL, set_up, test_proven, tear_down);
+  g_test_add ("/tier/crash", Fixture, "kill -SEGV $$", set_up, test_refused, tear_down);
+  g_test_add ("/tier/failure", Fixture, "exit 1", set_up, test_refused, tear_down);
+  g_test_add ("/tier/other-words", Fixture, "echo maybe", set_up, test_refused, tear_down);
+  g_test_add ("/tier/proven-but-crashed", Fixture, "echo proven; kill -ILL $$", set_up, test_refused, tear_down);
+  g_test_add ("/tier/endless-words", Fixture, "yes proven", set_up, test_refused, tear_down);
+  g_test_add ("/tier/no-cache", Fixture, "echo proven", set_up, test_no_cache, tear_down);
+  g_test_add ("/tier/no-probe", Fixture, NULL, set_up, test_no_probe, tear_down);
+  return g_test_run ();
+}
