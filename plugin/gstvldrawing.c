@@ -26,6 +26,7 @@ struct _GstVlDrawing {
   GstVideoOverlayComposition *composition;
   GArray *items; /* of Item, in @composition */
   guint look_serial, width, height;
+  gdouble aspect; /* of a pixel */
   GstVlSmoothing *smoothing;
 };
 
@@ -280,13 +281,27 @@ place_label (Sheet *sheet, GstBuffer *label, GstVideoRectangle place)
 static gdouble
 type_size (const Sheet *sheet)
 {
-  return CLAMP (MIN (sheet->height / 27.0, sheet->width / 32.0), 10.0, 64.0);
+  return CLAMP (MIN (sheet->height / 27.0, sheet->width * sheet->drawing->aspect / 32.0), 10.0, 64.0);
+}
+
+/* Texts and rings are drawn as they are to look; where pixels are not square they are squeezed into the frame. */
+static gint
+squeezed (const Sheet *sheet, gdouble width)
+{
+  return MAX ((gint) lrint (width / sheet->drawing->aspect), 1);
+}
+
+static guint
+stretched (const Sheet *sheet, gdouble width)
+{
+  return (guint) (width * sheet->drawing->aspect);
 }
 
 static void
 draw_ring (Sheet *sheet, gint x, gint y, gint radius, guint32 colour, gdouble opacity)
 {
-  GstVideoRectangle mark = { x - radius, y - radius, 2 * radius + 1, 2 * radius + 1 };
+  gint width = squeezed (sheet, 2 * radius + 1);
+  GstVideoRectangle mark = { x - width / 2, y - radius, width, 2 * radius + 1 };
   GstBuffer *ring = gst_vl_ring_new (colour, (guint) radius, opacity);
 
   if (ring)
@@ -326,15 +341,15 @@ draw_label (Sheet *sheet, const Item *item, guint i)
   guint32 colour = gst_vl_prompt_colour (item->index + i);
   gint margin = (gint) type_size (sheet) / 2;
   GstVlType type = { sheet->look->font, type_size (sheet), 0.35 + 0.65 * strength,
-                     sheet->width - MIN (sheet->width, 2 * (guint) margin) };
+                     stretched (sheet, sheet->width - MIN (sheet->width, 2.0 * squeezed (sheet, margin))) };
   gboolean at_peak = sheet->look->labels == GST_VL_LABELS_PEAK && is_match (sheet, item, subject) && subject->has_peak;
   gint x = (gint) CLAMP (item->region[0] + subject->x * item->region[2], 0, sheet->width);
   gint y = (gint) CLAMP (item->region[1] + subject->y * item->region[3], 0, sheet->height);
-  GstVideoRectangle place = { margin, margin, 0, 0 };
+  GstVideoRectangle place = { squeezed (sheet, margin), margin, 0, 0 };
   GstBuffer *label = strength > 0 ? label_of (subject, colour, &type) : NULL;
 
   if (label) {
-    place.w = (gint) gst_buffer_get_video_meta (label)->width;
+    place.w = squeezed (sheet, gst_buffer_get_video_meta (label)->width);
     place.h = (gint) gst_buffer_get_video_meta (label)->height;
     if (at_peak)
       place = place_at_peak (sheet, x, y, margin, place.w, place.h);
@@ -350,15 +365,16 @@ draw_caption (Sheet *sheet, const Item *item, guint prompt)
 {
   const gchar *text = gst_vl_result_get_caption (item->result, prompt);
   GstVlType type = { sheet->look->font, type_size (sheet) * 1.15, (gdouble) (FADE_STEPS - item->fade) / FADE_STEPS,
-                     sheet->width * 9 / 10 };
+                     stretched (sheet, sheet->width * 0.9) };
   GstBuffer *picture = text && *text ? gst_vl_caption_new (text, &type) : NULL;
   GstVideoMeta *meta = picture ? gst_buffer_get_video_meta (picture) : NULL;
+  gint width = meta ? squeezed (sheet, meta->width) : 0;
 
   if (meta)
     place_label (sheet, picture,
-                 (GstVideoRectangle){ ((gint) sheet->width - (gint) meta->width) / 2,
-                                      (gint) sheet->height - (gint) meta->height - (gint) (type.size * 0.8),
-                                      (gint) meta->width, (gint) meta->height });
+                 (GstVideoRectangle){ ((gint) sheet->width - width) / 2,
+                                      (gint) sheet->height - (gint) meta->height - (gint) (type.size * 0.8), width,
+                                      (gint) meta->height });
 }
 
 /* Numbers what is drawn across all results: a prompt keeps its number, and with it its colour, in map and label. */
@@ -406,11 +422,12 @@ draw (GstVlDrawing *drawing, const GstVlLook *look, GArray *items, GstClockTime 
 
 GstVideoOverlayComposition *
 gst_vl_drawing_update (GstVlDrawing *drawing, const GstVlLook *look, guint look_serial, GstBuffer *buffer, guint width,
-                       guint height)
+                       guint height, gdouble aspect)
 {
   GArray *items = collect (buffer, look, width, height);
   gboolean same = look_serial == drawing->look_serial && width == drawing->width && height == drawing->height &&
-                  same_items (items, drawing->items) && (look->smoothing == 0 || items->len == 0);
+                  aspect == drawing->aspect && same_items (items, drawing->items) &&
+                  (look->smoothing == 0 || items->len == 0);
 
   g_array_unref (drawing->items);
   drawing->items = items;
@@ -418,6 +435,7 @@ gst_vl_drawing_update (GstVlDrawing *drawing, const GstVlLook *look, guint look_
     drawing->look_serial = look_serial;
     drawing->width = width;
     drawing->height = height;
+    drawing->aspect = aspect;
     g_clear_pointer (&drawing->composition, gst_video_overlay_composition_unref);
     drawing->composition = draw (drawing, look, items, GST_BUFFER_PTS (buffer));
   }

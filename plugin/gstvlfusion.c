@@ -9,8 +9,9 @@
  * cross-attention between image and text, a directory as Hugging Face publishes them, run as OpenCL kernels.
  *
  * Prompts come from #GstVlFusionElement:prompt or #GstVlFusionElement:prompts, which may change at any time, and with a time from text pads.
- * Without any prompt frames pass without meta. gst-launch-1.0 breaks values at spaces and drops single backslashes: write
- * `prompt='a red circle\\na star'` or `prompts='"<\"a red circle\",\"a star\">"'` in a shell.
+ * Without any prompt frames pass without meta. gst-launch-1.0 breaks values at spaces and drops single backslashes: in a shell write
+ * `prompt='a red circle\\na star'` or `prompts='"<\"a red circle\",\"a star\">"'`, or with single words `prompts='<circle,star>'`;
+ * `prompts='<"a red circle","a star">'` does not get through. In a program nothing of this applies.
  *
  * With #GstVlFusionElement:prompt-markup a prompt may say which of its words count: in `a (red:3) circle` the picture listens three times as
  * much to "red" as it would, in `a (red:0) circle` not at all, and `the star [left] of the heart` shows where "left" alone looked. This

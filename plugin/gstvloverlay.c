@@ -343,7 +343,8 @@ gst_vl_overlay_chain (GstPad *pad, GstObject *parent, GstBuffer *buffer)
   update_look (self);
   composition =
       gst_vl_drawing_update (self->drawing, &self->look_now, self->look_now_serial, buffer,
-                             (guint) GST_VIDEO_INFO_WIDTH (&self->info), (guint) GST_VIDEO_INFO_HEIGHT (&self->info));
+                             (guint) GST_VIDEO_INFO_WIDTH (&self->info), (guint) GST_VIDEO_INFO_HEIGHT (&self->info),
+                             (gdouble) GST_VIDEO_INFO_PAR_N (&self->info) / GST_VIDEO_INFO_PAR_D (&self->info));
   if (composition) {
     buffer = self->attach ? attach (buffer, composition) : blend (self, buffer, composition);
     gst_video_overlay_composition_unref (composition);

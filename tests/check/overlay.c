@@ -52,6 +52,51 @@ GST_START_TEST (test_shared_frame)
 }
 GST_END_TEST
 
+/* Width and height of what was drawn on a grey frame, pixels; gives the buffer back. */
+static void
+drawn_size (GstBuffer *buffer, gint *width, gint *height)
+{
+  gint left = WIDTH, right = -1, top = HEIGHT, bottom = -1;
+  GstMapInfo map;
+
+  gst_buffer_map (buffer, &map, GST_MAP_READ);
+  for (gint y = 0; y < HEIGHT; y++)
+    for (gint x = 0; x < WIDTH; x++)
+      if (ABS (map.data[(y * WIDTH + x) * 4 + 1] - GREY) > 8) {
+        left = MIN (left, x);
+        right = MAX (right, x);
+        top = MIN (top, y);
+        bottom = MAX (bottom, y);
+      }
+  gst_buffer_unmap (buffer, &map);
+  gst_buffer_unref (buffer);
+  *width = right - left + 1;
+  *height = bottom - top + 1;
+}
+
+/* Labels and captions look the same on a screen whatever the shape of the pixels. */
+GST_START_TEST (test_pixel_aspect)
+{
+  gint width[2], height[2];
+
+  for (guint i = 0; i < 2; i++) {
+    GstHarness *h = vl_overlay_harness ("labels=stack style=none");
+    GstCaps *caps = gst_pad_get_current_caps (h->srcpad);
+
+    caps = gst_caps_make_writable (caps);
+    gst_caps_set_simple (caps, "pixel-aspect-ratio", GST_TYPE_FRACTION, i + 1, 1, NULL);
+    gst_harness_set_src_caps (h, caps);
+    drawn_size (vl_overlay_draw (h, vl_check_result (WIDTH, HEIGHT, 0.5, 0.5), GST_CLOCK_TIME_NONE), &width[i],
+                &height[i]);
+    gst_harness_teardown (h);
+  }
+  if (height[0] <= 0) /* no fonts, no labels */
+    return;
+  fail_unless_equals_int (height[0], height[1]);
+  fail_unless (ABS (width[0] - 2 * width[1]) <= 4, "%d and %d wide", width[0], width[1]);
+}
+GST_END_TEST
+
 /* The map's bump is drawn where it is, wherever the grid covers the frame. */
 GST_START_TEST (test_place)
 {
@@ -299,6 +344,7 @@ overlay_suite (void)
 
   GST_ELEMENT_REGISTER (vloverlay, NULL);
   suite_add_tcase (suite, tests);
+  tcase_add_test (tests, test_pixel_aspect);
   tcase_add_test (tests, test_strides);
   tcase_add_test (tests, test_shared_frame);
   tcase_add_test (tests, test_place);
