@@ -140,6 +140,23 @@ vlf_constant_new_from_data (VlfDevice *device, const float *data, guint batch, g
   return NULL;
 }
 
+VlfConstant *
+vlf_memory_new (VlfDevice *device, guint batch, guint rows, guint cols, GError **error)
+{
+  VlfTensor x = { .batch = batch, .rows = rows, .cols = cols };
+  float *room = constant_room (device, &x, rows, error);
+  const gsize bytes = (gsize) rows * x.stride * sizeof (float);
+  gboolean good = room != NULL;
+
+  for (guint i = 0; good && i < batch; i++)
+    good = device->backend->buffer_write (x.buffer, i * bytes, room, bytes, error);
+  g_free (room);
+  if (good)
+    return g_memdup2 (&(VlfConstant){ x }, sizeof (VlfConstant));
+  vlf_buffer_free (x.buffer);
+  return NULL;
+}
+
 void
 vlf_constant_free (VlfConstant *constant)
 {

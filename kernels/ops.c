@@ -300,6 +300,17 @@ vlf_concat_cols (VlfPass *pass, VlfTensor x, VlfTensor y)
   return result;
 }
 
+void
+vlf_store (VlfPass *pass, VlfTensor x, VlfTensor to)
+{
+  if (!readable (pass, "store", "input", x) || !readable (pass, "store", "memory", to))
+    return;
+  if (x.batch != to.batch || x.rows != to.rows || x.cols != to.cols || x.buffer == to.buffer)
+    fail (pass, "store: " SHAPE " cannot be kept as " SHAPE, IN (x), IN (to));
+  else
+    pass->backend->copy (pass, to, x);
+}
+
 VlfTensor
 vlf_normalize (VlfPass *pass, VlfTensor x)
 {

@@ -65,6 +65,10 @@ VlfTensor vlf_concat_rows (VlfPass *pass, VlfTensor x, VlfTensor y);
 /* [b, n, d + e] = x [b, n, d] beside y [b, n, e]; either broadcast. */
 VlfTensor vlf_concat_cols (VlfPass *pass, VlfTensor x, VlfTensor y);
 
+/* Copies @x to @to, alike in shape and in memory that @x does not share: a part of what vlf_memory_new() made. Operations enqueued later
+ * read the new numbers, earlier ones the old. */
+void vlf_store (VlfPass *pass, VlfTensor x, VlfTensor to);
+
 /* Every row divided by its Euclidean norm, at least 1e-12. Source: torch.nn.functional.normalize. */
 VlfTensor vlf_normalize (VlfPass *pass, VlfTensor x);
 

@@ -78,6 +78,10 @@ VlfConstant *
 vlf_constant_new_from_data (VlfDevice *device, const float *data, guint batch, guint rows, guint cols, GError **error);
 void vlf_constant_free (VlfConstant *constant); /* NULL is fine */
 
+/* Numbers that one pass leaves for the next, all zero at first: as a constant, except that vlf_store() may write to it, from one
+ * queue. */
+VlfConstant *vlf_memory_new (VlfDevice *device, guint batch, guint rows, guint cols, GError **error);
+
 /* A linear layer y = x w^T + b as the device wants it: packed, opaque, immutable, in its stored precision. */
 typedef struct _VlfWeight VlfWeight;
 

@@ -2,7 +2,7 @@
 #include "models/arch.h"
 
 /* Adding a model is adding its line here. */
-static const VlfArch *const archs[] = { &vlf_bridgetower };
+static const VlfArch *const archs[] = { &vlf_bridgetower, &vlf_blip };
 
 const VlfArch *
 vlf_arch_find (const char *model_type)
@@ -11,6 +11,12 @@ vlf_arch_find (const char *model_type)
     if (!g_strcmp0 (archs[i]->model_type, model_type))
       return archs[i];
   return NULL;
+}
+
+const char *
+vlf_arch_types (void)
+{
+  return "\"bridgetower\" or \"blip\"";
 }
 
 VlfSight
@@ -22,6 +28,8 @@ vlf_sight_nth (const VlfNet *net, const VlfSight *sight, guint i)
     one.taps[layer] = vlf_sequences (sight->taps[layer], i, 1);
   one.entry.state = vlf_sequences (sight->entry.state, i, 1);
   one.entry.keys_values = vlf_sequences (sight->entry.keys_values, i, 1);
+  if (sight->last.buffer)
+    one.last = vlf_sequences (sight->last, i, 1);
   if (sight->embedding.buffer)
     one.embedding = vlf_sequences (sight->embedding, i, 1);
   return one;

@@ -18,7 +18,15 @@ typedef struct {
   guint max_tokens;        /* of a prompt, special tokens included */
   guint vocab, pad_id;
   guint dim;           /* of a text's taps */
-  guint layers, heads; /* of the fusion */
+  guint layers, heads; /* of the fusion, and of the decoder */
+  guint taps;          /* of a text, at most @layers */
+
+  const char *similarity; /* NULL, or the output image_embeds text_embeds^T similarity_scale of a whole batch, [B, B] */
+  float similarity_scale;
+
+  gboolean generates;     /* captions, by attend() and decode() */
+  gboolean answers;       /* questions, which fuse() has to see first */
+  guint start_id, end_id; /* of what is generated */
 } VlfNet;
 
 /* A stream in a fusion layer before it meets the other one. In the first layer it depends on its own tower alone and is made once. */
@@ -29,7 +37,8 @@ typedef struct {
 
 /* Texts on the device, padded to one length T: for each fusion layer what it reads of the text tower. */
 typedef struct {
-  VlfTensor taps[VLF_MAX_FUSION_LAYERS]; /* [layers] of [n, T, dim]; fuse() reads those from 1 on */
+  const guint32 *ids;                    /* [n, T] in host memory, what encode() was given; only from encode() */
+  VlfTensor taps[VLF_MAX_FUSION_LAYERS]; /* [net taps] of [n, T, dim]; fuse() reads those from 1 on */
   VlfTensor key_bias;                    /* [n, 1, T]: 0, or -inf for padding */
   VlfTensor image_bias; /* [n, 1, T]: the same and what marks ask for, for the image's look at the text */
   VlfTensor last;       /* [n, T, dim] of the tower's last layer; only from encode() */
@@ -38,7 +47,8 @@ typedef struct {
 
 /* Images on the device, seen by the vision tower alone. P = 1 + grid cells, class token first. */
 typedef struct {
-  VlfTensor taps[VLF_MAX_FUSION_LAYERS]; /* [layers] of [frames, P, dim] */
+  VlfTensor taps[VLF_MAX_FUSION_LAYERS]; /* [layers] of [frames, P, what fuse() reads in that layer] */
+  VlfTensor last;                        /* [frames, P, d] the tower's output, where something else reads it */
   VlfTensor embedding;                   /* [frames, 1, e], unit length; empty without that head */
   VlfEntry entry;
 } VlfSight;
@@ -60,6 +70,21 @@ typedef struct {
   VlfTensor embedding;   /* [n, 1, e], unit length; empty without that head */
 } VlfFusion;
 
+/* One run of a decoder over @n new tokens. */
+typedef struct {
+  const guint32 *ids;       /* [n] in host memory */
+  guint n;                  /* tokens that follow each other; with @alternatives one next token of n beams */
+  guint position;           /* of the first */
+  gboolean alternatives;    /* all at one position, each seeing what its key_bias leaves */
+  gboolean last_only;       /* logits of the last token are enough */
+  const VlfTensor *context; /* [layers] of [1, M, 2 dim]: what attend() made */
+  VlfTensor cache;          /* [layers, rows, 2 dim] of earlier tokens' keys beside values; empty: there are none */
+  guint first;              /* rows of it that are filled; those of the new tokens are put behind them */
+  VlfTensor key_bias;       /* [1 or n, 1, first + n] as VlfAttention's; may be empty */
+  gboolean wanted[VLF_MAX_FUSION_LAYERS];
+  VlfTensor maps[VLF_MAX_FUSION_LAYERS]; /* receives [heads, n, M] of the wanted layers */
+} VlfDecoding;
+
 struct _VlfArch {
   const char *model_type; /* config.json's */
   const char *processor;  /* image_processor_type where preprocessor_config.json does not say */
@@ -73,10 +98,22 @@ struct _VlfArch {
                           guint tokens);
   /* @patches [frames, grid cells, 3 patch^2]. */
   VlfSight (*see) (const VlfNet *net, VlfPass *pass, VlfTensor patches);
+  /* Whether the maps of fuse() are outputs of vlf_session_run_tensors(). */
+  gboolean emits_maps;
+  /* Whether the embeddings behind net->similarity are none of those outputs. */
+  gboolean hides_embeddings;
+
   /* Makes the entry of @texts from their first taps and key_bias: once per prompt, not per frame. */
   void (*enter) (const VlfNet *net, VlfPass *pass, VlfTextBatch *texts);
   /* @sight: of one frame. @texts with their entry. */
   VlfFusion (*fuse) (const VlfNet *net, VlfPass *pass, const VlfSight *sight, const VlfTextBatch *texts, VlfMaps *maps);
+
+  /* Where the network generates: what a decoder looks at, @keys_values [layers] of [1, M, 2 dim], for one frame; @question: what fuse()
+   * made of it with all_rows, NULL where it does not answer. Once per frame and question. */
+  void (*attend) (const VlfNet *net, VlfPass *pass, const VlfSight *sight, const VlfFusion *question,
+                  VlfTensor *keys_values);
+  /* Logits [1, n, vocab] of the token after each, or [1, 1, vocab]. */
+  VlfTensor (*decode) (const VlfNet *net, VlfPass *pass, VlfDecoding *decoding);
 
   /* The class's further outputs, each given to @emit with its name and shape: what only `vlf-run --tensors` reads. */
   void (*outputs) (const VlfNet *net, VlfPass *pass, const VlfTextBatch *texts, const VlfSight *sight,
@@ -84,10 +121,12 @@ struct _VlfArch {
                    void (*emit) (gpointer user, const char *name, VlfTensor tensor, guint rank), gpointer user);
 };
 
-extern const VlfArch vlf_bridgetower;
+extern const VlfArch vlf_bridgetower, vlf_blip;
 
 /* The architecture of a config.json's model_type, or NULL. */
 const VlfArch *vlf_arch_find (const char *model_type);
+/* For messages: those that there are. Static. */
+const char *vlf_arch_types (void);
 
 /* Frame @i of several. */
 VlfSight vlf_sight_nth (const VlfNet *net, const VlfSight *sight, guint i);

@@ -485,6 +485,7 @@ load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_he
     .dim = c.dim,
     .layers = c.layers,
     .heads = c.text.heads,
+    .taps = c.layers,
   };
   net->n_tower = c.text.layers;
   net->split = c.text.layers - c.layers + 1;
@@ -511,6 +512,7 @@ const VlfArch vlf_bridgetower = {
   .load = load,
   .encode = encode,
   .see = see,
+  .emits_maps = TRUE,
   .enter = enter_text,
   .fuse = fuse,
   .outputs = outputs,

@@ -163,8 +163,8 @@ read_type (VlfModel *model, VlfConfig *config, const char *directory, GError **e
   model->type = g_strdup (vlf_config_string (config, "model_type", ""));
   arch = vlf_arch_find (model->type);
   if (!arch)
-    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-                 "%s/config.json: model_type: expected \"bridgetower\", found \"%s\"", directory, model->type);
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "%s/config.json: model_type: expected %s, found \"%s\"",
+                 directory, vlf_arch_types (), model->type);
   return arch;
 }
 

@@ -46,13 +46,16 @@ struct _VlfText {
   gint *word_of; /* [n_tokens] index in words, -1: a special token */
   guint n_words;
   VlfWord *words;
-  float *taps; /* [net->layers, n_tokens, net->dim] */
+  float *taps; /* [net->taps, n_tokens, net->dim] */
 };
 
 /* The files' side of vlf_model_open(), also of vlf_model_check(): everything but the weights' numbers. @model has its directory read into it;
  * with @device NULL no weight is read. */
 gboolean vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *options, VlfDevice *device,
                          GError **error);
+
+/* How @image meets the model's input, by the shape that its frame is shown in. */
+VlfImagePlan vlf_model_plan_frame (const VlfModel *model, const VlfImage *image, VlfFit fit);
 
 /* For session_tensors.c; both belong to the session. */
 VlfModel *vlf_session_model (VlfSession *session);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "models/explain.h"
+#include "models/generate.h"
 
 /* Prompts that run through the fusion together. More would only cost memory: the products are large by then. */
 #define GROUP 16u
@@ -11,16 +12,17 @@
 /* Texts of one group on the device, padded to the longest, with all that depends on them alone; kept while the same texts are asked. */
 typedef struct {
   guint n, tokens;
-  VlfConstant *taps[VLF_MAX_FUSION_LAYERS]; /* [net->layers] of [n, tokens, dim] */
+  VlfConstant *taps[VLF_MAX_FUSION_LAYERS]; /* [net->taps] of [n, tokens, dim] */
   VlfConstant *key_bias, *image_bias;       /* [n, 1, tokens] */
-  VlfConstant *state, *keys_values;         /* of the entry */
+  VlfConstant *state, *keys_values;         /* of the entry; the second may be NULL */
 } TextGroup;
 
 struct _VlfSession {
   VlfModel *model;
   VlfQueue *queue;
-  GPtrArray *texts;  /* VlfText, what @groups were made of */
-  GPtrArray *groups; /* TextGroup */
+  GPtrArray *texts;    /* VlfText, what @groups were made of */
+  GPtrArray *groups;   /* TextGroup */
+  GPtrArray *memories; /* VlfConstant, see vlf_session_memory() */
 };
 
 /* ---- texts on the device ---- */
@@ -81,10 +83,12 @@ group_texts (const VlfNet *net, const TextGroup *group)
 {
   VlfTextBatch texts = { .key_bias = group->key_bias->tensor, .image_bias = group->image_bias->tensor };
 
-  for (guint i = 0; i < net->layers; i++)
+  for (guint i = 0; i < net->taps; i++)
     texts.taps[i] = group->taps[i]->tensor;
+  if (group->state)
+    texts.entry.state = group->state->tensor;
   if (group->keys_values)
-    texts.entry = (VlfEntry){ group->state->tensor, group->keys_values->tensor };
+    texts.entry.keys_values = group->keys_values->tensor;
   return texts;
 }
 
@@ -106,13 +110,14 @@ group_enter (VlfSession *session, TextGroup *group, GError **error)
   pass = vlf_pass_begin (session->queue);
   model->net->arch->enter (model->net, pass, &texts);
   vlf_output (pass, texts.entry.state, state);
-  vlf_output (pass, texts.entry.keys_values, keys_values);
+  if (texts.entry.keys_values.buffer)
+    vlf_output (pass, texts.entry.keys_values, keys_values);
   if (!vlf_pass_end (pass, error))
     return FALSE;
   group->state = vlf_constant_new_from_data (model->device, state, group->n, group->tokens, dim, error);
-  if (group->state)
-    group->keys_values =
-        vlf_constant_new_from_data (model->device, keys_values, group->n, group->tokens, 2 * dim, error);
+  if (!group->state || !texts.entry.keys_values.buffer)
+    return group->state != NULL;
+  group->keys_values = vlf_constant_new_from_data (model->device, keys_values, group->n, group->tokens, 2 * dim, error);
   return group->keys_values != NULL;
 }
 
@@ -124,7 +129,7 @@ group_new (VlfSession *session, VlfText *const *texts, guint n, GError **error)
   group->n = n;
   for (guint i = 0; i < n; i++)
     group->tokens = MAX (group->tokens, texts[i]->n_tokens);
-  for (guint layer = 0; layer < session->model->net->layers; layer++)
+  for (guint layer = 0; layer < session->model->net->taps; layer++)
     if (!(group->taps[layer] = group_tap (session, texts, group, layer, error)))
       goto fail;
   if (!(group->key_bias = group_bias (session, texts, group, FALSE, error)) ||
@@ -413,8 +418,8 @@ plan_shape (const VlfModel *model, double width, double height, double aspect, V
   return vlf_image_plan (&model->processor, MAX ((guint) (width + 0.5), 1), MAX ((guint) (height + 0.5), 1), fit);
 }
 
-static VlfImagePlan
-plan_frame (const VlfModel *model, const VlfImage *image, VlfFit fit)
+VlfImagePlan
+vlf_model_plan_frame (const VlfModel *model, const VlfImage *image, VlfFit fit)
 {
   return plan_shape (model, image->frame_width ? image->frame_width : image->width,
                      image->frame_height ? image->frame_height : image->height, image->pixel_aspect, fit);
@@ -448,7 +453,7 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
   ok = choose_maps (&run, options, error);
   if (ok) {
     for (guint i = 0; i < n_frames; i++)
-      plans[i] = plan_frame (model, &frames[i], options ? options->fit : VLF_FIT_MODEL);
+      plans[i] = vlf_model_plan_frame (model, &frames[i], options ? options->fit : VLF_FIT_MODEL);
     pass = vlf_pass_begin (session->queue);
     enqueue (&run, pass, frames, plans, n_frames);
     ok = vlf_pass_end (pass, error);
@@ -475,6 +480,7 @@ vlf_session_new (VlfModel *model, GError **error)
   session->queue = queue;
   session->texts = g_ptr_array_new_with_free_func ((GDestroyNotify) vlf_text_unref);
   session->groups = g_ptr_array_new_with_free_func (group_free);
+  session->memories = g_ptr_array_new_with_free_func ((GDestroyNotify) vlf_constant_free);
   return session;
 }
 
@@ -490,12 +496,28 @@ vlf_session_queue (VlfSession *session)
   return session->queue;
 }
 
+VlfTensor
+vlf_session_memory (VlfSession *session, guint which, guint batch, guint rows, guint cols, GError **error)
+{
+  VlfConstant **memory;
+
+  while (session->memories->len <= which)
+    g_ptr_array_add (session->memories, NULL);
+  memory = (VlfConstant **) &session->memories->pdata[which];
+  if (*memory && ((*memory)->tensor.batch != batch || (*memory)->tensor.cols != cols || (*memory)->tensor.rows < rows))
+    g_clear_pointer (memory, vlf_constant_free);
+  if (!*memory)
+    *memory = vlf_memory_new (session->model->device, batch, rows, cols, error);
+  return *memory ? vlf_rows ((*memory)->tensor, 0, rows) : (VlfTensor){ 0 };
+}
+
 void
 vlf_session_free (VlfSession *session)
 {
   if (!session)
     return;
   vlf_queue_free (session->queue);
+  g_ptr_array_unref (session->memories);
   g_ptr_array_unref (session->groups);
   g_ptr_array_unref (session->texts);
   vlf_model_unref (session->model);

@@ -91,10 +91,12 @@ typedef struct {
   const gint64 *input_ids;      /* [batch, tokens] */
   const gint64 *attention_mask; /* [batch, tokens], 0 or 1 */
   guint batch, height, width, tokens;
+  guint max_length; /* of what is generated, the start token included; 0: 20 */
 } VlfTensorInput;
 
-/* Receives one named output, row-major, rank <= 4; @data is only valid during the call. */
-typedef void (*VlfTensorSink) (gpointer user, const char *name, const float *data, const guint *shape, guint rank);
+/* Receives one named output, row-major, rank <= 4: @data, or @ids of generated tokens, the other is NULL; valid only during the call. */
+typedef void (*VlfTensorSink) (gpointer user, const char *name, const float *data, const gint64 *ids,
+                               const guint *shape, guint rank);
 
 /* Every output whose head's tensors are present; names and shapes in design section 6. */
 gboolean vlf_session_run_tensors (VlfSession *session, const VlfTensorInput *input, VlfTensorSink sink, gpointer user,

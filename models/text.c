@@ -104,10 +104,10 @@ encode (VlfText *text, GError **error)
   VlfTextBatch batch;
 
   memset (mask, 1, text->n_tokens);
-  text->taps = g_new (float, net->layers *tap);
+  text->taps = g_new (float, net->taps *tap);
   pass = vlf_pass_begin (model->text_queue);
   batch = net->arch->encode (net, pass, text->ids, mask, 1, text->n_tokens);
-  for (guint i = 0; i < net->layers; i++)
+  for (guint i = 0; i < net->taps; i++)
     vlf_output (pass, batch.taps[i], text->taps + i * tap);
   return vlf_pass_end (pass, error);
 }
@@ -135,6 +135,13 @@ text_new (VlfModel *model, const char *prompt, gboolean marked, GError **error)
 
   if (!g_utf8_validate (prompt, -1, NULL)) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "prompt: expected UTF-8, found other bytes");
+    return NULL;
+  }
+  if (model->net->taps == 0) {
+    g_set_error (
+        error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+        "prompt: model \"%s\" writes captions and cannot be asked for matches; expected one with a text encoder",
+        model->name);
     return NULL;
   }
   text = g_new0 (VlfText, 1);

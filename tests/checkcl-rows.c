@@ -285,6 +285,39 @@ check_concat_cols (Check *c)
   g_free (vlf_check_compare (c, op_concat_cols, &x, EXACT, shape));
 }
 
+/* What one pass stores the next one reads; rows around it stay. */
+typedef struct {
+  Case in;
+  VlfConstant *memory[2];
+  guint first;
+} Stored;
+
+static VlfTensor
+op_store (VlfPass *pass, guint side, gpointer user)
+{
+  const Stored *x = user;
+  VlfTensor memory = x->memory[side]->tensor, in = vlf_check_send (pass, x->in.in[0]);
+
+  vlf_store (pass, in, vlf_rows (memory, x->first, in.rows));
+  return vlf_add (pass, memory, memory);
+}
+
+static void
+check_store (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 2, 3, 0), m = any_rows (c), n = any_cols (c), first = vlf_check_any (c, 0, 1, 5, 0);
+  g_autofree gchar *shape = g_strdup_printf ("store [%u, %u + %u, %u]", b, first, m, n);
+  Stored x = { .in.in = { vlf_check_input (c, b, m, n) }, .first = first };
+
+  for (guint side = 0; side < 2; side++)
+    x.memory[side] = vlf_memory_new (c->devices[side], b, first + m + 2, n, &c->error);
+  if (x.memory[0] && x.memory[1])
+    g_free (vlf_check_compare (c, op_store, &x, EXACT, shape));
+  vlf_check_that (c, x.memory[0] && x.memory[1], shape, "no memory");
+  vlf_constant_free (x.memory[0]);
+  vlf_constant_free (x.memory[1]);
+}
+
 static VlfTensor
 op_normalize (VlfPass *pass, guint side, gpointer user)
 {
@@ -378,6 +411,7 @@ const Row vlf_check_rows[] = {
   { "embed", check_embed },
   { "concat_rows", check_concat_rows },
   { "concat_cols", check_concat_cols },
+  { "store", check_store },
   { "normalize", check_normalize },
   { "patches", vlf_check_patches },
   { NULL },

@@ -27,11 +27,12 @@ output_free (gpointer data)
 }
 
 static void
-keep (gpointer user, const char *name, const float *data, const guint *shape, guint rank)
+keep (gpointer user, const char *name, const float *data, const gint64 *ids, const guint *shape, guint rank)
 {
   Output *output = g_new0 (Output, 1);
   gsize n = 1;
 
+  g_assert_null (ids);
   for (guint i = 0; i < rank; i++)
     n *= output->shape[i] = shape[i];
   output->rank = rank;
@@ -72,7 +73,7 @@ run (const char *folder, const char *precision)
   g_autofree gint64 *input_ids = read_tensor (in, "input_ids", &ids);
   g_autofree gint64 *attention_mask = read_tensor (in, "attention_mask", &mask);
   VlfTensorInput input = { pixel_values,     input_ids,        attention_mask, pixels->shape[0],
-                           pixels->shape[2], pixels->shape[3], ids->shape[1] };
+                           pixels->shape[2], pixels->shape[3], ids->shape[1],  0 };
 
   g_assert_no_error (error);
   vlf_session_run_tensors (session, &input, keep, outputs, &error);

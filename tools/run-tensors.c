@@ -97,12 +97,13 @@ typedef struct {
 } Output;
 
 static void
-keep (gpointer user, const char *name, const float *data, const guint *shape, guint rank)
+keep (gpointer user, const char *name, const float *data, const gint64 *ids, const guint *shape, guint rank)
 {
   Output *output = user;
 
   if (!output->error)
-    vlf_safetensors_writer_add (output->writer, name, VLF_TENSOR_F32, shape, rank, data, &output->error);
+    vlf_safetensors_writer_add (output->writer, name, ids ? VLF_TENSOR_I64 : VLF_TENSOR_F32, shape, rank,
+                                ids ? (gconstpointer) ids : data, &output->error);
 }
 
 static gboolean

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Captions and answers: a frame and a question in, words and where each looked out. */
+#include "models/caption.h"
+#include <math.h>
+#include <string.h>
+#include "models/generate.h"
+
+#define MAX_LENGTH 20u /* as transformers, where nothing else is said */
+
+/* One question, or the one caption without. */
+typedef struct {
+  const char *question;
+  guint32 *ids; /* [n_ids] of the question */
+  guint n_ids;
+  VlfTensor context;                    /* what the decoder looks at */
+  float *looked[VLF_MAX_FUSION_LAYERS]; /* [heads, n_ids, P] of the layers wanted: where the question's tokens looked */
+} Task;
+
+/* One call. */
+typedef struct {
+  VlfSession *session;
+  const VlfModel *model;
+  const VlfNet *net;
+  const VlfImage *frame;
+  VlfCaptionOptions options;
+  gboolean *layers, *heads; /* [net layers], [net heads] whose maps are wanted; NULL: none */
+  guint32 *prefix;          /* [n_prefix] start token included */
+  guint n_prefix;
+  VlfImagePlan plan;
+  Task *tasks;
+  guint n_tasks;
+} Job;
+
+static void
+job_clear (Job *job)
+{
+  for (guint i = 0; i < job->n_tasks; i++) {
+    for (guint layer = 0; layer < VLF_MAX_FUSION_LAYERS; layer++)
+      g_free (job->tasks[i].looked[layer]);
+    g_free (job->tasks[i].ids);
+  }
+  g_free (job->tasks);
+  g_free (job->prefix);
+  g_free (job->layers);
+  g_free (job->heads);
+}
+
+/* ---- what is asked ---- */
+
+static guint32 *
+tokenize (const VlfModel *model, const char *what, const char *text, guint *n, GError **error)
+{
+  g_auto (VlfTokens) tokens = { 0 };
+  guint32 *ids;
+
+  if (!g_utf8_validate (text, -1, NULL)) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "%s: expected UTF-8, found other bytes", what);
+    return NULL;
+  }
+  if (!vlf_tokenizer_encode (model->tokenizer, text, -1, model->max_tokens, &tokens, error))
+    return NULL;
+  ids = g_new (guint32, MAX (tokens.n, 1));
+  for (guint i = 0; i < tokens.n; i++)
+    ids[i] = tokens.tokens[i].id;
+  *n = tokens.n;
+  return ids;
+}
+
+/* The prefix as transformers takes it: the first special token becomes the start token, the last is dropped. */
+static gboolean
+read_prefix (Job *job, GError **error)
+{
+  const char *words = job->options.prefix;
+
+  job->n_prefix = 1;
+  if (words && *words) {
+    job->prefix = tokenize (job->model, "prefix", words, &job->n_prefix, error);
+    if (!job->prefix)
+      return FALSE;
+    job->n_prefix = MAX (job->n_prefix, 2) - 1;
+  } else {
+    job->prefix = g_new (guint32, 1);
+  }
+  job->prefix[0] = job->net->start_id;
+  return TRUE;
+}
+
+/* The model's own choice of layers or heads, else all. */
+static gboolean *
+own_choice (const gint *list, guint n, guint size)
+{
+  gboolean *chosen = g_new0 (gboolean, size);
+
+  for (guint i = 0; i < size && !list; i++)
+    chosen[i] = TRUE;
+  for (guint i = 0; i < n && list; i++) {
+    gint place = list[i] < 0 ? list[i] + (gint) size : list[i];
+    if (place >= 0 && place < (gint) size)
+      chosen[place] = TRUE;
+  }
+  return chosen;
+}
+
+static gboolean
+check_job (const Job *job, guint n_questions, GError **error)
+{
+  const char *expected = NULL;
+
+  if (!job->net->generates)
+    expected = "a model that generates text";
+  else if (job->net->answers && n_questions == 0)
+    expected = "a question, which this model answers; for captions take one of class BlipForConditionalGeneration";
+  else if (!job->net->answers && n_questions > 0)
+    expected = "no question: this model captions; for answers take one of class BlipForQuestionAnswering";
+  else if (n_questions > 0 && job->options.prefix && *job->options.prefix)
+    expected = "no prefix beside a question";
+  if (expected)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "model \"%s\": expected %s", job->model->name, expected);
+  return !expected;
+}
+
+static gboolean
+prepare (Job *job, const char *const *questions, guint n_questions, GError **error)
+{
+  const VlfModel *model = job->model;
+
+  if (!check_job (job, n_questions, error) || !read_prefix (job, error))
+    return FALSE;
+  job->n_tasks = MAX (n_questions, 1);
+  job->tasks = g_new0 (Task, job->n_tasks);
+  for (guint i = 0; i < n_questions; i++) {
+    job->tasks[i].question = questions[i];
+    job->tasks[i].ids = tokenize (model, "question", questions[i], &job->tasks[i].n_ids, error);
+    if (!job->tasks[i].ids)
+      return FALSE;
+  }
+  if (!job->options.no_maps) {
+    job->layers = own_choice (model->layers, model->n_layers, job->net->layers);
+    job->heads = own_choice (model->heads, model->n_heads, job->net->heads);
+  }
+  job->plan = vlf_model_plan_frame (model, job->frame, job->options.fit);
+  return TRUE;
+}
+
+/* ---- the picture and the questions ---- */
+
+static VlfFusion
+fuse_question (Job *job, VlfPass *pass, const VlfSight *sight, Task *task)
+{
+  const VlfNet *net = job->net;
+  g_autofree guint8 *mask = g_malloc (task->n_ids);
+  VlfMaps maps = { .all_rows = TRUE };
+  VlfTextBatch text;
+  VlfFusion fusion;
+
+  memset (mask, 1, task->n_ids);
+  for (guint i = 0; i < net->layers && job->layers; i++)
+    maps.wanted[i] = job->layers[i];
+  text = net->arch->encode (net, pass, task->ids, mask, 1, task->n_ids);
+  net->arch->enter (net, pass, &text);
+  fusion = net->arch->fuse (net, pass, sight, &text, &maps);
+  for (guint i = 0; i < net->layers && !vlf_pass_failed (pass); i++)
+    if (maps.wanted[i]) {
+      task->looked[i] = g_new (float, (gsize) maps.text[i].batch *maps.text[i].rows *maps.text[i].cols);
+      vlf_output (pass, maps.text[i], task->looked[i]);
+    }
+  return fusion;
+}
+
+/* All that does not depend on the words to come, enqueued whole and waited for once. */
+static gboolean
+look (Job *job, GError **error)
+{
+  const VlfNet *net = job->net;
+  VlfPass *pass = vlf_pass_begin (vlf_session_queue (job->session));
+  VlfSight sight = net->arch->see (net, pass, vlf_patches (pass, job->frame, &job->plan, 1));
+
+  for (guint i = 0; i < job->n_tasks; i++) {
+    guint scope = vlf_pass_open (pass);
+    VlfFusion fusion = { 0 };
+
+    if (job->tasks[i].question)
+      fusion = fuse_question (job, pass, &sight, &job->tasks[i]);
+    job->tasks[i].context =
+        vlf_generate_context (job->session, pass, 1 + i, &sight, job->tasks[i].question ? &fusion : NULL);
+    vlf_pass_close (pass, scope, (VlfTensor){ 0 });
+  }
+  return vlf_pass_end (pass, error);
+}
+
+/* ---- from ids to words ---- */
+
+static gboolean
+is_special (const Job *job, guint32 id)
+{
+  static const char *const frame[] = { "[CLS]", "[SEP]", NULL };
+  const VlfTokenizer *tokenizer = job->model->tokenizer;
+  const char *content = vlf_tokenizer_content (tokenizer, id);
+
+  if (!content || g_strv_contains (frame, content))
+    return TRUE;
+  if (id == job->net->start_id || id == job->net->end_id)
+    return TRUE;
+  for (VlfTokenRole role = VLF_TOKEN_BOS; role <= VLF_TOKEN_UNK; role++)
+    if (vlf_tokenizer_id (tokenizer, role) == (gint) id)
+      return TRUE;
+  return FALSE;
+}
+
+/* Whether a token stands right behind the one before: a word's further piece, and what BERT's decoder cleans up. */
+static gboolean
+is_glued (const char *content)
+{
+  static const char *const behind[] = { "##", ".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (behind); i++)
+    if (g_str_has_prefix (content, behind[i]))
+      return TRUE;
+  return FALSE;
+}
+
+/* A word's map under way. */
+typedef struct {
+  GString *text;
+  float *map; /* sum over @n tokens */
+  guint n;
+  double log_prob;
+} Word;
+
+static void
+close_word (const Job *job, VlfCaption *caption, GArray *words, Word *word)
+{
+  const gsize cells = (gsize) job->net->rows * job->net->cols;
+  VlfWordResult result = { .text = g_strdup (word->text->str), .weight = NAN };
+
+  if (word->text->len > 0) {
+    if (word->n > 0 && word->map) {
+      for (gsize i = 0; i < cells; i++)
+        word->map[i] /= (float) word->n;
+      result.map = g_memdup2 (word->map, cells * sizeof (float));
+    }
+    if (word->n > 0)
+      result.weight = (float) exp (word->log_prob);
+    g_array_append_val (words, result);
+    caption->n_words = words->len;
+  } else {
+    g_free (result.text);
+  }
+  g_string_truncate (word->text, 0);
+  word->n = 0;
+  word->log_prob = 0;
+  if (word->map)
+    memset (word->map, 0, cells * sizeof (float));
+}
+
+/* Where a step looked in the picture, its class token left out. @map [M] of the decoder's context. */
+static void
+add_map (const Job *job, const Task *task, const float *map, float *to)
+{
+  const gsize cells = (gsize) job->net->rows * job->net->cols, row = cells + 1;
+  guint n = 0;
+
+  if (!task->question) {
+    for (gsize i = 0; i < cells; i++)
+      to[i] += map[i + 1];
+    return;
+  }
+  for (guint layer = 0; layer < job->net->layers; layer++)
+    for (guint h = 0; task->looked[layer] && h < job->net->heads; h++)
+      n += job->heads[h] != 0;
+  for (guint layer = 0; layer < job->net->layers; layer++)
+    for (guint h = 0; task->looked[layer] && h < job->net->heads; h++)
+      for (guint t = 0; t < task->n_ids && job->heads[h]; t++) {
+        const float *from = task->looked[layer] + ((gsize) h * task->n_ids + t) * row + 1;
+
+        for (gsize i = 0; i < cells; i++)
+          to[i] += map[t] / (float) n * from[i];
+      }
+}
+
+static void
+read_words (const Job *job, const Task *task, const VlfGenerated *generated, VlfCaption *caption)
+{
+  const gsize cells = (gsize) job->net->rows * job->net->cols;
+  GArray *words = g_array_new (FALSE, FALSE, sizeof (VlfWordResult));
+  GString *text = g_string_new (NULL);
+  Word word = { .text = g_string_new (NULL), .map = generated->maps ? g_new0 (float, cells) : NULL };
+
+  for (guint t = 0; t < generated->n; t++) {
+    const char *content = vlf_tokenizer_content (job->model->tokenizer, generated->ids[t]);
+
+    if (is_special (job, generated->ids[t]))
+      continue;
+    if (text->len > 0 && !is_glued (content)) {
+      close_word (job, caption, words, &word);
+      g_string_append_c (text, ' ');
+    }
+    content += text->len > 0 && g_str_has_prefix (content, "##") ? 2 : 0;
+    g_string_append (text, content);
+    g_string_append (word.text, content);
+    if (t < generated->n_prefix)
+      continue;
+    word.n++;
+    word.log_prob += generated->log_probs[t];
+    if (word.map)
+      add_map (job, task, generated->maps + (gsize) t * task->context.rows, word.map);
+  }
+  close_word (job, caption, words, &word);
+  caption->text = g_string_free (text, FALSE);
+  caption->words = (VlfWordResult *) g_array_free (words, FALSE);
+  g_string_free (word.text, TRUE);
+  g_free (word.map);
+}
+
+static VlfCaption *
+make_caption (const Job *job, const Task *task, const VlfGenerated *generated, double milliseconds)
+{
+  VlfCaption *caption = g_new0 (VlfCaption, 1);
+
+  caption->question = g_strdup (task->question);
+  caption->n_tokens = generated->n;
+  caption->tokens = g_new (VlfCaptionToken, MAX (generated->n, 1));
+  for (guint t = 0; t < generated->n; t++)
+    caption->tokens[t] = (VlfCaptionToken){ generated->ids[t], generated->log_probs[t] };
+  caption->frame_width = job->frame->frame_width ? job->frame->frame_width : job->frame->width;
+  caption->frame_height = job->frame->frame_height ? job->frame->frame_height : job->frame->height;
+  vlf_image_plan_region (&job->plan, caption->frame_width, caption->frame_height, caption->region);
+  caption->rows = job->net->rows;
+  caption->cols = job->net->cols;
+  caption->milliseconds = milliseconds;
+  read_words (job, task, generated, caption);
+  return caption;
+}
+
+/* ---- the whole ---- */
+
+static gboolean
+write_all (Job *job, gint64 start, VlfCaption **captions, GError **error)
+{
+  const VlfCaptionOptions *o = &job->options;
+  const VlfSearch search = { .beams = MAX (o->beams, 1),
+                             .min_length = o->min_length,
+                             .max_length = o->max_length ? o->max_length : MAX_LENGTH,
+                             .repetition_penalty = o->repetition_penalty ? (float) o->repetition_penalty : 1 };
+  double share = (g_get_monotonic_time () - start) / 1000.0 / job->n_tasks;
+
+  for (guint i = 0; i < job->n_tasks; i++) {
+    g_auto (VlfGenerated) generated = { 0 };
+    gint64 before = g_get_monotonic_time ();
+
+    if (!vlf_generate (job->session, job->tasks[i].context, job->prefix, job->n_prefix, &search, job->layers,
+                       job->heads, &generated, error)) {
+      for (guint k = 0; k < i; k++)
+        vlf_caption_free (captions[k]);
+      return FALSE;
+    }
+    captions[i] = make_caption (job, &job->tasks[i], &generated, share + (g_get_monotonic_time () - before) / 1000.0);
+  }
+  return TRUE;
+}
+
+gboolean
+vlf_session_caption (VlfSession *session, const VlfImage *frame, const char *const *questions, guint n_questions,
+                     const VlfCaptionOptions *options, VlfCaption **captions, GError **error)
+{
+  const VlfModel *model = vlf_session_model (session);
+  Job job = { .session = session, .model = model, .net = model->net, .frame = frame };
+  gint64 start = g_get_monotonic_time ();
+  g_autofree VlfCaption **made = g_new0 (VlfCaption *, MAX (n_questions, 1));
+  gboolean done;
+
+  if (options)
+    job.options = *options;
+  done = prepare (&job, questions, n_questions, error) && look (&job, error) && write_all (&job, start, made, error);
+  if (done)
+    memcpy (captions, made, job.n_tasks * sizeof *made);
+  job_clear (&job);
+  return done;
+}
+
+gboolean
+vlf_model_captions (const VlfModel *model)
+{
+  return model->net->generates && !model->net->answers;
+}
+
+gboolean
+vlf_model_answers (const VlfModel *model)
+{
+  return model->net->answers;
+}
+
+void
+vlf_caption_free (VlfCaption *caption)
+{
+  if (!caption)
+    return;
+  for (guint i = 0; i < caption->n_words; i++) {
+    g_free (caption->words[i].text);
+    g_free (caption->words[i].map);
+  }
+  g_free (caption->words);
+  g_free (caption->tokens);
+  g_free (caption->text);
+  g_free (caption->question);
+  g_free (caption);
+}
