@@ -409,12 +409,14 @@ load_stream (Stream *stream, VlfLoader *l, const Config *c, const char *which, g
   for (guint i = 0; i < c->layers; i++) {
     const char *layer = vlf_name (l, "cross_modal_%s_layers.%u", which, i);
 
+    l->careful = TRUE;
     if (i == 0 || !c->share_transform)
       stream->transform[i] = linear (l, c->dim, tower_dim, TRUE,
                                      c->share_transform ? vlf_name (l, "cross_modal_%s_transform", which)
                                                         : vlf_name (l, "cross_modal_%s_transform.%u", which, i));
     else
       stream->transform[i] = stream->transform[0];
+    l->careful = FALSE;
     stream->layers[i] =
         vlf_load_post_norm_layer (l, layer, t->dim, t->heads, t->intermediate, act, t->eps, TRUE, t->dim);
     if (i > 0)
