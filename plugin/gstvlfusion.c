@@ -28,6 +28,9 @@
  * is shown in, unless #GstVlFusion:fit (or the checkpoint's own way, as with BLIP's) squashes the frame anyway. Turn video from a phone
  * before: `videoflip video-direction=auto ! vlfusion`; elements that turn or crop it afterwards drop the meta.
  *
+ * In mode every-frame a frame is in hand until its result is there. Put a `queue` before or after where decoding, drawing or encoding
+ * should go on meanwhile: `decodebin ! queue ! vlfusion ! queue ! vloverlay`.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlfusion prompt="a red circle" ! vloverlay ! videoconvert ! autovideosink
@@ -185,6 +188,21 @@ tell_truncated (GstVlFusion *self, GstVlPromptSet *set)
   }
 }
 
+/* Once: a model that gives such numbers goes on to. */
+static void
+tell_invalid (GstVlFusion *self, const VlfResult *result)
+{
+  for (guint i = 0; i < result->n_prompts && !self->told_invalid; i++) {
+    if (!result->prompts[i].invalid)
+      continue;
+    self->told_invalid = TRUE;
+    GST_ELEMENT_WARNING (self, STREAM, FAILED,
+                         ("The model's answer to \"%s\" is not a number; it has no match, map or embedding.",
+                          result->prompts[i].text),
+                         ("weights or activations of %s are NaN or infinite", result->model));
+  }
+}
+
 /* On the way that messages of `level` have: where the frame is in its stream, and what was found. */
 static void
 post_result (GstVlFusion *self, GstVlResult *result)
@@ -224,6 +242,7 @@ fusion_finish (GstVlInference *base, GstVlJob *base_job)
   GstVlResult *result = gst_vl_result_from_vlf (base_job->result, base_job->pts, job->set->generation);
 
   tell_truncated (GST_VL_FUSION (base), job->set);
+  tell_invalid (GST_VL_FUSION (base), base_job->result);
   if (model)
     gst_vl_result_set_threshold (result, vlf_model_threshold (model));
   GST_OBJECT_LOCK (base);

@@ -267,6 +267,49 @@ GST_START_TEST (test_allocation)
 }
 GST_END_TEST
 
+/* Microseconds that @launch takes, with inferences of 20 ms. */
+static gint64
+time_of (const gchar *launch)
+{
+  GError *error = NULL;
+  GstElement *pipeline = gst_parse_launch (launch, &error);
+  gint64 begin = g_get_monotonic_time ();
+  GstMessage *message;
+
+  fail_unless (pipeline && !error, "%s", error ? error->message : "");
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  message =
+      gst_bus_timed_pop_filtered (GST_ELEMENT_BUS (pipeline), 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+  fail_unless (message && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS, "%s", launch);
+  gst_message_unref (message);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (pipeline);
+  return g_get_monotonic_time () - begin;
+}
+
+/* One frame is in hand at a time; a queue lets what is slow before or after the inference go on meanwhile, as the documentation says. */
+GST_START_TEST (test_queues_overlap)
+{
+  static const gchar *const pipelines[][2] = {
+    { "videotestsrc num-buffers=30 ! identity sleep-time=20000 ! vlfusion prompt=a ! fakesink",
+      "videotestsrc num-buffers=30 ! identity sleep-time=20000 ! queue ! vlfusion prompt=a ! fakesink" },
+    { "videotestsrc num-buffers=30 ! vlfusion prompt=a ! identity sleep-time=20000 ! fakesink",
+      "videotestsrc num-buffers=30 ! vlfusion prompt=a ! queue ! identity sleep-time=20000 ! fakesink" },
+  };
+
+  fusion_register ();
+  fake_reset ();
+  fake.run_ms = 20;
+  for (guint i = 0; i < G_N_ELEMENTS (pipelines); i++) {
+    gint64 alone = time_of (pipelines[i][0]), queued = time_of (pipelines[i][1]);
+
+    GST_INFO ("%" G_GINT64_FORMAT " us, with a queue %" G_GINT64_FORMAT " us", alone, queued);
+    fail_unless (queued < alone * 3 / 4, "%" G_GINT64_FORMAT " us, with a queue %" G_GINT64_FORMAT " us", alone,
+                 queued);
+  }
+}
+GST_END_TEST
+
 static Suite *
 storms_suite (void)
 {
@@ -278,6 +321,7 @@ storms_suite (void)
   tcase_add_test (tc, test_properties);
   tcase_add_test (tc, test_flow_returns);
   tcase_add_test (tc, test_allocation);
+  tcase_add_test (tc, test_queues_overlap);
   return s;
 }
 
