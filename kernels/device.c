@@ -3,6 +3,8 @@
 #include <unistd.h>
 #include "kernels/cl_device.h"
 
+#define NO_PLATFORM (-1001) /* CL_PLATFORM_NOT_FOUND_KHR: the loader found no driver */
+
 /* The devices of this process that somebody holds; not references. */
 static GMutex mutex;
 static GPtrArray *devices;
@@ -66,12 +68,15 @@ list_candidates (GError **error)
   g_autoptr (GPtrArray) candidates = g_ptr_array_new_with_free_func (candidate_free);
   g_autofree cl_platform_id *platforms = NULL;
   cl_uint n = 0;
+  cl_int status;
 
   if (!vlf_cl_api_open (error))
     return NULL;
-  if (vlf_cl_api ()->GetPlatformIDs (0, NULL, &n) == CL_SUCCESS && n > 0) {
+  status = vlf_cl_api ()->GetPlatformIDs (0, NULL, &n);
+  if (status == CL_SUCCESS && n > 0) {
     platforms = g_new0 (cl_platform_id, n);
-    if (vlf_cl_api ()->GetPlatformIDs (n, platforms, NULL) != CL_SUCCESS)
+    status = vlf_cl_api ()->GetPlatformIDs (n, platforms, NULL);
+    if (status != CL_SUCCESS)
       n = 0;
     for (cl_uint i = 0; i < n; i++)
       add_devices (candidates, platforms[i]);
@@ -80,8 +85,12 @@ list_candidates (GError **error)
   }
   if (candidates->len > 0)
     return g_steal_pointer (&candidates);
-  g_set_error (error, VLF_ERROR, VLF_ERROR_NOT_FOUND, "no OpenCL device: %s; install %s",
-               n > 0 ? "the installed drivers have none" : "no driver is installed", VLF_CL_PACKAGES);
+  if (status != CL_SUCCESS && status != NO_PLATFORM)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_DEVICE, "the OpenCL loader does not list its drivers: %s",
+                 vlf_cl_status_name (status));
+  else
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NOT_FOUND, "no OpenCL device: %s; install %s",
+                 n > 0 ? "the installed drivers have none" : "no driver is installed", VLF_CL_PACKAGES);
   return NULL;
 }
 

@@ -3,6 +3,7 @@
 #include "kernels/ops_cl.h"
 #include <string.h>
 #include "kernels/cl_device.h"
+#include "kernels/cl_leave.h"
 #include "kernels/ops_cl_linear.h"
 #include "kernels/profile.h"
 #include "kernels/program.h"
@@ -168,16 +169,28 @@ pass_open (VlfPass *pass)
   pass->native = native;
 }
 
+/* Also of a failed pass: what it enqueued still writes to the caller's memory. A wait that fails has not waited, so that the device is lost
+ * then. FALSE if the driver may still use the memory. */
+static gboolean
+drain (VlfPass *pass)
+{
+  const ClQueue *queue = pass->queue->native;
+
+  if (!vlf_device_is_lost (pass->device) &&
+      vlf_cl_check (pass, vlf_cl_api ()->Finish (queue->queue), "the pass did not finish"))
+    return TRUE;
+  g_atomic_int_set (&pass->device->lost, 1);
+  return vlf_cl_leave (queue->queue);
+}
+
 static void
 pass_finish (VlfPass *pass)
 {
   ClQueue *queue = pass->queue->native;
   ClPass *native = pass->native;
 
-  /* Also of a failed pass: what it enqueued still writes to the caller's memory. A lost device is not waited for, as that may never
-   * end. */
-  if (!vlf_device_is_lost (pass->device))
-    vlf_cl_check (pass, vlf_cl_api ()->Finish (queue->queue), "the pass did not finish");
+  if (!drain (pass)) /* memory that a driver may still use is never freed */
+    g_ptr_array_set_free_func (native->host, NULL);
   vlf_profile_collect (queue->profile, vlf_device_is_lost (pass->device));
   for (guint i = 0; i < native->mems->len && !vlf_device_is_lost (pass->device); i++)
     vlf_cl_api ()->ReleaseMemObject (native->mems->pdata[i]);
