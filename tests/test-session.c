@@ -139,7 +139,7 @@ test_frame_of_copy (void)
   g_assert_cmpfloat_with_epsilon (high, side * 140.0 / 180.0, 1.0);
   g_assert_cmpfloat_with_epsilon (result->region[0], 0, 1e-9);
   g_assert_cmpfloat (result->region[1], <, -140 * 0.1); /* 20 of 140 rows at either end */
-  g_assert_cmpfloat (result->region[3], >, 140 * 1.2);
+  g_assert_cmpfloat (result->region[3], >, 140 * 1.1); /* of 180, less what no whole patch covers */
 }
 
 /* The phrase map is the mean over words that are not stop words. */
@@ -190,35 +190,6 @@ test_company_changes_nothing (void)
   vlf_result_unref (together[1]);
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     vlf_text_unref (texts[i]);
-}
-
-static void
-test_options (void)
-{
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfText) text = encode (model, "a red circle");
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
-  guint8 pixels[64 * 64 * 3];
-  VlfImage image = make_image (pixels, 64, 64, 2);
-  const gint last = -1, beyond = 99;
-  VlfRunOptions options = { .layers = &last, .n_layers = 1 };
-  VlfResult *whole, *one, *none;
-
-  run (session, &image, 1, &text, 1, &whole);
-  g_assert_true (vlf_session_run (session, &image, 1, &text, 1, &options, &one, &error));
-  g_assert_true (memcmp (whole->prompts[0].map, one->prompts[0].map, sizeof (float)) != 0);
-  options.no_maps = TRUE;
-  g_assert_true (vlf_session_run (session, &image, 1, &text, 1, &options, &none, &error));
-  g_assert_null (none->prompts[0].map);
-  g_assert_true (isnan (none->prompts[0].peak_x));
-  g_assert_cmpfloat (none->prompts[0].score, ==, whole->prompts[0].score);
-  options = (VlfRunOptions){ .heads = &beyond, .n_heads = 1 };
-  g_assert_false (vlf_session_run (session, &image, 1, &text, 1, &options, &none, &error));
-  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
-  vlf_result_unref (whole);
-  vlf_result_unref (one);
-  vlf_result_unref (none);
 }
 
 static VlfText *
@@ -332,6 +303,35 @@ test_marked_company (void)
     run (session, &image, 1, &texts[i], 1, &alone);
     assert_same_prompt (&alone->prompts[0], &together->prompts[i], alone->rows * alone->cols);
   }
+}
+
+static void
+test_options (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfText) text = encode (model, "a red circle");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  guint8 pixels[64 * 64 * 3];
+  VlfImage image = make_image (pixels, 64, 64, 2);
+  const gint last = -1, beyond = 99;
+  VlfRunOptions options = { .layers = &last, .n_layers = 1 };
+  VlfResult *whole, *one, *none;
+
+  run (session, &image, 1, &text, 1, &whole);
+  g_assert_true (vlf_session_run (session, &image, 1, &text, 1, &options, &one, &error));
+  g_assert_true (memcmp (whole->prompts[0].map, one->prompts[0].map, sizeof (float)) != 0);
+  options.no_maps = TRUE;
+  g_assert_true (vlf_session_run (session, &image, 1, &text, 1, &options, &none, &error));
+  g_assert_null (none->prompts[0].map);
+  g_assert_true (isnan (none->prompts[0].peak_x));
+  g_assert_cmpfloat (none->prompts[0].score, ==, whole->prompts[0].score);
+  options = (VlfRunOptions){ .heads = &beyond, .n_heads = 1 };
+  g_assert_false (vlf_session_run (session, &image, 1, &text, 1, &options, &none, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  vlf_result_unref (whole);
+  vlf_result_unref (one);
+  vlf_result_unref (none);
 }
 
 static void
