@@ -47,6 +47,39 @@ vlf_result_unref (VlfResult *result)
   g_free (result);
 }
 
+/* --- numbers --- */
+
+static gboolean
+all_finite (const float *numbers, gsize n)
+{
+  for (gsize i = 0; numbers && i < n; i++)
+    if (!isfinite (numbers[i]))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+vlf_prompt_result_validate (VlfPromptResult *prompt, gsize cells)
+{
+  gboolean good = !prompt->invalid && all_finite (prompt->map, cells) &&
+                  all_finite (prompt->embedding, prompt->embedding_size) && !isinf (prompt->score);
+
+  for (guint i = 0; i < prompt->n_words && good; i++)
+    good = all_finite (prompt->words[i].map, cells) && !isinf (prompt->words[i].weight);
+  if (good)
+    return FALSE;
+  prompt->invalid = TRUE;
+  prompt->match = prompt->score = prompt->peak_x = prompt->peak_y = NAN;
+  g_clear_pointer (&prompt->map, g_free);
+  g_clear_pointer (&prompt->embedding, g_free);
+  prompt->embedding_size = 0;
+  for (guint i = 0; i < prompt->n_words; i++) {
+    g_clear_pointer (&prompt->words[i].map, g_free);
+    prompt->words[i].weight = NAN;
+  }
+  return TRUE;
+}
+
 /* --- JSON --- */
 
 typedef struct {

@@ -25,6 +25,7 @@ typedef struct {
   guint embedding_size;       /* 0: none */
   float *embedding;           /* [embedding_size] fused embedding of frame and text */
   const char *embedding_kind; /* static: "cross_embeds" (unit length), "pooler_output", ... */
+  gboolean invalid;           /* the model gave NaN or infinity: all numbers are NaN, map and embedding are NULL */
 } VlfPromptResult;
 
 typedef struct {
@@ -40,6 +41,10 @@ typedef struct {
   double milliseconds;        /* of this inference; its share if several frames ran together */
   double reused;              /* share of visual tokens not computed anew, 0..1 */
 } VlfResult;
+
+/* Where any number of @prompt is not finite, apart from match, score and peak that are not known: sets it invalid, so that nothing of it
+ * is taken for an answer or drawn. @cells: of each map. TRUE if it is invalid. Call it once, before anybody else has the result. */
+gboolean vlf_prompt_result_validate (VlfPromptResult *prompt, gsize cells);
 
 VlfResult *vlf_result_new (void);
 VlfResult *vlf_result_ref (VlfResult *result);

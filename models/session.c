@@ -374,6 +374,9 @@ fill_prompt (const Run *run, const Reading *r, guint which, const VlfText *text,
     vlf_explain_prompt (&maps, which, text, result, prompt);
   else
     vlf_explain_words (text, prompt);
+  prompt->invalid = r->match && isnan (prompt->score);
+  if (vlf_prompt_result_validate (prompt, (gsize) result->rows * result->cols))
+    g_debug ("prompt \"%s\": the model's numbers are not finite", prompt->text);
 }
 
 static VlfResult *

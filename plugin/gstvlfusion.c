@@ -84,6 +84,7 @@ struct _GstVlFusionElement {
   /* Guarded by the object lock. */
   VlfFit fit;
   gboolean mirror, post_messages;
+  gboolean told_invalid; /* streaming thread */
   Numbers layers, heads;
   GError *refused[N_SETTINGS]; /* why a setting cannot be used; the element does not start with it */
 };
@@ -196,10 +197,10 @@ tell_invalid (GstVlFusion *self, const VlfResult *result)
     if (!result->prompts[i].invalid)
       continue;
     self->told_invalid = TRUE;
-    GST_ELEMENT_WARNING (self, STREAM, FAILED,
-                         ("The model's answer to \"%s\" is not a number; it has no match, map or embedding.",
-                          result->prompts[i].text),
-                         ("weights or activations of %s are NaN or infinite", result->model));
+    GST_ELEMENT_WARNING (
+        self, STREAM, FAILED,
+        ("The model's answer to \"%s\" is not a number; it has no match, map or embedding.", result->prompts[i].text),
+        ("weights or activations of %s are NaN or infinite", result->model));
   }
 }
 

@@ -24,7 +24,9 @@ add_prompt (GArray *subjects, const GstVlResult *result, guint prompt)
     subject.x = (subject.x - left) / width;
     subject.y = (subject.y - top) / height;
   }
-  g_array_append_val (subjects, subject);
+  /* Neither a number nor a map, as of a model whose answer was not finite: nothing to show. */
+  if (subject.map || subject.has_peak || !isnan (subject.match))
+    g_array_append_val (subjects, subject);
 }
 
 /* The centre of the largest cell. */
