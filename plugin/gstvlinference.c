@@ -109,7 +109,7 @@ submit_input_buffer (GstBaseTransform *trans, gboolean is_discont, GstBuffer *bu
 /* One frame in hand at a time: a second one in flight would hide the inference behind what is slow before or after it, but the frame
  * held back would only leave with the next one, and who pushes a frame and waits for its result would wait for ever unless a thread of
  * our own pushed it. A queue does the same where it is wanted, with the events in order: with 20 ms of inference and 20 ms before or
- * after it, 30 frames take 1.29 s alone and 0.69 s with a queue between (tests/check/storms.c). */
+ * after it, 30 frames take 1.29 s alone and 0.69 s with a queue between. */
 static GstFlowReturn
 generate_output (GstBaseTransform *trans, GstBuffer **out)
 {

@@ -332,7 +332,9 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
   gint run = g_atomic_int_add (&fake.runs, 1) + 1;
 
   g_assert_true (g_atomic_int_compare_and_exchange (&session->busy, 0, 1)); /* one thread at a time */
+  g_atomic_int_inc (&fake.running);
   take (&fake.run_ms);
+  g_atomic_int_add (&fake.running, -1);
   g_atomic_int_set (&fake.width, (gint) frames[0].width);
   g_atomic_int_set (&fake.height, (gint) frames[0].height);
   g_atomic_int_set (&fake.aspect, (gint) (1000 * frames[0].pixel_aspect + 0.5));

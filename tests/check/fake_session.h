@@ -13,6 +13,7 @@ typedef struct {
   gint truncate_at;              /* longest prompt, characters; 0: no limit */
 
   gint runs, texts_made;                          /* counted */
+  gint running;                                   /* runs under way */
   gint width, height, aspect;                     /* of the last picture; its pixels' aspect in thousandths */
   gint models_alive, texts_alive, sessions_alive; /* what has not been released */
 } FakeSession;
