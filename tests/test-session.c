@@ -139,7 +139,7 @@ test_frame_of_copy (void)
   g_assert_cmpfloat_with_epsilon (high, side * 140.0 / 180.0, 1.0);
   g_assert_cmpfloat_with_epsilon (result->region[0], 0, 1e-9);
   g_assert_cmpfloat (result->region[1], <, -140 * 0.1); /* 20 of 140 rows at either end */
-  g_assert_cmpfloat (result->region[3], >, 140 * 1.1); /* of 180, less what no whole patch covers */
+  g_assert_cmpfloat (result->region[3], >, 140 * 1.1);  /* of 180, less what no whole patch covers */
 }
 
 /* The phrase map is the mean over words that are not stop words. */
