@@ -300,12 +300,22 @@ vlf_concat_cols (VlfPass *pass, VlfTensor x, VlfTensor y)
   return result;
 }
 
+/* Whether no number of @x lies between the first and the last of @y. */
+static gboolean
+apart (VlfTensor x, VlfTensor y)
+{
+  const gsize x_end = x.offset + (x.batch - 1) * x.batch_stride + (gsize) (x.rows - 1) * x.stride + x.cols;
+  const gsize y_end = y.offset + (y.batch - 1) * y.batch_stride + (gsize) (y.rows - 1) * y.stride + y.cols;
+
+  return x.buffer != y.buffer || x_end <= y.offset || y_end <= x.offset;
+}
+
 void
 vlf_store (VlfPass *pass, VlfTensor x, VlfTensor to)
 {
   if (!readable (pass, "store", "input", x) || !readable (pass, "store", "memory", to))
     return;
-  if (x.batch != to.batch || x.rows != to.rows || x.cols != to.cols || x.buffer == to.buffer)
+  if (x.batch != to.batch || x.rows != to.rows || x.cols != to.cols || !apart (x, to))
     fail (pass, "store: " SHAPE " cannot be kept as " SHAPE, IN (x), IN (to));
   else
     pass->backend->copy (pass, to, x);

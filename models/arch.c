@@ -2,7 +2,7 @@
 #include "models/arch.h"
 
 /* Adding a model is adding its line here. */
-static const VlfArch *const archs[] = { &vlf_bridgetower, &vlf_blip };
+static const VlfArch *const archs[] = { &vlf_bridgetower, &vlf_blip, &vlf_clip };
 
 const VlfArch *
 vlf_arch_find (const char *model_type)
@@ -16,7 +16,7 @@ vlf_arch_find (const char *model_type)
 const char *
 vlf_arch_types (void)
 {
-  return "\"bridgetower\" or \"blip\"";
+  return "\"bridgetower\", \"blip\" or \"clip\"";
 }
 
 VlfSight

@@ -23,6 +23,8 @@ typedef struct {
 
   const char *similarity; /* NULL, or the output image_embeds text_embeds^T similarity_scale of a whole batch, [B, B] */
   float similarity_scale;
+  gboolean
+      two_towers; /* nothing is fused: scores are cosines of image and text, maps those of patches and text, see see() and fuse() */
 
   gboolean generates;     /* captions, by attend() and decode() */
   gboolean answers;       /* questions, which fuse() has to see first */
@@ -96,16 +98,16 @@ struct _VlfArch {
   /* @ids [n, T] and @mask [n, T] (0 or 1) in host memory. */
   VlfTextBatch (*encode) (const VlfNet *net, VlfPass *pass, const guint32 *ids, const guint8 *mask, guint n,
                           guint tokens);
-  /* @patches [frames, grid cells, 3 patch^2]. */
+  /* @patches [frames, grid cells, 3 patch^2]. With two towers taps[0] are the patches in the space of the texts, of unit length. */
   VlfSight (*see) (const VlfNet *net, VlfPass *pass, VlfTensor patches);
   /* Whether the maps of fuse() are outputs of vlf_session_run_tensors(). */
   gboolean emits_maps;
   /* Whether the embeddings behind net->similarity are none of those outputs. */
   gboolean hides_embeddings;
 
-  /* Makes the entry of @texts from their first taps and key_bias: once per prompt, not per frame. */
+  /* Makes the entry of @texts from their first taps and key_bias: once per prompt, not per frame. NULL: there is none. */
   void (*enter) (const VlfNet *net, VlfPass *pass, VlfTextBatch *texts);
-  /* @sight: of one frame. @texts with their entry. */
+  /* @sight: of one frame. @texts with their entry. With two towers: @pooled are the texts, of unit length. */
   VlfFusion (*fuse) (const VlfNet *net, VlfPass *pass, const VlfSight *sight, const VlfTextBatch *texts, VlfMaps *maps);
 
   /* Where the network generates: what a decoder looks at, @keys_values [layers] of [1, M, 2 dim], for one frame; @question: what fuse()
@@ -121,7 +123,7 @@ struct _VlfArch {
                    void (*emit) (gpointer user, const char *name, VlfTensor tensor, guint rank), gpointer user);
 };
 
-extern const VlfArch vlf_bridgetower, vlf_blip;
+extern const VlfArch vlf_bridgetower, vlf_blip, vlf_clip;
 
 /* The architecture of a config.json's model_type, or NULL. */
 const VlfArch *vlf_arch_find (const char *model_type);

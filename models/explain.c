@@ -115,3 +115,27 @@ vlf_explain_prompt (const VlfAttentionMaps *maps, guint which, const VlfText *te
   explain_phrase (text, (gsize) result->rows * result->cols, prompt);
   find_peak (result, prompt);
 }
+
+double
+vlf_explain_cosine (const float *x, const float *y, guint n)
+{
+  double sum = 0;
+
+  for (guint i = 0; i < n; i++)
+    sum += (double) x[i] * y[i];
+  return sum;
+}
+
+void
+vlf_explain_patches (const float *patches, const VlfText *text, const VlfResult *result, VlfPromptResult *prompt)
+{
+  const gsize cells = (gsize) result->rows * result->cols, size = prompt->embedding_size;
+
+  vlf_explain_words (text, prompt);
+  if (text->n_words == 0)
+    return;
+  prompt->map = g_new (float, cells);
+  for (gsize i = 0; i < cells; i++)
+    prompt->map[i] = (float) MAX (vlf_explain_cosine (patches + (i + 1) * size, prompt->embedding, size), 0);
+  find_peak (result, prompt);
+}

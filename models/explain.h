@@ -20,6 +20,12 @@ typedef struct {
 void vlf_explain_prompt (const VlfAttentionMaps *maps, guint which, const VlfText *text, const VlfResult *result,
                          VlfPromptResult *prompt);
 
+/* Where there are no words' maps: the phrase map is how near each patch lies to the text, its cosine or 0 where that is negative; and the
+ * peak. @patches [1 + cells, prompt's embedding size], unit length, class token first. Words have neither map nor weight. */
+void vlf_explain_patches (const float *patches, const VlfText *text, const VlfResult *result, VlfPromptResult *prompt);
+/* x y of two unit vectors [n]. */
+double vlf_explain_cosine (const float *x, const float *y, guint n);
+
 /* Only the words' texts; weights NaN, no maps. */
 void vlf_explain_words (const VlfText *text, VlfPromptResult *prompt);
 

@@ -133,7 +133,9 @@ group_new (VlfSession *session, VlfText *const *texts, guint n, GError **error)
     if (!(group->taps[layer] = group_tap (session, texts, group, layer, error)))
       goto fail;
   if (!(group->key_bias = group_bias (session, texts, group, FALSE, error)) ||
-      !(group->image_bias = group_bias (session, texts, group, TRUE, error)) || !group_enter (session, group, error))
+      !(group->image_bias = group_bias (session, texts, group, TRUE, error)))
+    goto fail;
+  if (session->model->net->arch->enter && !group_enter (session, group, error))
     goto fail;
   return group;
 
@@ -197,6 +199,7 @@ typedef struct {
   Reading *readings;
   float *image_embeddings; /* [frames, size] or NULL */
   guint image_embedding_size;
+  float *patches; /* two towers: [frames, P, size] in the space of the texts, or NULL */
 } Run;
 
 static void
@@ -217,6 +220,7 @@ run_clear (Run *run)
   g_free (run->layers);
   g_free (run->heads);
   g_free (run->image_embeddings);
+  g_free (run->patches);
 }
 
 /* A list of the caller or the model as places in 0..size-1; negative counts from the end. NULL: all. */
@@ -290,8 +294,10 @@ read_fusion (Run *run, VlfPass *pass, const VlfFusion *fusion, const VlfMaps *ma
   r->match = read_back (pass, fusion->match);
   r->embedding = read_back (pass, embedding);
   r->embedding_size = embedding.cols;
-  r->embedding_kind = fusion->embedding.buffer ? "cross_embeds" : "pooler_output";
-  if (!run->maps)
+  r->embedding_kind = fusion->embedding.buffer ? "cross_embeds"
+                      : run->net->two_towers   ? "text_embeds"
+                                               : "pooler_output";
+  if (!run->maps || run->net->two_towers)
     return;
   r->text = g_new0 (float *, run->n_layers);
   r->image = g_new0 (float *, run->n_layers);
@@ -327,6 +333,8 @@ enqueue (Run *run, VlfPass *pass, const VlfImage *frames, const VlfImagePlan *pl
 
   run->image_embeddings = read_back (pass, sight.embedding);
   run->image_embedding_size = sight.embedding.cols;
+  if (run->net->two_towers && run->maps)
+    run->patches = read_back (pass, sight.taps[0]);
   run->readings = g_new0 (Reading, MAX ((gsize) n_frames * groups->len, 1));
   for (guint frame = 0; frame < n_frames; frame++) {
     VlfSight one = vlf_sight_nth (net, &sight, frame);
@@ -343,9 +351,12 @@ enqueue (Run *run, VlfPass *pass, const VlfImage *frames, const VlfImagePlan *pl
 
 /* ITM logits [other, match]: their difference is the score, its sigmoid the softmax of the second. */
 static void
-score_prompt (const Reading *r, guint which, VlfPromptResult *prompt)
+score_prompt (const Run *run, const Reading *r, guint which, VlfPromptResult *prompt)
 {
   prompt->match = prompt->score = NAN;
+  if (run->net->two_towers)
+    prompt->score = vlf_explain_cosine (run->image_embeddings + (gsize) r->frame * run->image_embedding_size,
+                                        r->embedding + (gsize) which * r->embedding_size, r->embedding_size);
   if (!r->match)
     return;
   prompt->score = (double) r->match[2 * which + 1] - r->match[2 * which];
@@ -366,17 +377,34 @@ fill_prompt (const Run *run, const Reading *r, guint which, const VlfText *text,
 
   prompt->text = g_strdup (text->prompt);
   prompt->peak_x = prompt->peak_y = NAN;
-  score_prompt (r, which, prompt);
+  score_prompt (run, r, which, prompt);
   prompt->embedding_size = r->embedding_size;
   prompt->embedding_kind = r->embedding_kind;
   prompt->embedding = g_memdup2 (r->embedding + (gsize) which * r->embedding_size, r->embedding_size * sizeof (float));
-  if (run->maps)
+  if (run->patches)
+    vlf_explain_patches (run->patches + (gsize) r->frame * (result->rows * result->cols + 1) * r->embedding_size, text,
+                         result, prompt);
+  else if (run->maps)
     vlf_explain_prompt (&maps, which, text, result, prompt);
   else
     vlf_explain_words (text, prompt);
   prompt->invalid = r->match && isnan (prompt->score);
   if (vlf_prompt_result_validate (prompt, (gsize) result->rows * result->cols))
     g_debug ("prompt \"%s\": the model's numbers are not finite", prompt->text);
+}
+
+/* Two towers: the softmax over all prompts asked together; of one alone nothing can be said. */
+static void
+match_prompts (const VlfNet *net, VlfResult *result)
+{
+  double best = -INFINITY, sum = 0;
+
+  for (guint i = 0; i < result->n_prompts; i++)
+    best = MAX (best, result->prompts[i].score);
+  for (guint i = 0; i < result->n_prompts; i++)
+    sum += exp (net->similarity_scale * (result->prompts[i].score - best));
+  for (guint i = 0; i < result->n_prompts && result->n_prompts > 1; i++)
+    result->prompts[i].match = exp (net->similarity_scale * (result->prompts[i].score - best)) / sum;
 }
 
 static VlfResult *
@@ -405,6 +433,8 @@ make_result (const Run *run, guint frame, const VlfImage *image, const VlfImageP
     for (guint k = 0; r->frame == frame && k < r->n; k++)
       fill_prompt (run, r, k, g_ptr_array_index (texts, r->first + k), result, &result->prompts[r->first + k]);
   }
+  if (run->net->two_towers)
+    match_prompts (run->net, result);
   return result;
 }
 

@@ -147,7 +147,8 @@ enqueue_pair (Gather *gather, VlfSession *session, const VlfTensorInput *in)
   for (guint i = 0; i < net->layers; i++)
     maps.wanted[i] = net->arch->emits_maps;
   texts = net->arch->encode (net, pass, ids, mask, 1, in->tokens);
-  net->arch->enter (net, pass, &texts);
+  if (net->arch->enter)
+    net->arch->enter (net, pass, &texts);
   sight = net->arch->see (net, pass,
                           patch_rows (pass, net, in->pixel_values + (gsize) gather->pair * 3 * in->height * in->width,
                                       in->width, in->height));

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Two towers in a session: cosines and probabilities are transformers', the phrase map is of the patches.
+ * Usage: test-clip FOLDER DEVICE, FOLDER with the cases of golden/clip. */
+#include <math.h>
+#include "models/safetensors.h"
+#include "models/session.h"
+
+static const char *folder, *device_name;
+
+static VlfImage
+picture_of (guint8 *pixels, gsize size)
+{
+  VlfImage image = { .width = (guint) sqrt (size / 3.0), .n_planes = 1, .planes = { { pixels, size } } };
+
+  image.height = image.width;
+  for (guint i = 0; i < 3; i++) {
+    image.components[i].offset = i;
+    image.components[i].stride = 3 * (gsize) image.width;
+    image.components[i].pixel_stride = 3;
+    image.matrix[i][i] = 1;
+  }
+  return image;
+}
+
+static void
+check_prompt (const VlfResult *result, const VlfPromptResult *prompt)
+{
+  float best = -1;
+  guint at = 0;
+
+  g_assert_cmpstr (prompt->embedding_kind, ==, "text_embeds");
+  for (guint i = 0; i < result->rows * result->cols; i++) {
+    g_assert_true (prompt->map[i] >= 0 && prompt->map[i] <= 1.0001f);
+    if (prompt->map[i] > best) {
+      best = prompt->map[i];
+      at = i;
+    }
+  }
+  g_assert_cmpfloat_with_epsilon (
+      prompt->peak_x, result->region[0] + (at % result->cols + 0.5) * result->region[2] / result->cols, 1e-6);
+  for (guint w = 0; w < prompt->n_words; w++) {
+    g_assert_null (prompt->words[w].map);
+    g_assert_true (isnan (prompt->words[w].weight));
+  }
+}
+
+static void
+check_maps (const char *path, const VlfResult *result)
+{
+  const guint cells = result->rows * result->cols;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSafetensors) file = vlf_safetensors_open (path, &error);
+  const VlfTensorInfo *info = file ? vlf_safetensors_lookup (file, "maps") : NULL;
+  g_autofree float *maps = g_new (float, (gsize) result->n_prompts *cells);
+
+  g_assert_no_error (error);
+  g_assert_nonnull (info);
+  g_assert_cmpuint (info->elements, ==, result->n_prompts * cells);
+  g_assert_true (vlf_safetensors_read (file, info, 0, info->bytes, maps, &error));
+  for (guint i = 0; i < result->n_prompts; i++)
+    for (guint c = 0; c < cells; c++)
+      g_assert_cmpfloat_with_epsilon (result->prompts[i].map[c], maps[i * cells + c], 1e-4);
+}
+
+static void
+test_matches (gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *directory = g_build_filename (folder, data, "model", NULL);
+  g_autofree gchar *picture = g_build_filename (folder, data, "picture.rgb", NULL), *pixels = NULL;
+  g_autofree gchar *maps = g_build_filename (folder, data, "maps.safetensors", NULL);
+  g_autofree gchar *matches = g_build_filename (folder, data, "matches.txt", NULL), *lines = NULL;
+  g_auto (GStrv) parts = NULL;
+  VlfModelOptions options = { .directory = directory, .device = device_name };
+  g_autoptr (VlfModel) model = vlf_model_open (&options, &error);
+  g_autoptr (VlfSession) session = model ? vlf_session_new (model, &error) : NULL;
+  g_autoptr (VlfResult) result = NULL, alone = NULL;
+  VlfText *texts[3];
+  VlfImage image;
+  gsize size;
+
+  g_assert_no_error (error);
+  g_assert_true (g_file_get_contents (picture, &pixels, &size, NULL));
+  g_assert_true (g_file_get_contents (matches, &lines, NULL, NULL));
+  image = picture_of ((guint8 *) pixels, size);
+  parts = g_strsplit_set (lines, "\t\n", 0);
+  for (guint i = 0; i < 3; i++)
+    g_assert_nonnull ((texts[i] = vlf_text_new (model, parts[3 * i], &error)));
+  g_assert_true (vlf_session_run (session, &image, 1, texts, 3, NULL, &result, &error));
+  for (guint i = 0; i < 3; i++) {
+    g_assert_cmpfloat_with_epsilon (result->prompts[i].score, g_ascii_strtod (parts[3 * i + 1], NULL), 1e-4);
+    g_assert_cmpfloat_with_epsilon (result->prompts[i].match, g_ascii_strtod (parts[3 * i + 2], NULL), 1e-3);
+    check_prompt (result, &result->prompts[i]);
+  }
+  check_maps (maps, result);
+  g_assert_true (vlf_session_run (session, &image, 1, texts, 1, NULL, &alone, &error));
+  g_assert_true (isnan (alone->prompts[0].match));
+  g_assert_cmpfloat_with_epsilon (alone->prompts[0].score, result->prompts[0].score, 1e-5);
+  for (guint i = 0; i < 3; i++)
+    vlf_text_unref (texts[i]);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  if (argc < 3)
+    g_error ("usage: test-clip FOLDER DEVICE");
+  folder = argv[1];
+  device_name = argv[2];
+  g_test_add_data_func ("/clip/openai", "openai", test_matches);
+  g_test_add_data_func ("/clip/open_clip", "open_clip", test_matches);
+  return g_test_run ();
+}
