@@ -8,18 +8,18 @@
  * matches it, one embedding of frame and prompt, and where in the frame each word looked. The model is a transformer with
  * cross-attention between image and text, a directory as Hugging Face publishes them, run as OpenCL kernels.
  *
- * Prompts come from #GstVlFusionElement:prompt or #GstVlFusionElement:prompts, which may change at any time, and with a time from text pads.
+ * Prompts come from #GstVlfusion:prompt or #GstVlfusion:prompts, which may change at any time, and with a time from text pads.
  * Without any prompt frames pass without meta. gst-launch-1.0 breaks values at spaces and drops single backslashes: in a shell write
  * `prompt='a red circle\\na star'` or `prompts='"<\"a red circle\",\"a star\">"'`, or with single words `prompts='<circle,star>'`;
  * `prompts='<"a red circle","a star">'` does not get through. In a program nothing of this applies.
  *
- * With #GstVlFusionElement:prompt-markup a prompt may say which of its words count: in `a (red:3) circle` the picture listens three times as
+ * With #GstVlfusion:prompt-markup a prompt may say which of its words count: in `a (red:3) circle` the picture listens three times as
  * much to "red" as it would, in `a (red:0) circle` not at all, and `the star [left] of the heart` shows where "left" alone looked. This
  * holds for prompts from text pads as well, after markup of their own (pango-markup) has been taken off.
  *
- * What is found can be had in three ways: as #GstVlMeta on each frame, from libgstvlfusion-1.0; with #GstVlFusionElement:mirror as a
+ * What is found can be had in three ways: as #GstVlMeta on each frame, from libgstvlfusion-1.0; with #GstVlfusion:mirror as a
  * #GstCustomMeta named `GstVlFusion`, a flat #GstStructure that any language binding can read and that goes where the #GstVlMeta goes;
- * and with #GstVlFusionElement:post-messages as an element message named `vlfusion` for each new result.
+ * and with #GstVlfusion:post-messages as an element message named `vlfusion` for each new result.
  *
  * Frames may be JPEG pictures, as many cameras send them: they pass as they are and are decoded here, no larger than the model needs.
  * One that is broken passes without meta, and a warning says so once.
@@ -77,7 +77,7 @@ typedef struct {
   GArray *numbers; /* of gint; shared with jobs, never changed */
 } Numbers;
 
-struct _GstVlFusionElement {
+struct _GstVlfusion {
   GstVlInference parent;
   GstVlPrompts *prompts;
 
@@ -96,7 +96,7 @@ typedef struct {
   GArray *layers, *heads;
 } FusionJob;
 
-G_DEFINE_TYPE_WITH_CODE (GstVlFusionElement, gst_vl_fusion, GST_TYPE_VL_INFERENCE,
+G_DEFINE_TYPE_WITH_CODE (GstVlfusion, gst_vl_fusion, GST_TYPE_VL_INFERENCE,
                          GST_DEBUG_CATEGORY_INIT (gst_vl_fusion_debug, "vlfusion", 0, "vision-language fusion"))
 #define parent_class gst_vl_fusion_parent_class
 
@@ -563,7 +563,7 @@ install_properties (GObjectClass *klass)
 }
 
 static void
-gst_vl_fusion_class_init (GstVlFusionElementClass *klass)
+gst_vl_fusion_class_init (GstVlfusionClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
@@ -583,7 +583,7 @@ gst_vl_fusion_class_init (GstVlFusionElementClass *klass)
       element_class, "Vision-language fusion", "Filter/Analyzer/Video",
       "Asks a vision-language model about each frame: how well text prompts match it and where their words look, by "
       "cross-attention in OpenCL; pixels pass untouched",
-      "The gst-vlfusion developers");
+      "gst-vlfusion developers");
   gst_type_mark_as_plugin_api (GST_TYPE_VL_FIT, 0);
 }
 

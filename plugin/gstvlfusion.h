@@ -5,9 +5,10 @@
 G_BEGIN_DECLS
 
 #define GST_TYPE_VL_FUSION (gst_vl_fusion_get_type ())
-/* The type's name is not GstVlFusion, which the metas of the property mirror have: a meta's name is a type's, too. */
-G_DECLARE_FINAL_TYPE (GstVlFusionElement, gst_vl_fusion, GST, VL_FUSION, GstVlInference)
-typedef GstVlFusionElement GstVlFusion;
+/* The type's name is not GstVlFusion, which the metas of the property mirror have: a meta's name is a type's, too. Elements without a
+ * name are vlfusion0, vlfusion1, ... all the same. */
+G_DECLARE_FINAL_TYPE (GstVlfusion, gst_vl_fusion, GST, VL_FUSION, GstVlInference)
+typedef GstVlfusion GstVlFusion;
 
 #define GST_TYPE_VL_FIT (gst_vl_fit_get_type ())
 GType gst_vl_fit_get_type (void);

@@ -2,7 +2,7 @@
 /**
  * SECTION:element-vljsonenc
  * @title: vljsonenc
- * @see_also: #GstVlFusionElement
+ * @see_also: #GstVlfusion
  *
  * Writes one line of JSON for each frame: what its result says, or, without one, a line without prompts. The shape is
  * described in the README. Where the lines go is up to other elements and programs: filesink, fdsink, a socket, MQTT.

@@ -2,7 +2,7 @@
 /**
  * SECTION:element-vloverlay
  * @title: vloverlay
- * @see_also: #GstVlFusionElement, #GstVlCaption
+ * @see_also: #GstVlfusion, #GstVlCaption
  *
  * Draws what vlfusion and vlcaption found onto the frame: for each prompt where it looked, as a heat map, as lines or
  * as a spotlight, a label with the prompt and how well it matches, and captions. A sink that can lay pictures over the
