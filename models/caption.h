@@ -51,4 +51,8 @@ gboolean
 vlf_session_caption (VlfSession *session, const VlfImage *frame, const char *const *questions, guint n_questions,
                      const VlfCaptionOptions *options, VlfCaption **captions, GError **error);
 
+/* Appends one line of JSON to @to, no newline: text, question, frame, region, grid, ms, tokens with id and log_prob, words with text, weight
+ * and map. Unknown values are null; locale-independent. */
+void vlf_caption_to_json (const VlfCaption *caption, GString *to);
+
 G_END_DECLS

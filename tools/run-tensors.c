@@ -134,7 +134,7 @@ gboolean
 run_tensors (const RunOptions *options, GError **error)
 {
   g_autoptr (VlfSafetensors) file = vlf_safetensors_open_file (options->tensors, error);
-  VlfTensorInput input = { 0 };
+  VlfTensorInput input = { .max_length = (guint) options->max_length };
   gboolean done = file && read_input (file, options->tensors, &input, error);
 
   if (done)

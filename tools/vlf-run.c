@@ -20,8 +20,16 @@ check_usage (const RunOptions *o)
 
   if (modes != 1)
     return "expected one of --image, --tensors and --tokenize";
-  if (o->image && !o->prompts)
-    return "--image needs at least one --prompt";
+  if (o->image && (o->prompts != NULL) + o->caption + (o->question != NULL) != 1)
+    return "--image needs at least one --prompt, or --caption, or --question";
+  if (!o->image && (o->caption || o->question))
+    return "--caption and --question go with --image";
+  if (o->prefix && !o->caption)
+    return "--prefix goes with --caption";
+  if (o->beams < 0 || o->min_length < 0 || o->max_length < 0)
+    return "--num-beams, --min-length and --max-length: expected 0 or more";
+  if ((o->prompts || o->tokenize) && (o->beams || o->min_length || o->max_length))
+    return "--num-beams, --min-length and --max-length go with generated text";
   if (!o->image && o->prompts)
     return "--prompt goes with --image";
   if (o->tensors && !o->save)
@@ -41,6 +49,8 @@ clear_options (RunOptions *o)
   g_strfreev (o->prompts);
   g_free (o->tensors);
   g_free (o->save);
+  g_free (o->question);
+  g_free (o->prefix);
 }
 
 static CliStatus
@@ -56,6 +66,8 @@ run (const RunOptions *options)
     done = run_tokenize (options, &error);
   else if (options->tensors)
     done = run_tensors (options, &error);
+  else if (options->caption || options->question)
+    done = run_caption (options, &error);
   else
     done = run_image (options, &error);
   return done ? CLI_OK : cli_fail (error);
@@ -74,6 +86,13 @@ main (int argc, char **argv)
     { "image", 'i', 0, G_OPTION_ARG_FILENAME, &o.image, "Look at this JPEG or PNG; prints a JSON object", "FILE" },
     { "prompt", 'p', 0, G_OPTION_ARG_FILENAME_ARRAY, &o.prompts, "What to look for; may be given several times",
       "TEXT" },
+    { "caption", 0, 0, G_OPTION_ARG_NONE, &o.caption, "Say what the image shows; prints a JSON object", NULL },
+    { "question", 'q', 0, G_OPTION_ARG_FILENAME, &o.question, "Answer this about the image; prints a JSON object",
+      "TEXT" },
+    { "prefix", 0, 0, G_OPTION_ARG_FILENAME, &o.prefix, "What a caption begins with", "TEXT" },
+    { "num-beams", 0, 0, G_OPTION_ARG_INT, &o.beams, "Beams of the search for words; default: 1, greedy", "N" },
+    { "min-length", 0, 0, G_OPTION_ARG_INT, &o.min_length, "Least tokens of a generated text", "N" },
+    { "max-length", 0, 0, G_OPTION_ARG_INT, &o.max_length, "Most tokens of a generated text; default: 20", "N" },
     { "tensors", 0, 0, G_OPTION_ARG_FILENAME, &o.tensors,
       "Run the network alone on pixel_values, input_ids and attention_mask of this safetensors file", "IN" },
     { "save", 0, 0, G_OPTION_ARG_FILENAME, &o.save, "Where --tensors writes the outputs, as safetensors", "OUT" },

@@ -13,6 +13,9 @@ typedef struct {
   gchar **prompts; /* NULL-terminated, NULL: none */
   gchar *tensors, *save;
   gboolean tokenize;
+  gboolean caption;
+  gchar *question, *prefix;           /* NULL: none */
+  gint beams, min_length, max_length; /* 0: the library's default */
 } RunOptions;
 
 /* The model that @options name, found and loaded. */
@@ -20,6 +23,7 @@ VlfModel *run_open_model (const RunOptions *options, gboolean all_heads, GError 
 
 /* Each mode prints or saves its whole answer or nothing. */
 gboolean run_image (const RunOptions *options, GError **error);
+gboolean run_caption (const RunOptions *options, GError **error); /* or the answer to a question */
 gboolean run_tensors (const RunOptions *options, GError **error);
 gboolean run_tokenize (const RunOptions *options, GError **error);
 

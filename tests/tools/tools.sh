@@ -100,6 +100,17 @@ printf 'run 2\n' >"$folder/requests"
 works "vlf-bench --serve" "$tools/vlf-bench" --serve --encode --no-maps --model "$model" <"$folder/requests"
 shows "  answers" '^\{"ms": \[[0-9.e+-]+, [0-9.e+-]+\]\}$'
 
+blip=$golden/../blip
+works "--caption" "$tools/vlf-run" --model "$blip/caption/model" --image "$picture" --caption --prefix "a red" --num-beams 3
+shows "  begins as asked" '^\{"text":"a red .*"question":null.*"log_prob":-[0-9.]+.*"words":\[\{"text":"a","weight":null,"map":null'
+works "--question" "$tools/vlf-run" --model "$blip/vqa/model" --image "$picture" --question "is there a heart?" --max-length 6
+shows "  answers with maps" '"question":"is there a heart\?".*"weight":[0-9.e-]+,"map":\[\[[0-9.e-]+,'
+refuses "--caption of a model without words" 'generates text' "$tools/vlf-run" --model "$model" --image "$picture" --caption
+refuses "--max-length beyond the positions" 'max-length' "$tools/vlf-run" --model "$blip/caption/model" --image "$picture" --caption --max-length 99
+works "--tensors --max-length" "$tools/vlf-run" --model "$blip/caption/model" --tensors "$blip/caption/inputs.safetensors" --save "$folder/ids" --max-length 7
+works "  writes ids" "$tools/vlf-inspect" "$folder/ids"
+shows "  of that width" '^beam3_ids +I64 +\[3, 7\]'
+usage "--caption beside --prompt" "$tools/vlf-run" --image "$picture" --caption --prompt a
 usage "no mode" "$tools/vlf-run"
 usage "two modes" "$tools/vlf-run" --tokenize --image "$picture" --prompt a
 usage "--image without --prompt" "$tools/vlf-run" --image "$picture"
