@@ -58,7 +58,7 @@ stand_in () {
 # What a command must have left behind; nothing: true.
 is_done () { # COMMAND
   case $1 in
-  *phone.mp4*) grep -q 'Fusion.*width=(int)240, height=(int)320' output ;;
+  *phone.mp4*) grep -q 'vlfusion0.*width=(int)240, height=(int)320' output ;;
   *two.jsonl*) grep -q '"text":"a red circle".*"text":"a star"' two.jsonl ;;
   *marked.jsonl*) grep -q '"text":"a red circle"' marked.jsonl ;;
   *camera.jsonl*) grep -q '"frame":\[1280,720\].*"text":"a red circle"' camera.jsonl ;;
