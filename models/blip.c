@@ -321,14 +321,6 @@ check_config (VlfConfig *c, const TextConfig *text, const VisionConfig *vision, 
   return vlf_config_check (c, NULL);
 }
 
-static VlfWeight *
-linear (VlfLoader *l, guint outputs, guint inputs, const char *name)
-{
-  const char *const names[] = { name, NULL };
-
-  return vlf_load_linear (l, outputs, inputs, TRUE, names);
-}
-
 static VlfPreNormBlock
 load_block (VlfLoader *l, guint i, const VisionConfig *c, VlfActivation act)
 {
@@ -338,11 +330,11 @@ load_block (VlfLoader *l, guint i, const VisionConfig *c, VlfActivation act)
   return (VlfPreNormBlock){
     .norm1 = vlf_load_norm (l, d, c->eps, vlf_name (l, "%s.layer_norm1", name)),
     .norm2 = vlf_load_norm (l, d, c->eps, vlf_name (l, "%s.layer_norm2", name)),
-    .attention = { .qkv = linear (l, 3 * d, d, vlf_name (l, "%s.self_attn.qkv", name)),
-                   .output = linear (l, d, d, vlf_name (l, "%s.self_attn.projection", name)),
+    .attention = { .qkv = vlf_load_one (l, 3 * d, d, TRUE, vlf_name (l, "%s.self_attn.qkv", name)),
+                   .output = vlf_load_one (l, d, d, TRUE, vlf_name (l, "%s.self_attn.projection", name)),
                    .heads = c->heads },
-    .up = linear (l, c->intermediate, d, vlf_name (l, "%s.mlp.fc1", name)),
-    .down = linear (l, d, c->intermediate, vlf_name (l, "%s.mlp.fc2", name)),
+    .up = vlf_load_one (l, c->intermediate, d, TRUE, vlf_name (l, "%s.mlp.fc1", name)),
+    .down = vlf_load_one (l, d, c->intermediate, TRUE, vlf_name (l, "%s.mlp.fc2", name)),
     .act = act,
   };
 }
@@ -352,7 +344,8 @@ load_vision (Blip *net, VlfLoader *l, const VisionConfig *c)
 {
   VlfActivation act = vlf_load_activation (l, c->act, "vision_config.hidden_act");
 
-  net->patch_embedding = linear (l, c->dim, 3 * c->patch * c->patch, "vision_model.embeddings.patch_embedding");
+  net->patch_embedding =
+      vlf_load_one (l, c->dim, 3 * c->patch * c->patch, TRUE, "vision_model.embeddings.patch_embedding");
   net->class_embedding = vlf_load_matrix (l, 1, c->dim, "vision_model.embeddings.class_embedding");
   net->image_positions =
       vlf_load_matrix (l, net->base.rows * net->base.cols + 1, c->dim, "vision_model.embeddings.position_embedding");
@@ -393,7 +386,7 @@ load_decoder (Blip *net, VlfLoader *l, const TextConfig *c, guint image_dim, Vlf
 {
   load_bert (&net->decoder, l, "text_decoder.bert", either (l, DECODER, HEAD ".decoder.weight"), c, image_dim, act);
   net->head_act = act;
-  net->head_dense = linear (l, c->dim, c->dim, HEAD ".transform.dense");
+  net->head_dense = vlf_load_one (l, c->dim, c->dim, TRUE, HEAD ".transform.dense");
   net->head_norm = vlf_load_norm (l, c->dim, c->eps, HEAD ".transform.LayerNorm");
   net->head_words = vlf_load_linear_with_bias (l, c->vocab, c->dim, either (l, HEAD ".decoder.weight", DECODER),
                                                either (l, HEAD ".bias", HEAD ".decoder.bias"));
@@ -405,11 +398,11 @@ load_heads (Blip *net, VlfLoader *l, VlfConfig *config, guint text_dim, guint im
   guint shared = vlf_config_uint (config, "image_text_hidden_size", 256, 1, 65536);
 
   if (vlf_loader_has (l, "itm_head.weight"))
-    net->itm = linear (l, 2, text_dim, "itm_head");
+    net->itm = vlf_load_one (l, 2, text_dim, TRUE, "itm_head");
   if (vlf_loader_has (l, "vision_proj.weight"))
-    net->itc_image = linear (l, shared, image_dim, "vision_proj");
+    net->itc_image = vlf_load_one (l, shared, image_dim, TRUE, "vision_proj");
   if (vlf_loader_has (l, "text_proj.weight"))
-    net->itc_text = linear (l, shared, text_dim, "text_proj");
+    net->itc_text = vlf_load_one (l, shared, text_dim, TRUE, "text_proj");
   net->base.similarity = net->itc_image && net->itc_text ? "itc_score" : NULL;
 }
 

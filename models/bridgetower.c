@@ -328,14 +328,6 @@ check_config (VlfConfig *c, const Config *config)
   return vlf_config_check (c, NULL);
 }
 
-static VlfWeight *
-linear (VlfLoader *l, guint outputs, guint inputs, gboolean bias, const char *name)
-{
-  const char *const names[] = { name, NULL };
-
-  return vlf_load_linear (l, outputs, inputs, bias, names);
-}
-
 static VlfPreNormBlock
 load_block (VlfLoader *l, guint i, const VisionConfig *c)
 {
@@ -345,11 +337,11 @@ load_block (VlfLoader *l, guint i, const VisionConfig *c)
   return (VlfPreNormBlock){
     .norm1 = vlf_load_norm (l, d, c->eps, vlf_name (l, "%s.ln_1", name)),
     .norm2 = vlf_load_norm (l, d, c->eps, vlf_name (l, "%s.ln_2", name)),
-    .attention = { .qkv = linear (l, 3 * d, d, TRUE, vlf_name (l, "%s.attn.in_proj_weight", name)),
-                   .output = linear (l, d, d, TRUE, vlf_name (l, "%s.attn.out_proj", name)),
+    .attention = { .qkv = vlf_load_one (l, 3 * d, d, TRUE, vlf_name (l, "%s.attn.in_proj_weight", name)),
+                   .output = vlf_load_one (l, d, d, TRUE, vlf_name (l, "%s.attn.out_proj", name)),
                    .heads = d / 64 },
-    .up = linear (l, 4 * d, d, TRUE, vlf_name (l, "%s.mlp.c_fc", name)),
-    .down = linear (l, d, 4 * d, TRUE, vlf_name (l, "%s.mlp.c_proj", name)),
+    .up = vlf_load_one (l, 4 * d, d, TRUE, vlf_name (l, "%s.mlp.c_fc", name)),
+    .down = vlf_load_one (l, d, 4 * d, TRUE, vlf_name (l, "%s.mlp.c_proj", name)),
     .act = VLF_QUICK_GELU,
   };
 }
@@ -361,7 +353,7 @@ load_vision (BridgeTower *net, VlfLoader *l, const VisionConfig *c)
 
   l->careful = TRUE;
   net->patch_embedding =
-      linear (l, c->dim, 3 * c->patch * c->patch, FALSE, "vision_model.visual.embeddings.patch_embedding");
+      vlf_load_one (l, c->dim, 3 * c->patch * c->patch, FALSE, "vision_model.visual.embeddings.patch_embedding");
   l->careful = FALSE;
   net->class_embedding = vlf_load_matrix (l, 1, c->dim, "vision_model.visual.embeddings.class_embedding");
   net->image_positions =
@@ -411,9 +403,9 @@ load_stream (Stream *stream, VlfLoader *l, const Config *c, const char *which, g
 
     l->careful = TRUE;
     if (i == 0 || !c->share_transform)
-      stream->transform[i] = linear (l, c->dim, tower_dim, TRUE,
-                                     c->share_transform ? vlf_name (l, "cross_modal_%s_transform", which)
-                                                        : vlf_name (l, "cross_modal_%s_transform.%u", which, i));
+      stream->transform[i] = vlf_load_one (l, c->dim, tower_dim, TRUE,
+                                           c->share_transform ? vlf_name (l, "cross_modal_%s_transform", which)
+                                                              : vlf_name (l, "cross_modal_%s_transform.%u", which, i));
     else
       stream->transform[i] = stream->transform[0];
     l->careful = FALSE;
@@ -425,7 +417,7 @@ load_stream (Stream *stream, VlfLoader *l, const Config *c, const char *which, g
   stream->type = vlf_rows (types, type, 1);
   stream->norm = vlf_load_norm (l, c->dim, c->eps, vlf_name (l, "cross_modal_%s_layernorm", which));
   l->careful = TRUE;
-  stream->pooler = linear (l, c->dim, c->dim, TRUE, vlf_name (l, "cross_modal_%s_pooler.dense", which));
+  stream->pooler = vlf_load_one (l, c->dim, c->dim, TRUE, vlf_name (l, "cross_modal_%s_pooler.dense", which));
   l->careful = FALSE;
 }
 
@@ -447,16 +439,16 @@ load_heads (BridgeTower *net, VlfLoader *l, VlfConfig *config, const Config *c, 
   l->prefix = "";
   l->careful = TRUE;
   if (vlf_loader_has (l, "itm_score.fc.weight"))
-    net->itm = linear (l, 2, 2 * c->dim, TRUE, "itm_score.fc");
+    net->itm = vlf_load_one (l, 2, 2 * c->dim, TRUE, "itm_score.fc");
   if (vlf_loader_has (l, "itc_image_head.fc.weight"))
-    net->itc_image = linear (l, c->contrastive, c->dim, TRUE, "itc_image_head.fc");
+    net->itc_image = vlf_load_one (l, c->contrastive, c->dim, TRUE, "itc_image_head.fc");
   if (vlf_loader_has (l, "itc_cross_modal_head.fc.weight"))
-    net->itc_cross = linear (l, c->contrastive, 2 * c->dim, TRUE, "itc_cross_modal_head.fc");
+    net->itc_cross = vlf_load_one (l, c->contrastive, 2 * c->dim, TRUE, "itc_cross_modal_head.fc");
   if (all_heads && vlf_loader_has (l, "itc_text_head.fc.weight"))
-    net->itc_text = linear (l, c->contrastive, c->dim, TRUE, "itc_text_head.fc");
+    net->itc_text = vlf_load_one (l, c->contrastive, c->dim, TRUE, "itc_text_head.fc");
   if (all_heads && net->masked_lm) {
     net->mlm_act = vlf_load_activation (l, vlf_config_string (config, "hidden_act", "gelu"), "hidden_act");
-    net->mlm_dense = linear (l, c->dim, c->dim, TRUE, "mlm_score.transform.dense");
+    net->mlm_dense = vlf_load_one (l, c->dim, c->dim, TRUE, "mlm_score.transform.dense");
     net->mlm_norm = vlf_load_norm (l, c->dim, c->eps, "mlm_score.transform.LayerNorm");
     net->mlm_decoder = vlf_load_linear_with_bias (l, c->text.vocab, c->dim, decoder_name (l, trunk), "mlm_score.bias");
   }

@@ -174,14 +174,6 @@ read_tower (VlfConfig *c, gboolean text)
   return tower;
 }
 
-static VlfWeight *
-linear (VlfLoader *l, guint outputs, guint inputs, gboolean bias, const char *name)
-{
-  const char *const names[] = { name, NULL };
-
-  return vlf_load_linear (l, outputs, inputs, bias, names);
-}
-
 static VlfPreNormBlock *
 load_blocks (VlfLoader *l, const Tower *t)
 {
@@ -198,10 +190,10 @@ load_blocks (VlfLoader *l, const Tower *t)
       .norm1 = vlf_load_norm (l, d, t->eps, vlf_name (l, "%s.layer_norm1", name)),
       .norm2 = vlf_load_norm (l, d, t->eps, vlf_name (l, "%s.layer_norm2", name)),
       .attention = { .qkv = vlf_load_linear (l, d, d, TRUE, parts),
-                     .output = linear (l, d, d, TRUE, vlf_name (l, "%s.self_attn.out_proj", name)),
+                     .output = vlf_load_one (l, d, d, TRUE, vlf_name (l, "%s.self_attn.out_proj", name)),
                      .heads = t->heads },
-      .up = linear (l, t->intermediate, d, TRUE, vlf_name (l, "%s.mlp.fc1", name)),
-      .down = linear (l, d, t->intermediate, TRUE, vlf_name (l, "%s.mlp.fc2", name)),
+      .up = vlf_load_one (l, t->intermediate, d, TRUE, vlf_name (l, "%s.mlp.fc1", name)),
+      .down = vlf_load_one (l, d, t->intermediate, TRUE, vlf_name (l, "%s.mlp.fc2", name)),
       .act = act,
     };
   }
@@ -214,8 +206,8 @@ load_vision (Clip *net, VlfLoader *l, const Tower *t, guint shared)
   const guint patch = net->base.patch, cells = net->base.rows * net->base.cols;
 
   l->careful = TRUE;
-  net->patch_embedding = linear (l, t->dim, 3 * patch * patch, FALSE, "vision_model.embeddings.patch_embedding");
-  net->image_projection = linear (l, shared, t->dim, FALSE, "visual_projection");
+  net->patch_embedding = vlf_load_one (l, t->dim, 3 * patch * patch, FALSE, "vision_model.embeddings.patch_embedding");
+  net->image_projection = vlf_load_one (l, shared, t->dim, FALSE, "visual_projection");
   l->careful = FALSE;
   net->class_embedding = vlf_load_matrix (l, 1, t->dim, "vision_model.embeddings.class_embedding");
   net->image_positions = vlf_load_matrix (l, cells + 1, t->dim, "vision_model.embeddings.position_embedding.weight");
@@ -234,7 +226,7 @@ load_text (Clip *net, VlfLoader *l, const Tower *t, guint shared)
   net->n_text_blocks = t->layers;
   net->text_norm = vlf_load_norm (l, t->dim, t->eps, "text_model.final_layer_norm");
   l->careful = TRUE;
-  net->text_projection = linear (l, shared, t->dim, FALSE, "text_projection");
+  net->text_projection = vlf_load_one (l, shared, t->dim, FALSE, "text_projection");
   l->careful = FALSE;
 }
 

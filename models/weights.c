@@ -213,6 +213,14 @@ vlf_load_linear (VlfLoader *loader, guint outputs, guint inputs, gboolean bias, 
 }
 
 VlfWeight *
+vlf_load_one (VlfLoader *loader, guint outputs, guint inputs, gboolean bias, const char *name)
+{
+  const char *const names[] = { name, NULL };
+
+  return vlf_load_linear (loader, outputs, inputs, bias, names);
+}
+
+VlfWeight *
 vlf_load_linear_with_bias (VlfLoader *loader, guint outputs, guint inputs, const char *name, const char *bias)
 {
   const char *weights[] = { weight_name (loader, name), NULL }, *biases[] = { bias, NULL };

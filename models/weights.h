@@ -40,7 +40,10 @@ gboolean vlf_loader_has (const VlfLoader *loader, const char *name);
  * @outputs outputs each. A convolution kernel [outputs, c, h, w] with c*h*w == inputs is taken as such a matrix. */
 VlfWeight *vlf_load_linear (VlfLoader *loader, guint outputs, guint inputs, gboolean bias, const char *const *names);
 
-/* As above, one part, with its bias under a name of its own. */
+/* As above, one part. */
+VlfWeight *vlf_load_one (VlfLoader *loader, guint outputs, guint inputs, gboolean bias, const char *name);
+
+/* As above, with its bias under a name of its own. */
 VlfWeight *
 vlf_load_linear_with_bias (VlfLoader *loader, guint outputs, guint inputs, const char *name, const char *bias_name);
 
