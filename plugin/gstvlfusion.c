@@ -44,6 +44,7 @@
 #include "plugin/gstvlfusion.h"
 #include "plugin/gstvlconvert.h"
 #include "plugin/gstvlmirror.h"
+#include "plugin/gstvlpromptlist.h"
 #include "plugin/gstvlprompts.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
@@ -290,107 +291,25 @@ refuse (GstVlFusion *self, Setting setting, GError *error)
   g_error_free (error);
 }
 
+/* @prompts: taken over; NULL: refused because of @error, which is taken too. */
 static void
-accept_prompts (GstVlFusion *self, gchar **prompts)
+set_prompts (GstVlFusion *self, gchar **prompts, GError *error)
 {
+  if (!prompts) {
+    refuse (self, SETTING_PROMPTS, error);
+    return;
+  }
   gst_vl_prompts_want (self->prompts, prompts);
   GST_OBJECT_LOCK (self);
   g_clear_error (&self->refused[SETTING_PROMPTS]);
   GST_OBJECT_UNLOCK (self);
 }
 
-static gboolean
-is_utf8 (const gchar *text, GError **error)
-{
-  const gchar *end;
-
-  if (g_utf8_validate (text, -1, &end))
-    return TRUE;
-  g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "prompt: expected UTF-8, found byte 0x%02x at offset %ld",
-               (guint8) *end, (long) (end - text));
-  return FALSE;
-}
-
-static void
-set_prompt (GstVlFusion *self, const gchar *text)
-{
-  GError *error = NULL;
-
-  if (text && !is_utf8 (text, &error))
-    refuse (self, SETTING_PROMPTS, error);
-  else
-    accept_prompts (self, gst_vl_prompts_split (text));
-}
-
-static gchar *
-prompt_from_value (const GValue *value)
-{
-  GValue string = G_VALUE_INIT;
-  gchar *text;
-
-  if (G_VALUE_HOLDS_STRING (value))
-    return g_value_dup_string (value);
-  g_value_init (&string, G_TYPE_STRING);
-  text = g_value_transform (value, &string) ? g_value_dup_string (&string) : gst_value_serialize (value);
-  g_value_unset (&string);
-  return text;
-}
-
-/* One item is one prompt: line breaks in it are spaces. */
-static void
-set_prompts (GstVlFusion *self, const GValue *array)
-{
-  GPtrArray *prompts = g_ptr_array_new_with_free_func (g_free);
-  GError *error = NULL;
-
-  for (guint i = 0; !error && i < gst_value_array_get_size (array); i++) {
-    g_autofree gchar *text = prompt_from_value (gst_value_array_get_value (array, i));
-
-    if (!text || !is_utf8 (text, &error))
-      continue;
-    g_strdelimit (text, "\r\n", ' ');
-    if (*g_strstrip (text))
-      g_ptr_array_add (prompts, g_steal_pointer (&text));
-  }
-  if (error) {
-    g_ptr_array_unref (prompts);
-    refuse (self, SETTING_PROMPTS, error);
-    return;
-  }
-  g_ptr_array_add (prompts, NULL);
-  g_ptr_array_set_free_func (prompts, NULL);
-  accept_prompts (self, (gchar **) g_ptr_array_free (prompts, FALSE));
-}
-
-static GArray *
-parse_numbers (const gchar *name, const gchar *text, GError **error)
-{
-  g_auto (GStrv) parts = g_strsplit_set (text, ", \t", -1);
-  GArray *numbers = g_array_new (FALSE, FALSE, sizeof (gint));
-
-  for (gchar **part = parts; *part; part++) {
-    gint64 wide;
-    gint number;
-
-    if (!**part)
-      continue;
-    if (!g_ascii_string_to_signed (*part, 10, G_MININT, G_MAXINT, &wide, NULL)) {
-      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: expected whole numbers like \"-2,-1\", found \"%s\"", name,
-                   *part);
-      g_array_unref (numbers);
-      return NULL;
-    }
-    number = (gint) wide;
-    g_array_append_val (numbers, number);
-  }
-  return numbers;
-}
-
 static void
 set_numbers (GstVlFusion *self, Setting setting, const gchar *name, Numbers *numbers, const gchar *text)
 {
   GError *error = NULL;
-  GArray *parsed = parse_numbers (name, text ? text : "", &error);
+  GArray *parsed = gst_vl_number_list_from_text (name, text, &error);
 
   if (!parsed) {
     refuse (self, setting, error);
@@ -417,10 +336,18 @@ static void
 set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   GstVlFusion *self = GST_VL_FUSION (object);
+  GError *error = NULL;
+  gchar **prompts;
 
   switch (id) {
-  case PROP_PROMPT: set_prompt (self, g_value_get_string (value)); break;
-  case PROP_PROMPTS: set_prompts (self, value); break;
+  case PROP_PROMPT:
+    prompts = gst_vl_prompt_list_from_text (pspec->name, g_value_get_string (value), &error);
+    set_prompts (self, prompts, error);
+    break;
+  case PROP_PROMPTS:
+    prompts = gst_vl_prompt_list_from_value (pspec->name, value, &error);
+    set_prompts (self, prompts, error);
+    break;
   case PROP_PROMPT_MARKUP: gst_vl_prompts_set_markup (self->prompts, g_value_get_boolean (value)); break;
   case PROP_FIT:
     GST_OBJECT_LOCK (self);
@@ -440,20 +367,6 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 }
 
 static void
-get_prompts (GstVlFusion *self, GValue *array)
-{
-  g_auto (GStrv) prompts = gst_vl_prompts_wanted (self->prompts);
-
-  for (gchar **prompt = prompts; *prompt; prompt++) {
-    GValue value = G_VALUE_INIT;
-
-    g_value_init (&value, G_TYPE_STRING);
-    g_value_set_string (&value, *prompt);
-    gst_value_array_append_and_take_value (array, &value);
-  }
-}
-
-static void
 get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
   GstVlFusion *self = GST_VL_FUSION (object);
@@ -464,7 +377,10 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     prompts = gst_vl_prompts_wanted (self->prompts);
     g_value_take_string (value, g_strjoinv ("\n", prompts));
     return;
-  case PROP_PROMPTS: get_prompts (self, value); return;
+  case PROP_PROMPTS:
+    prompts = gst_vl_prompts_wanted (self->prompts);
+    gst_vl_prompt_list_to_value (prompts, value);
+    return;
   case PROP_PROMPT_MARKUP: g_value_set_boolean (value, gst_vl_prompts_get_markup (self->prompts)); return;
   default: break;
   }

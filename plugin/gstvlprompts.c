@@ -334,21 +334,3 @@ gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *mor
   }
   return gst_vl_prompt_set_ref (self->asked);
 }
-
-gchar **
-gst_vl_prompts_split (const gchar *text)
-{
-  GPtrArray *prompts = g_ptr_array_new ();
-  g_auto (GStrv) parts = NULL;
-  GString *lines = g_string_new (text ? text : "");
-
-  g_string_replace (lines, "\\n", "\n", 0);
-  g_string_replace (lines, "\r", "\n", 0);
-  parts = g_strsplit (lines->str, "\n", -1);
-  g_string_free (lines, TRUE);
-  for (gchar **part = parts; *part; part++)
-    if (*g_strstrip (*part))
-      g_ptr_array_add (prompts, g_strdup (*part));
-  g_ptr_array_add (prompts, NULL);
-  return (gchar **) g_ptr_array_free (prompts, FALSE);
-}

@@ -42,7 +42,4 @@ void gst_vl_prompts_forget (GstVlPrompts *self);
 GstVlPromptSet *
 gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *more, gboolean hold, GError **error);
 
-/* Helpers for properties. Lines of @text, split at line breaks and at literal "\n", trimmed, without empty ones. */
-gchar **gst_vl_prompts_split (const gchar *text);
-
 G_END_DECLS
