@@ -126,6 +126,10 @@ struct _VlfBackend {
                      const VlfAttention *options);
   void (*embed) (VlfPass *pass, VlfTensor y, const VlfTable *table, const guint32 *ids);
   void (*copy) (VlfPass *pass, VlfTensor y, VlfTensor x); /* y and x alike in shape; x may be broadcast */
+  /* y [b, n, d] of rows [n] of x; rows [n] of y from x [b, n, d]; y [b, 1, m] of a and b [b, m, d]. */
+  void (*gather) (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
+  void (*scatter) (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
+  void (*distances) (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
   void (*normalize) (VlfPass *pass, VlfTensor y, VlfTensor x);
   void (*patches) (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImagePlan *plan,
                    const VlfResample *resample);

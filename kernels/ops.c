@@ -321,6 +321,58 @@ vlf_store (VlfPass *pass, VlfTensor x, VlfTensor to)
     pass->backend->copy (pass, to, x);
 }
 
+static gboolean
+check_rows (VlfPass *pass, const char *op, const guint32 *rows, guint n, guint all)
+{
+  for (guint i = 0; i < n; i++) {
+    if (rows[i] >= all) {
+      fail (pass, "%s: row %u is not one of %u", op, rows[i], all);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+VlfTensor
+vlf_gather_rows (VlfPass *pass, VlfTensor x, const guint32 *rows, guint n)
+{
+  VlfTensor y;
+
+  if (!readable (pass, "gather_rows", "input", x) || !check_rows (pass, "gather_rows", rows, n, x.rows))
+    return NO_TENSOR;
+  y = vlf_pass_alloc (pass, x.batch, n, x.cols);
+  if (y.buffer)
+    pass->backend->gather (pass, y, x, rows);
+  return y;
+}
+
+void
+vlf_scatter_rows (VlfPass *pass, VlfTensor x, const guint32 *rows, VlfTensor to)
+{
+  if (!readable (pass, "scatter_rows", "input", x) || !readable (pass, "scatter_rows", "memory", to) ||
+      !check_rows (pass, "scatter_rows", rows, x.rows, to.rows))
+    return;
+  if (x.batch != to.batch || x.rows > to.rows || x.cols != to.cols || !apart (x, to))
+    fail (pass, "scatter_rows: " SHAPE " cannot be kept in " SHAPE, IN (x), IN (to));
+  else
+    pass->backend->scatter (pass, to, x, rows);
+}
+
+VlfTensor
+vlf_row_distances (VlfPass *pass, VlfTensor x, VlfTensor y)
+{
+  VlfTensor distances;
+
+  if (!readable (pass, "row_distances", "input", x) || !readable (pass, "row_distances", "other input", y))
+    return NO_TENSOR;
+  if (x.batch != y.batch || x.rows != y.rows || x.cols != y.cols)
+    return fail (pass, "row_distances: " SHAPE " and " SHAPE " cannot be compared", IN (x), IN (y));
+  distances = vlf_pass_alloc (pass, x.batch, 1, x.rows);
+  if (distances.buffer)
+    pass->backend->distances (pass, distances, x, y);
+  return distances;
+}
+
 VlfTensor
 vlf_normalize (VlfPass *pass, VlfTensor x)
 {

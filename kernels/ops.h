@@ -69,6 +69,13 @@ VlfTensor vlf_concat_cols (VlfPass *pass, VlfTensor x, VlfTensor y);
  * read the new numbers, earlier ones the old. */
 void vlf_store (VlfPass *pass, VlfTensor x, VlfTensor to);
 
+/* The rows of @x [b, m, d] that @rows names, in its order: [b, n, d]. @rows [n] in host memory, copied; one outside x is an error. */
+VlfTensor vlf_gather_rows (VlfPass *pass, VlfTensor x, const guint32 *rows, guint n);
+/* Copies the rows of @x [b, n, d] to those of @to [b, m, d] that @rows [n] names, each at most once. Otherwise as vlf_store(). */
+void vlf_scatter_rows (VlfPass *pass, VlfTensor x, const guint32 *rows, VlfTensor to);
+/* How far rows of @x [b, m, d] and @y are apart: [b, 1, m] means of (x - y)^2 over columns; 0 for rows that are alike. */
+VlfTensor vlf_row_distances (VlfPass *pass, VlfTensor x, VlfTensor y);
+
 /* Every row divided by its Euclidean norm, at least 1e-12. Source: torch.nn.functional.normalize. */
 VlfTensor vlf_normalize (VlfPass *pass, VlfTensor x);
 

@@ -471,5 +471,8 @@ const VlfBackend vlf_backend_cl = {
   .embed = embed,
   .copy = copy,
   .normalize = normalize,
+  .gather = vlf_cl_gather,
+  .scatter = vlf_cl_scatter,
+  .distances = vlf_cl_distances,
   .patches = vlf_cl_patches,
 };

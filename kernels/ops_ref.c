@@ -18,7 +18,7 @@ typedef struct {
 static float *
 row_of (VlfTensor x, guint sequence, guint row)
 {
-  return (float *) x.buffer->mem + x.offset + sequence * x.batch_stride + (gsize) row * x.stride;
+  return vlf_ref_row (x, sequence, row);
 }
 
 void
@@ -512,5 +512,8 @@ const VlfBackend vlf_backend_ref = {
   .embed = ref_embed,
   .copy = ref_copy,
   .normalize = ref_normalize,
+  .gather = vlf_ref_gather,
+  .scatter = vlf_ref_scatter,
+  .distances = vlf_ref_distances,
   .patches = vlf_ref_patches,
 };

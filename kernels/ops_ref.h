@@ -5,8 +5,17 @@
 
 G_BEGIN_DECLS
 
+static inline float *
+vlf_ref_row (VlfTensor x, guint sequence, guint row)
+{
+  return (float *) x.buffer->mem + x.offset + sequence * x.batch_stride + (gsize) row * x.stride;
+}
+
 void vlf_ref_patches (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImagePlan *plan,
                       const VlfResample *resample);
+void vlf_ref_gather (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
+void vlf_ref_scatter (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
+void vlf_ref_distances (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
 /* The pass fails for want of @bytes. */
 void vlf_ref_no_memory (VlfPass *pass, gsize bytes);
 

@@ -109,6 +109,8 @@ vlf_program_warm_up (VlfQueue *queue, GError **error)
     x = vlf_norm (pass, x, &(VlfNorm){ things.constant->tensor, things.constant->tensor, 1e-5f });
     x = vlf_add_norm (pass, x, x, &(VlfNorm){ things.constant->tensor, things.constant->tensor, 1e-5f });
     x = vlf_concat_rows (pass, vlf_normalize (pass, vlf_add (pass, x, x)), x);
+    vlf_scatter_rows (pass, vlf_gather_rows (pass, x, ids, 2), ids, vlf_add (pass, x, x));
+    vlf_row_distances (pass, x, x);
     run_attention (pass, vlf_rows (x, 0, 1));
     run_attention (pass, vlf_concat_rows (pass, x, x));
     run_picture (pass);

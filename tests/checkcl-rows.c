@@ -318,6 +318,84 @@ check_store (Check *c)
   vlf_constant_free (x.memory[1]);
 }
 
+/* Rows taken in any order, and put into a memory at the places that they came from. */
+typedef struct {
+  Case in;
+  VlfConstant *memory[2];
+  guint32 rows[128];
+  guint n;
+} Picked;
+
+static VlfTensor
+op_gather_rows (VlfPass *pass, guint side, gpointer user)
+{
+  const Picked *x = user;
+
+  (void) side;
+  return vlf_gather_rows (pass, vlf_check_send (pass, x->in.in[0]), x->rows, x->n);
+}
+
+static VlfTensor
+op_scatter_rows (VlfPass *pass, guint side, gpointer user)
+{
+  const Picked *x = user;
+  VlfTensor memory = x->memory[side]->tensor;
+
+  vlf_scatter_rows (pass, vlf_check_send (pass, x->in.in[1]), x->rows, memory);
+  return vlf_add (pass, memory, memory);
+}
+
+static void
+check_rows (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 2, 3, 0), m = any_rows (c), d = any_cols (c);
+  Picked x = { .n = (guint) g_rand_int_range (c->rand, 1, (gint) m + 1) };
+  g_autofree gchar *shape = g_strdup_printf ("%u rows of [%u, %u, %u]", x.n, b, m, d);
+
+  for (guint i = 0; i < m; i++)
+    x.rows[i] = i;
+  for (guint i = 0; i < m; i++) {
+    guint other = (guint) g_rand_int_range (c->rand, 0, (gint) m), row = x.rows[i];
+
+    x.rows[i] = x.rows[other];
+    x.rows[other] = row;
+  }
+  x.in.in[0] = vlf_check_input (c, b, m, d);
+  x.in.in[1] = vlf_check_input (c, b, x.n, d);
+  g_free (vlf_check_compare (c, op_gather_rows, &x, EXACT, shape));
+  for (guint side = 0; side < 2; side++)
+    x.memory[side] = vlf_memory_new (c->devices[side], b, m, d, &c->error);
+  if (x.memory[0] && x.memory[1])
+    g_free (vlf_check_compare (c, op_scatter_rows, &x, EXACT, shape));
+  vlf_check_that (c, x.memory[0] && x.memory[1], shape, "no memory");
+  vlf_constant_free (x.memory[0]);
+  vlf_constant_free (x.memory[1]);
+}
+
+static VlfTensor
+op_row_distances (VlfPass *pass, guint side, gpointer user)
+{
+  const Case *x = user;
+
+  (void) side;
+  return vlf_row_distances (pass, vlf_check_send (pass, x->in[0]), vlf_check_send (pass, x->in[1]));
+}
+
+static void
+check_row_distances (Check *c)
+{
+  guint b = vlf_check_any (c, 1, 2, 0), m = any_rows (c), n = any_cols (c);
+  g_autofree gchar *shape = g_strdup_printf ("row_distances [%u, %u, %u]", b, m, n);
+  Case x = { .in = { vlf_check_input (c, b, m, n), vlf_check_input (c, b, m, n) } };
+  g_autofree float *apart = vlf_check_compare (c, op_row_distances, &x, CLOSE, shape);
+  g_autofree float *alike = NULL;
+
+  x.in[1] = x.in[0];
+  alike = vlf_check_compare (c, op_row_distances, &x, EXACT, shape);
+  for (guint i = 0; i < b * m && apart && alike; i++)
+    vlf_check_that (c, apart[i] > 0 && alike[i] == 0, shape, "only rows that are alike are 0 apart");
+}
+
 static VlfTensor
 op_normalize (VlfPass *pass, guint side, gpointer user)
 {
@@ -412,6 +490,8 @@ const Row vlf_check_rows[] = {
   { "concat_rows", check_concat_rows },
   { "concat_cols", check_concat_cols },
   { "store", check_store },
+  { "gather_rows, scatter_rows", check_rows },
+  { "row_distances", check_row_distances },
   { "normalize", check_normalize },
   { "patches", vlf_check_patches },
   { NULL },
