@@ -186,6 +186,21 @@ fail_in (const char *directory, GError *from, GError **error)
   return FALSE;
 }
 
+static gboolean
+check_ability (const VlfNet *net, VlfAbility needs, const char *directory, GError **error)
+{
+  const char *expected = NULL;
+
+  if (needs == VLF_ABILITY_GENERATES && !net->generates)
+    expected = "a model that writes text, like those of class BlipForConditionalGeneration";
+  if (needs == VLF_ABILITY_ANSWERS && !net->answers)
+    expected = "a model that answers questions, like those of class BlipForQuestionAnswering";
+  if (expected)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "%s: expected %s, found one that %s", directory, expected,
+                 net->generates ? "captions" : "compares pictures with texts");
+  return !expected;
+}
+
 gboolean
 vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *options, VlfDevice *device,
                 GError **error)
@@ -213,7 +228,8 @@ vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *o
   }
   if (loader.error)
     return fail_in (directory, loader.error, error);
-  return read_tokenizer (model, directory, error) && read_defaults (model, directory, error) &&
+  return check_ability (model->net, options->needs, directory, error) && read_tokenizer (model, directory, error) &&
+         read_defaults (model, directory, error) &&
          vlf_image_processor_load (&model->processor, directory, arch->processor, model->net->image_size,
                                    model->net->patch, error);
 }

@@ -10,6 +10,13 @@ G_BEGIN_DECLS
  * and precision (while one of them lives). */
 typedef struct _VlfModel VlfModel;
 
+/* What a model may have to be able to do. Each includes those before it. */
+typedef enum {
+  VLF_ABILITY_ANY,
+  VLF_ABILITY_GENERATES, /* writes text about a picture: captions, or answers */
+  VLF_ABILITY_ANSWERS,   /* answers questions */
+} VlfAbility;
+
 /* Called from the opening thread with 0..1 while weights load; return FALSE to stop (VLF_ERROR_CANCELLED). */
 typedef gboolean (*VlfProgress) (double fraction, gpointer user);
 
@@ -17,6 +24,7 @@ typedef struct {
   const char *directory; /* NULL: vlf_model_find()'s default */
   const char *device;    /* see vlf_device_open(); NULL: "auto" */
   const char *precision; /* "auto" or NULL (f32 arithmetic, weights in the file's type), "f32", "f16", "bf16", "int8" */
+  VlfAbility needs;      /* a model without it is VLF_ERROR_UNSUPPORTED */
   gboolean all_heads;    /* also the heads that only vlf_session_run_tensors() reads (masked language model) */
   VlfProgress progress;  /* NULL: none */
   gpointer user;

@@ -37,13 +37,14 @@ gst_vl_engine_settings_copy (GstVlEngineSettings *to, const GstVlEngineSettings 
   to->model = g_strdup (from->model);
   to->device = g_strdup (from->device);
   to->precision = g_strdup (from->precision);
+  to->needs = from->needs;
 }
 
 gboolean
 gst_vl_engine_settings_equal (const GstVlEngineSettings *a, const GstVlEngineSettings *b)
 {
   return g_strcmp0 (a->model, b->model) == 0 && g_strcmp0 (a->device, b->device) == 0 &&
-         g_strcmp0 (a->precision, b->precision) == 0;
+         g_strcmp0 (a->precision, b->precision) == 0 && a->needs == b->needs;
 }
 
 void
@@ -113,6 +114,7 @@ set_options (VlfModelOptions *options, const GstVlEngineSettings *settings, cons
   options->directory = directory;
   options->device = settings->device;
   options->precision = settings->precision;
+  options->needs = settings->needs;
 }
 
 /* VlfProgress, with the worker as its user data. */

@@ -14,6 +14,7 @@ typedef struct _GstVlEngine GstVlEngine;
 /* What names a model; strings may be NULL for the default. */
 typedef struct {
   gchar *model, *device, *precision;
+  VlfAbility needs; /* of the model */
 } GstVlEngineSettings;
 
 void gst_vl_engine_settings_clear (GstVlEngineSettings *settings);
@@ -27,7 +28,9 @@ struct _GstVlJob {
   GstVlFrame frame;
   GstClockTime pts, stream_time; /* of the frame; GST_CLOCK_TIME_NONE: unknown */
   VlfFit fit;                    /* how the frame will meet the model's input */
-  /* On the engine's thread, which may outlive the element: touches nothing but its arguments; fills @result. */
+  guint64 generation;            /* of what is asked: when it changes, an inference is due whatever the interval */
+  /* On the engine's thread, which may outlive the element: touches nothing but its arguments; fills @result. Ends early, with
+   * any error, once gst_vl_task_is_cancelled(). */
   gboolean (*infer) (GstVlJob *job, VlfModel *model, VlfSession *session, GError **error);
   /* Releases what the embedding structure owns. */
   void (*clear) (GstVlJob *job);

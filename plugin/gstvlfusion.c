@@ -17,15 +17,15 @@
  * much to "red" as it would, in `a (red:0) circle` not at all, and `the star [left] of the heart` shows where "left" alone looked. This
  * holds for prompts from text pads as well, after markup of their own (pango-markup) has been taken off.
  *
- * What is found can be had in three ways: as #GstVlMeta on each frame, from libgstvlfusion-1.0; with #GstVlfusion:mirror as a
+ * What is found can be had in three ways: as #GstVlMeta on each frame, from libgstvlfusion-1.0; with #GstVlInference:mirror as a
  * #GstCustomMeta named `GstVlFusion`, a flat #GstStructure that any language binding can read and that goes where the #GstVlMeta goes;
- * and with #GstVlfusion:post-messages as an element message named `vlfusion` for each new result.
+ * and with #GstVlInference:post-messages as an element message named `vlfusion` for each new result.
  *
  * Frames may be JPEG pictures, as many cameras send them: they pass as they are and are decoded here, no larger than the model needs.
  * One that is broken passes without meta, and a warning says so once.
  *
  * Where words look is said in the frame's own pixels, also where these are not square; but the model sees the frame in the shape that it
- * is shown in, unless #GstVlFusion:fit (or the checkpoint's own way, as with BLIP's) squashes the frame anyway. Turn video from a phone
+ * is shown in, unless #GstVlInference:fit (or the checkpoint's own way, as with BLIP's) squashes the frame anyway. Turn video from a phone
  * before: `videoflip video-direction=auto ! vlfusion`; elements that turn or crop it afterwards drop the meta.
  *
  * In mode every-frame a frame is in hand until its result is there. Put a `queue` before or after where decoding, drawing or encoding
@@ -43,34 +43,20 @@
  */
 #include "plugin/gstvlfusion.h"
 #include "plugin/gstvlconvert.h"
-#include "plugin/gstvlmirror.h"
 #include "plugin/gstvlpromptlist.h"
 #include "plugin/gstvlprompts.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
 #define GST_CAT_DEFAULT gst_vl_fusion_debug
 
-#define DEFAULT_PROMPT        "" /* of both properties */
-#define DEFAULT_MARKUP        FALSE
-#define DEFAULT_FIT           VLF_FIT_MODEL
-#define DEFAULT_MIRROR        FALSE
-#define DEFAULT_POST_MESSAGES FALSE
-#define DEFAULT_LIST          "" /* of layers and heads: the model's own */
+#define DEFAULT_PROMPT "" /* of both properties */
+#define DEFAULT_MARKUP FALSE
+#define DEFAULT_LIST   "" /* of layers and heads: the model's own */
 
-enum {
-  PROP_0,
-  PROP_PROMPT,
-  PROP_PROMPTS,
-  PROP_PROMPT_MARKUP,
-  PROP_FIT,
-  PROP_ATTENTION_LAYERS,
-  PROP_ATTENTION_HEADS,
-  PROP_MIRROR,
-  PROP_POST_MESSAGES
-};
+enum { PROP_0, PROP_PROMPT, PROP_PROMPTS, PROP_PROMPT_MARKUP, PROP_ATTENTION_LAYERS, PROP_ATTENTION_HEADS };
 
 /* What can be refused, each for itself: a good value of one does not excuse a bad one of another. */
-typedef enum { SETTING_PROMPTS, SETTING_LAYERS, SETTING_HEADS, N_SETTINGS } Setting;
+enum { SETTING_PROMPTS, SETTING_LAYERS, SETTING_HEADS };
 
 /* A list of numbers as a property holds it: the text, and what it says. */
 typedef struct {
@@ -83,11 +69,8 @@ struct _GstVlfusion {
   GstVlPrompts *prompts;
 
   /* Guarded by the object lock. */
-  VlfFit fit;
-  gboolean mirror, post_messages;
   gboolean told_invalid; /* streaming thread */
   Numbers layers, heads;
-  GError *refused[N_SETTINGS]; /* why a setting cannot be used; the element does not start with it */
 };
 
 /* A frame's questions. */
@@ -102,22 +85,6 @@ G_DEFINE_TYPE_WITH_CODE (GstVlfusion, gst_vl_fusion, GST_TYPE_VL_INFERENCE,
 #define parent_class gst_vl_fusion_parent_class
 
 GST_ELEMENT_REGISTER_DEFINE (vlfusion, "vlfusion", GST_RANK_NONE, GST_TYPE_VL_FUSION)
-
-GType
-gst_vl_fit_get_type (void)
-{
-  static const GEnumValue values[] = {
-    { VLF_FIT_MODEL, "As the model was trained, which may crop", "model" },
-    { VLF_FIT_SQUASH, "The whole frame, squashed to the model's shape", "squash" },
-    { VLF_FIT_PAD, "The whole frame, padded to the model's shape", "pad" },
-    { 0, NULL, NULL },
-  };
-  static gsize type;
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("GstVlFit", values));
-  return type;
-}
 
 /* Inference. */
 
@@ -163,8 +130,8 @@ fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
     return NULL;
   job = gst_vl_job_new (sizeof *job, fusion_infer, fusion_job_clear);
   job->set = set;
+  job->job.generation = set->generation;
   GST_OBJECT_LOCK (self);
-  job->job.fit = self->fit;
   job->layers = g_array_ref (self->layers.numbers);
   job->heads = g_array_ref (self->heads.numbers);
   GST_OBJECT_UNLOCK (self);
@@ -205,114 +172,42 @@ tell_invalid (GstVlFusion *self, const VlfResult *result)
   }
 }
 
-/* On the way that messages of `level` have: where the frame is in its stream, and what was found. */
-static void
-post_result (GstVlFusion *self, GstVlResult *result)
-{
-  const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
-  GstClockTime pts = gst_vl_result_get_source_pts (result), stream = GST_CLOCK_TIME_NONE, running = stream;
-  GstStructure *structure;
-
-  if (segment->format == GST_FORMAT_TIME) {
-    stream = gst_segment_to_stream_time (segment, GST_FORMAT_TIME, pts);
-    running = gst_segment_to_running_time (segment, GST_FORMAT_TIME, pts);
-  }
-  structure = gst_structure_new ("vlfusion", "timestamp", G_TYPE_UINT64, pts, "stream-time", G_TYPE_UINT64, stream,
-                                 "running-time", G_TYPE_UINT64, running, NULL);
-  gst_vl_mirror_describe (structure, result, NULL);
-  gst_element_post_message (GST_ELEMENT (self), gst_message_new_element (GST_OBJECT (self), structure));
-}
-
-static void
-fusion_attached (GstVlInference *base, GstBuffer *buffer, GstVlMeta *meta)
-{
-  gboolean mirror;
-
-  GST_OBJECT_LOCK (base);
-  mirror = GST_VL_FUSION (base)->mirror;
-  GST_OBJECT_UNLOCK (base);
-  if (mirror)
-    gst_vl_mirror_attach (buffer, meta);
-}
-
 static GstVlResult *
 fusion_finish (GstVlInference *base, GstVlJob *base_job)
 {
   FusionJob *job = (FusionJob *) base_job;
   VlfModel *model = gst_vl_inference_get_model (base);
-  gboolean post;
   GstVlResult *result = gst_vl_result_from_vlf (base_job->result, base_job->pts, job->set->generation);
 
   tell_truncated (GST_VL_FUSION (base), job->set);
   tell_invalid (GST_VL_FUSION (base), base_job->result);
   if (model)
     gst_vl_result_set_threshold (result, vlf_model_threshold (model));
-  GST_OBJECT_LOCK (base);
-  post = GST_VL_FUSION (base)->post_messages;
-  GST_OBJECT_UNLOCK (base);
-  if (post)
-    post_result (GST_VL_FUSION (base), result);
   return result;
 }
 
 /* Settings. */
-
-static gboolean
-fusion_check (GstVlInference *base, GError **error)
-{
-  GstVlFusion *self = GST_VL_FUSION (base);
-  GError *why = NULL;
-
-  GST_OBJECT_LOCK (self);
-  for (guint i = 0; i < N_SETTINGS && !why; i++)
-    if (self->refused[i])
-      why = g_error_copy (self->refused[i]);
-  GST_OBJECT_UNLOCK (self);
-  if (why)
-    g_propagate_error (error, why);
-  return !why;
-}
-
-/* What cannot be used keeps the element from starting; once it runs the old value stays, and the bus is told. */
-static void
-refuse (GstVlFusion *self, Setting setting, GError *error)
-{
-  gboolean runs;
-
-  GST_OBJECT_LOCK (self);
-  runs = GST_STATE (self) >= GST_STATE_PAUSED;
-  if (!runs) {
-    g_clear_error (&self->refused[setting]);
-    self->refused[setting] = g_error_copy (error);
-  }
-  GST_OBJECT_UNLOCK (self);
-  if (runs)
-    GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
-  g_error_free (error);
-}
 
 /* @prompts: taken over; NULL: refused because of @error, which is taken too. */
 static void
 set_prompts (GstVlFusion *self, gchar **prompts, GError *error)
 {
   if (!prompts) {
-    refuse (self, SETTING_PROMPTS, error);
+    gst_vl_inference_refuse (GST_VL_INFERENCE (self), SETTING_PROMPTS, error);
     return;
   }
   gst_vl_prompts_want (self->prompts, prompts);
-  GST_OBJECT_LOCK (self);
-  g_clear_error (&self->refused[SETTING_PROMPTS]);
-  GST_OBJECT_UNLOCK (self);
+  gst_vl_inference_accept (GST_VL_INFERENCE (self), SETTING_PROMPTS);
 }
 
 static void
-set_numbers (GstVlFusion *self, Setting setting, const gchar *name, Numbers *numbers, const gchar *text)
+set_numbers (GstVlFusion *self, guint setting, const gchar *name, Numbers *numbers, const gchar *text)
 {
   GError *error = NULL;
   GArray *parsed = gst_vl_number_list_from_text (name, text, &error);
 
   if (!parsed) {
-    refuse (self, setting, error);
+    gst_vl_inference_refuse (GST_VL_INFERENCE (self), setting, error);
     return;
   }
   GST_OBJECT_LOCK (self);
@@ -320,16 +215,8 @@ set_numbers (GstVlFusion *self, Setting setting, const gchar *name, Numbers *num
   numbers->numbers = parsed;
   g_free (numbers->text);
   numbers->text = g_strdup (text ? text : "");
-  g_clear_error (&self->refused[setting]);
   GST_OBJECT_UNLOCK (self);
-}
-
-static void
-set_flag (GstVlFusion *self, gboolean *flag, const GValue *value)
-{
-  GST_OBJECT_LOCK (self);
-  *flag = g_value_get_boolean (value);
-  GST_OBJECT_UNLOCK (self);
+  gst_vl_inference_accept (GST_VL_INFERENCE (self), setting);
 }
 
 static void
@@ -349,13 +236,6 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     set_prompts (self, prompts, error);
     break;
   case PROP_PROMPT_MARKUP: gst_vl_prompts_set_markup (self->prompts, g_value_get_boolean (value)); break;
-  case PROP_FIT:
-    GST_OBJECT_LOCK (self);
-    self->fit = (VlfFit) g_value_get_enum (value);
-    GST_OBJECT_UNLOCK (self);
-    break;
-  case PROP_MIRROR: set_flag (self, &self->mirror, value); break;
-  case PROP_POST_MESSAGES: set_flag (self, &self->post_messages, value); break;
   case PROP_ATTENTION_LAYERS:
     set_numbers (self, SETTING_LAYERS, pspec->name, &self->layers, g_value_get_string (value));
     break;
@@ -386,9 +266,6 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
   }
   GST_OBJECT_LOCK (self);
   switch (id) {
-  case PROP_FIT: g_value_set_enum (value, (gint) self->fit); break;
-  case PROP_MIRROR: g_value_set_boolean (value, self->mirror); break;
-  case PROP_POST_MESSAGES: g_value_set_boolean (value, self->post_messages); break;
   case PROP_ATTENTION_LAYERS: g_value_set_string (value, self->layers.text); break;
   case PROP_ATTENTION_HEADS: g_value_set_string (value, self->heads.text); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -415,8 +292,6 @@ gst_vl_fusion_finalize (GObject *object)
   g_array_unref (self->heads.numbers);
   g_free (self->layers.text);
   g_free (self->heads.text);
-  for (guint i = 0; i < N_SETTINGS; i++)
-    g_clear_error (&self->refused[i]);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
@@ -447,10 +322,6 @@ install_properties (GObjectClass *klass)
                                                          ") [ ] : and backslashes as escapes; in prompts from "
                                                          "text pads too. What is not exactly a mark is plain text",
                                                          DEFAULT_MARKUP, flags));
-  g_object_class_install_property (klass, PROP_FIT,
-                                   g_param_spec_enum ("fit", "Fit",
-                                                      "How the frame meets the shape of the model's input",
-                                                      GST_TYPE_VL_FIT, DEFAULT_FIT, flags));
   g_object_class_install_property (
       klass, PROP_ATTENTION_LAYERS,
       g_param_spec_string (
@@ -463,19 +334,6 @@ install_properties (GObjectClass *klass)
       g_param_spec_string ("attention-heads", "Attention heads",
                            "Attention heads that maps are the mean of, like 0,3; empty: the model's choice, else all",
                            DEFAULT_LIST, flags));
-  g_object_class_install_property (
-      klass, PROP_MIRROR,
-      g_param_spec_boolean (
-          "mirror", "Mirror",
-          "Attach to each frame with a result a GstCustomMeta named GstVlFusion as well, a flat structure "
-          "for bindings without this library: text-N, match-N, score-N, peak-x-N, peak-y-N of prompt N",
-          DEFAULT_MIRROR, flags));
-  g_object_class_install_property (
-      klass, PROP_POST_MESSAGES,
-      g_param_spec_boolean ("post-messages", "Post messages",
-                            "Post an element message named vlfusion for each new result, with timestamp, stream-time, "
-                            "running-time, and text-N, match-N, score-N, peak-x-N, peak-y-N of prompt N",
-                            DEFAULT_POST_MESSAGES, flags));
 }
 
 static void
@@ -490,26 +348,21 @@ gst_vl_fusion_class_init (GstVlfusionClass *klass)
   object_class->finalize = gst_vl_fusion_finalize;
   element_class->change_state = change_state;
   inference_class->kind = GST_VL_KIND_FUSION;
+  inference_class->message = "vlfusion";
   inference_class->prepare = fusion_prepare;
   inference_class->finish = fusion_finish;
-  inference_class->check = fusion_check;
-  inference_class->attached = fusion_attached;
   install_properties (object_class);
   gst_element_class_set_static_metadata (
       element_class, "Vision-language fusion", "Filter/Analyzer/Video",
       "Asks a vision-language model about each frame: how well text prompts match it and where their words look, by "
       "cross-attention in OpenCL; pixels pass untouched",
       "gst-vlfusion developers");
-  gst_type_mark_as_plugin_api (GST_TYPE_VL_FIT, 0);
 }
 
 static void
 gst_vl_fusion_init (GstVlFusion *self)
 {
   self->prompts = gst_vl_prompts_new ();
-  self->fit = DEFAULT_FIT;
-  self->mirror = DEFAULT_MIRROR;
-  self->post_messages = DEFAULT_POST_MESSAGES;
   self->layers.text = g_strdup (DEFAULT_LIST);
   self->layers.numbers = g_array_new (FALSE, FALSE, sizeof (gint));
   self->heads.text = g_strdup (DEFAULT_LIST);

@@ -10,9 +10,6 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (GstVlfusion, gst_vl_fusion, GST, VL_FUSION, GstVlInference)
 typedef GstVlfusion GstVlFusion;
 
-#define GST_TYPE_VL_FIT (gst_vl_fit_get_type ())
-GType gst_vl_fit_get_type (void);
-
 GST_ELEMENT_REGISTER_DECLARE (vlfusion)
 
 G_END_DECLS

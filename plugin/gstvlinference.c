@@ -14,15 +14,31 @@ GST_DEBUG_CATEGORY (gst_vl_debug);
 #define DEFAULT_INTERVAL     0
 #define DEFAULT_TEXT_TIMEOUT GST_SECOND
 #define DEFAULT_QOS          TRUE
+#define DEFAULT_FIT          VLF_FIT_MODEL
+#define DEFAULT_MIRROR       FALSE
+#define DEFAULT_POST         FALSE
 
-enum { PROP_0, PROP_MODEL, PROP_DEVICE, PROP_PRECISION, PROP_MODE, PROP_INTERVAL, PROP_TEXT_TIMEOUT, PROP_STATS };
+enum {
+  PROP_0,
+  PROP_MODEL,
+  PROP_DEVICE,
+  PROP_PRECISION,
+  PROP_MODE,
+  PROP_INTERVAL,
+  PROP_TEXT_TIMEOUT,
+  PROP_FIT,
+  PROP_MIRROR,
+  PROP_POST_MESSAGES,
+  PROP_STATS
+};
 
 /* Why waiting must end; bits. */
 enum { STOPPING = GST_VL_TEXTS_STOPPING, FLUSHING = GST_VL_TEXTS_FLUSHING };
 
 typedef struct {
-  GstVlEngineSettings settings; /* guarded by the object lock */
-  guint interrupts;             /* guarded by the object lock */
+  GstVlEngineSettings settings;         /* guarded by the object lock */
+  guint interrupts;                     /* guarded by the object lock */
+  GError *refused[GST_VL_MAX_SETTINGS]; /* why a setting cannot be used; guarded by the object lock */
   GstVlStream stream;
 } GstVlInferencePrivate;
 
@@ -49,7 +65,73 @@ gst_vl_mode_get_type (void)
   return type;
 }
 
+GType
+gst_vl_fit_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { VLF_FIT_MODEL, "As the model was trained, which may crop", "model" },
+    { VLF_FIT_SQUASH, "The whole frame, squashed to the model's shape", "squash" },
+    { VLF_FIT_PAD, "The whole frame, padded to the model's shape", "pad" },
+    { 0, NULL, NULL },
+  };
+  static gsize type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVlFit", values));
+  return type;
+}
+
+/* Settings of subclasses. */
+
+void
+gst_vl_inference_refuse (GstVlInference *self, guint setting, GError *error)
+{
+  GstVlInferencePrivate *priv = PRIV (self);
+  gboolean runs;
+
+  GST_OBJECT_LOCK (self);
+  runs = GST_STATE (self) >= GST_STATE_PAUSED;
+  if (!runs) {
+    g_clear_error (&priv->refused[setting]);
+    priv->refused[setting] = g_error_copy (error);
+  }
+  GST_OBJECT_UNLOCK (self);
+  if (runs)
+    GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s", error->message), (NULL));
+  g_error_free (error);
+}
+
+void
+gst_vl_inference_accept (GstVlInference *self, guint setting)
+{
+  GST_OBJECT_LOCK (self);
+  g_clear_error (&PRIV (self)->refused[setting]);
+  GST_OBJECT_UNLOCK (self);
+}
+
+static gboolean
+check_settings (GstVlInference *self, GError **error)
+{
+  GstVlInferencePrivate *priv = PRIV (self);
+  GError *why = NULL;
+
+  GST_OBJECT_LOCK (self);
+  for (guint i = 0; i < GST_VL_MAX_SETTINGS && !why; i++)
+    if (priv->refused[i])
+      why = g_error_copy (priv->refused[i]);
+  GST_OBJECT_UNLOCK (self);
+  if (why)
+    g_propagate_error (error, why);
+  return !why;
+}
+
 /* The model. */
+
+gboolean
+gst_vl_inference_is_live (GstVlInference *self)
+{
+  return PRIV (self)->stream.live;
+}
 
 VlfModel *
 gst_vl_inference_get_model (GstVlInference *self)
@@ -75,10 +157,15 @@ open_engine (GstVlInference *self)
   GST_OBJECT_LOCK (self);
   gst_vl_engine_settings_copy (&settings, &priv->settings);
   GST_OBJECT_UNLOCK (self);
+  if (!*settings.model && klass->default_model) {
+    g_free (settings.model);
+    settings.model = g_strdup (klass->default_model);
+  }
+  settings.needs = klass->needs ? klass->needs (self) : VLF_ABILITY_ANY;
   if (priv->stream.engine && (!gst_vl_engine_settings_equal (&settings, gst_vl_engine_settings (priv->stream.engine)) ||
                               gst_vl_engine_state (priv->stream.engine) == GST_VL_ENGINE_FAILED))
     close_engine (self);
-  if ((!klass->check || klass->check (self, &error)) && !priv->stream.engine)
+  if (check_settings (self, &error) && !priv->stream.engine)
     priv->stream.engine = gst_vl_engine_open (GST_ELEMENT (self), &settings, &error);
   gst_vl_engine_settings_clear (&settings);
   if (error)
@@ -320,6 +407,9 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
   case PROP_MODE: priv->stream.mode = g_value_get_enum (value); break;
   case PROP_INTERVAL: priv->stream.interval = g_value_get_uint64 (value); break;
   case PROP_TEXT_TIMEOUT: priv->stream.text_timeout = g_value_get_uint64 (value); break;
+  case PROP_FIT: priv->stream.fit = (VlfFit) g_value_get_enum (value); break;
+  case PROP_MIRROR: priv->stream.mirror = g_value_get_boolean (value); break;
+  case PROP_POST_MESSAGES: priv->stream.post_messages = g_value_get_boolean (value); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
   GST_OBJECT_UNLOCK (object);
@@ -338,6 +428,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
   case PROP_MODE: g_value_set_enum (value, priv->stream.mode); break;
   case PROP_INTERVAL: g_value_set_uint64 (value, priv->stream.interval); break;
   case PROP_TEXT_TIMEOUT: g_value_set_uint64 (value, priv->stream.text_timeout); break;
+  case PROP_FIT: g_value_set_enum (value, (gint) priv->stream.fit); break;
+  case PROP_MIRROR: g_value_set_boolean (value, priv->stream.mirror); break;
+  case PROP_POST_MESSAGES: g_value_set_boolean (value, priv->stream.post_messages); break;
   case PROP_STATS: g_value_take_boxed (value, gst_vl_stream_make_stats (&priv->stream)); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -352,6 +445,8 @@ gst_vl_inference_finalize (GObject *object)
   close_engine (GST_VL_INFERENCE (object));
   gst_vl_engine_settings_clear (&priv->settings);
   gst_vl_texts_unref (priv->stream.texts);
+  for (guint i = 0; i < GST_VL_MAX_SETTINGS; i++)
+    g_clear_error (&priv->refused[i]);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
@@ -395,6 +490,26 @@ install_properties (GObjectClass *klass)
           "text-timeout", "Text timeout",
           "Longest time in nanoseconds that a frame waits for texts on text pads; live video never waits", 0,
           G_MAXINT64, DEFAULT_TEXT_TIMEOUT, playing));
+  g_object_class_install_property (klass, PROP_FIT,
+                                   g_param_spec_enum ("fit", "Fit",
+                                                      "How the frame meets the shape of the model's input",
+                                                      GST_TYPE_VL_FIT, DEFAULT_FIT, playing));
+  g_object_class_install_property (
+      klass, PROP_MIRROR,
+      g_param_spec_boolean (
+          "mirror", "Mirror",
+          "Attach to each frame with a result a GstCustomMeta named GstVlFusion as well, a flat structure for bindings "
+          "without this library: text-N, match-N, score-N, peak-x-N, peak-y-N of prompt N; caption-N of what was "
+          "written",
+          DEFAULT_MIRROR, playing));
+  g_object_class_install_property (
+      klass, PROP_POST_MESSAGES,
+      g_param_spec_boolean (
+          "post-messages", "Post messages",
+          "Post an element message named like the element's type for each new result, with timestamp, "
+          "stream-time, running-time, and text-N, match-N, score-N, peak-x-N, peak-y-N of prompt N; "
+          "caption-N of what was written",
+          DEFAULT_POST, playing));
   g_object_class_install_property (
       klass, PROP_STATS,
       g_param_spec_boxed (
@@ -454,6 +569,7 @@ gst_vl_inference_class_init (GstVlInferenceClass *klass)
   add_templates (element_class);
   gst_type_mark_as_plugin_api (GST_TYPE_VL_INFERENCE, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VL_MODE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VL_FIT, 0);
   gst_type_mark_as_plugin_api (GST_TYPE_VL_TEXT_PAD, 0);
 }
 
@@ -468,6 +584,9 @@ gst_vl_inference_init (GstVlInference *self)
   priv->stream.mode = DEFAULT_MODE;
   priv->stream.interval = DEFAULT_INTERVAL;
   priv->stream.text_timeout = DEFAULT_TEXT_TIMEOUT;
+  priv->stream.fit = DEFAULT_FIT;
+  priv->stream.mirror = DEFAULT_MIRROR;
+  priv->stream.post_messages = DEFAULT_POST;
   priv->stream.texts = gst_vl_texts_new ();
   priv->stream.owner = self;
   gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), TRUE);

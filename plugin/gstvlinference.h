@@ -16,11 +16,19 @@ G_DECLARE_DERIVABLE_TYPE (GstVlInference, gst_vl_inference, GST, VL_INFERENCE, G
 typedef enum { GST_VL_MODE_AUTO, GST_VL_MODE_EVERY_FRAME, GST_VL_MODE_LATEST } GstVlMode;
 GType gst_vl_mode_get_type (void);
 
+#define GST_TYPE_VL_FIT (gst_vl_fit_get_type ())
+GType gst_vl_fit_get_type (void);
+
 /* A subclass adds its metadata; both video pad templates and text_%u come from here. */
 struct _GstVlInferenceClass {
   GstBaseTransformClass parent_class;
 
-  GstVlKind kind; /* of the metas */
+  GstVlKind kind;             /* of the metas */
+  const gchar *message;       /* name of the element messages that tell results */
+  const gchar *default_model; /* that an empty property model means; NULL: the shipped default */
+
+  /* What the model has to be able to do. Asked when the element starts. NULL: nothing particular. */
+  VlfAbility (*needs) (GstVlInference *self);
 
   /* What to ask of the next frame: a job whose infer () has all it needs, or NULL when there is nothing to ask; then the frame leaves
    * without meta. @texts: active texts of the text pads, strings in pad order. @waits: the frame waits for its own result; otherwise
@@ -28,13 +36,21 @@ struct _GstVlInferenceClass {
   GstVlJob *(*prepare) (GstVlInference *self, const GPtrArray *texts, gboolean waits);
   /* The result of a job that succeeded, as metas carry it. On the streaming thread. */
   GstVlResult *(*finish) (GstVlInference *self, GstVlJob *job);
-  /* @meta was attached to @buffer, which is writable. NULL: nothing more to do. On the streaming thread. */
-  void (*attached) (GstVlInference *self, GstBuffer *buffer, GstVlMeta *meta);
-  /* FALSE when a setting that only the subclass knows is wrong: going to PAUSED then fails with @error. NULL: nothing to check. */
-  gboolean (*check) (GstVlInference *self, GError **error);
+  /* @buffer is about to leave with @result, NULL: without one. What it returns, unless GST_FLOW_OK, the element returns in place of
+   * pushing the buffer. NULL: nothing more to do. On the streaming thread. */
+  GstFlowReturn (*leaving) (GstVlInference *self, GstBuffer *buffer, GstVlResult *result);
 };
 
 /* The model, borrowed until the element goes to READY; NULL while it loads. On the streaming thread. */
 VlfModel *gst_vl_inference_get_model (GstVlInference *self);
+/* Whether upstream is live, so that nothing may hold its frames up. On the streaming thread. */
+gboolean gst_vl_inference_is_live (GstVlInference *self);
+
+/* Settings of a subclass, numbered by it below GST_VL_MAX_SETTINGS, each for itself: a good value of one does not excuse a bad one of
+ * another. Any thread. */
+#define GST_VL_MAX_SETTINGS 8
+/* The new value cannot be used: keeps the element from starting; once it runs the old value stays, and the bus is told. Takes @error. */
+void gst_vl_inference_refuse (GstVlInference *self, guint setting, GError *error);
+void gst_vl_inference_accept (GstVlInference *self, guint setting);
 
 G_END_DECLS

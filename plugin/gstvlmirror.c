@@ -20,6 +20,11 @@ describe_prompt (GstStructure *structure, GstVlResult *result, const GstVlMeta *
   gdouble x, y;
 
   gst_structure_set (structure, field, G_TYPE_STRING, gst_vl_result_get_text (result, i), NULL);
+  if (gst_vl_result_get_caption (result, i)) {
+    g_autofree gchar *caption = g_strdup_printf ("caption-%u", i);
+
+    gst_structure_set (structure, caption, G_TYPE_STRING, gst_vl_result_get_caption (result, i), NULL);
+  }
   set_number (structure, "match", i, gst_vl_result_get_match (result, i));
   set_number (structure, "score", i, gst_vl_result_get_score (result, i));
   if (meta)
@@ -48,7 +53,7 @@ find_meta (GstBuffer *buffer, const gchar *producer)
   GstVlMeta *meta, *found = NULL;
 
   while ((meta = gst_buffer_iterate_vl_meta (buffer, &state)))
-    if (meta->kind == GST_VL_KIND_FUSION && g_strcmp0 (producer, meta->producer) == 0)
+    if (g_strcmp0 (producer, meta->producer) == 0)
       found = meta;
   return found;
 }

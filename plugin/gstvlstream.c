@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlstream.h"
 #include "plugin/gstvljpeg.h"
+#include "plugin/gstvlmirror.h"
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
@@ -78,6 +79,35 @@ measure (GstVlStream *self, GstClockTime duration, gboolean waited)
     gst_element_post_message (GST_ELEMENT (self->owner), gst_message_new_latency (GST_OBJECT (self->owner)));
 }
 
+/* On the way that messages of `level` have: where the frame is in its stream, and what was found. */
+static void
+post_result (GstVlStream *self)
+{
+  const GstSegment *segment = &GST_BASE_TRANSFORM (self->owner)->segment;
+  GstClockTime pts = gst_vl_result_get_source_pts (self->last), stream = GST_CLOCK_TIME_NONE, running = stream;
+  GstStructure *structure;
+
+  if (segment->format == GST_FORMAT_TIME) {
+    stream = gst_segment_to_stream_time (segment, GST_FORMAT_TIME, pts);
+    running = gst_segment_to_running_time (segment, GST_FORMAT_TIME, pts);
+  }
+  structure = gst_structure_new (GST_VL_INFERENCE_GET_CLASS (self->owner)->message, "timestamp", G_TYPE_UINT64, pts,
+                                 "stream-time", G_TYPE_UINT64, stream, "running-time", G_TYPE_UINT64, running, NULL);
+  gst_vl_mirror_describe (structure, self->last, NULL);
+  gst_element_post_message (GST_ELEMENT (self->owner), gst_message_new_element (GST_OBJECT (self->owner), structure));
+}
+
+static gboolean
+read_flag (GstVlStream *self, const gboolean *flag)
+{
+  gboolean value;
+
+  GST_OBJECT_LOCK (self->owner);
+  value = *flag;
+  GST_OBJECT_UNLOCK (self->owner);
+  return value;
+}
+
 static GstFlowReturn
 take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
 {
@@ -89,7 +119,10 @@ take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
   forget_result (self);
   self->last = GST_VL_INFERENCE_GET_CLASS (self->owner)->finish (self->owner, job);
   self->last_time = job->stream_time;
+  self->last_generation = job->generation;
   self->fresh = waited;
+  if (read_flag (self, &self->post_messages))
+    post_result (self);
   return GST_FLOW_OK;
 }
 
@@ -115,7 +148,6 @@ count_carried (GstVlStream *self)
 static void
 attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment)
 {
-  GstVlInferenceClass *klass = GST_VL_INFERENCE_GET_CLASS (self->owner);
   g_autofree gchar *name = NULL;
   GstVlMeta *meta;
 
@@ -123,13 +155,13 @@ attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment)
     return;
   name = gst_object_get_name (GST_OBJECT (self->owner));
   *buffer = gst_buffer_make_writable (*buffer);
-  meta = gst_buffer_add_vl_meta (*buffer, self->last, name, klass->kind);
+  meta = gst_buffer_add_vl_meta (*buffer, self->last, name, GST_VL_INFERENCE_GET_CLASS (self->owner)->kind);
   if (!self->fresh) {
     gst_vl_meta_set_carried (meta, age_of_result (self, moment));
     count_carried (self);
   }
-  if (klass->attached)
-    klass->attached (self->owner, *buffer, meta);
+  if (read_flag (self, &self->mirror))
+    gst_vl_mirror_attach (*buffer, meta);
 }
 
 /* When to run. */
@@ -197,9 +229,10 @@ post_qos (GstVlStream *self, const GstVlMoment *moment, GstBuffer *buffer)
   gst_element_post_message (GST_ELEMENT (self->owner), message);
 }
 
-/* Whether this frame needs an inference. One that is late downstream, or too soon after the last inference, carries the last result. */
+/* Whether this frame needs an inference. One that is late downstream, or too soon after the last inference of the same questions, carries
+ * the last result. */
 static gboolean
-is_due (GstVlStream *self, const GstVlMoment *moment, GstBuffer *buffer)
+is_due (GstVlStream *self, const GstVlJob *job, const GstVlMoment *moment, GstBuffer *buffer)
 {
   gboolean qos = gst_base_transform_is_qos_enabled (GST_BASE_TRANSFORM (self->owner)), late;
   GstClockTime interval;
@@ -214,7 +247,8 @@ is_due (GstVlStream *self, const GstVlMoment *moment, GstBuffer *buffer)
   GST_OBJECT_UNLOCK (self->owner);
   if (late)
     post_qos (self, moment, buffer);
-  return !late && age_of_result (self, moment) >= interval; /* NONE is the largest number */
+  return !late && (job->generation != self->last_generation ||
+                   age_of_result (self, moment) >= interval); /* NONE is the largest number */
 }
 
 /* Inference. */
@@ -306,7 +340,7 @@ infer_beside (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMo
     ret = take_result (self, self->running, FALSE);
     g_clear_pointer (&self->running, gst_vl_job_unref);
   }
-  if (ret != GST_FLOW_OK || self->running || state == GST_VL_ENGINE_LOADING || !is_due (self, moment, buffer))
+  if (ret != GST_FLOW_OK || self->running || state == GST_VL_ENGINE_LOADING || !is_due (self, job, moment, buffer))
     return ret;
   if (give_frame (self, job, buffer, moment, TRUE)) {
     gst_vl_engine_submit (self->engine, job);
@@ -341,9 +375,12 @@ infer (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment)
     forget_result (self);
     return GST_FLOW_OK;
   }
+  GST_OBJECT_LOCK (self->owner);
+  job->fit = self->fit;
+  GST_OBJECT_UNLOCK (self->owner);
   if (!waits)
     return infer_beside (self, job, buffer, moment);
-  return is_due (self, moment, buffer) ? infer_and_wait (self, job, buffer, moment) : GST_FLOW_OK;
+  return is_due (self, job, moment, buffer) ? infer_and_wait (self, job, buffer, moment) : GST_FLOW_OK;
 }
 
 /* A frame that begins before its segment is shown from the segment's start on: after an accurate seek this is what texts, which their
@@ -368,6 +405,7 @@ find_moment (const GstSegment *segment, GstBuffer *buffer, GstVlMoment *moment)
 GstFlowReturn
 gst_vl_stream_process (GstVlStream *self, const GstSegment *segment, GstBuffer **buffer)
 {
+  GstVlInferenceClass *klass = GST_VL_INFERENCE_GET_CLASS (self->owner);
   GstVlMoment moment;
   GstFlowReturn ret;
 
@@ -376,6 +414,8 @@ gst_vl_stream_process (GstVlStream *self, const GstSegment *segment, GstBuffer *
   ret = infer (self, *buffer, &moment);
   if (ret == GST_FLOW_OK)
     attach_result (self, buffer, &moment);
+  if (ret == GST_FLOW_OK && klass->leaving)
+    ret = klass->leaving (self->owner, *buffer, self->last);
   return ret;
 }
 

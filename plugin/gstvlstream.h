@@ -20,6 +20,8 @@ typedef struct {
   /* Guarded by the owner's object lock. */
   GstVlMode mode;
   GstClockTime interval, text_timeout;
+  VlfFit fit;
+  gboolean mirror, post_messages;
   /*< private >*/
   GstClockTime earliest; /* running time before which frames are too late for inference, says downstream */
   gdouble proportion;
@@ -36,7 +38,8 @@ typedef struct {
   GstVlJob *running;      /* beside the stream, or NULL */
   GstVlResult *last;      /* newest result, or NULL */
   GstClockTime last_time; /* stream time of its frame */
-  gboolean fresh;         /* last is the current frame's own */
+  guint64 last_generation;
+  gboolean fresh; /* last is the current frame's own */
 } GstVlStream;
 
 /* Between streams, and when one flushes: no result, no inference under way, no lateness. Settings stay. */

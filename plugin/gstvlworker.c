@@ -40,6 +40,12 @@ gst_vl_task_cancel (GstVlTask *task)
   g_atomic_int_set (&task->cancelled, TRUE);
 }
 
+gboolean
+gst_vl_task_is_cancelled (GstVlTask *task)
+{
+  return g_atomic_int_get (&task->cancelled) != 0;
+}
+
 static void
 worker_unref (GstVlWorker *worker)
 {
@@ -56,7 +62,7 @@ static void
 run_one (GstVlWorker *worker, GstVlTask *task)
 {
   g_mutex_unlock (&worker->lock);
-  if (!g_atomic_int_get (&task->cancelled))
+  if (!gst_vl_task_is_cancelled (task))
     task->run (task, worker);
   g_mutex_lock (&worker->lock);
   task->done = TRUE;

@@ -25,6 +25,7 @@ GstVlTask *gst_vl_task_ref (GstVlTask *task);
 void gst_vl_task_unref (GstVlTask *task); /* NULL is fine */
 /* Nobody is interested any longer: a task that has not begun never does. */
 void gst_vl_task_cancel (GstVlTask *task);
+gboolean gst_vl_task_is_cancelled (GstVlTask *task);
 
 /* @data: what tasks share, given to @destroy on the worker's thread after the last of them. */
 GstVlWorker *gst_vl_worker_new (const gchar *name, gpointer data, GDestroyNotify destroy);
