@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Private to models/: what the files of a session share. */
+#pragma once
+#include "models/model.h"
+
+G_BEGIN_DECLS
+
+/* Prompts that run through the fusion together. More would only cost memory: the products are large by then. */
+#define VLF_GROUP 16u
+
+/* Texts of one group on the device, padded to the longest, with all that depends on them alone; kept while the same texts are asked. */
+typedef struct {
+  guint n, tokens;
+  VlfConstant *taps[VLF_MAX_FUSION_LAYERS]; /* [net->taps] of [n, tokens, dim] */
+  VlfConstant *key_bias, *image_bias;       /* [n, 1, tokens] */
+  VlfConstant *state, *keys_values;         /* of the entry; the second may be NULL */
+} VlfTextGroup;
+
+struct _VlfSession {
+  VlfModel *model;
+  VlfQueue *queue;
+  GPtrArray *texts;    /* VlfText, what @groups were made of */
+  GPtrArray *groups;   /* VlfTextGroup */
+  GPtrArray *memories; /* VlfConstant, see vlf_session_memory() */
+};
+
+/* What is read back for one frame and one group of prompts. */
+typedef struct {
+  guint frame, first, n, tokens; /* prompts [first, first + n) */
+  float *match;                  /* [n, 2] or NULL */
+  float *embedding;              /* [n, size] */
+  guint embedding_size;
+  const char *embedding_kind;
+  float **text, **image; /* see VlfAttentionMaps */
+} VlfReading;
+
+/* One call of vlf_session_run(). */
+typedef struct {
+  VlfSession *session;
+  const VlfNet *net;
+  guint n_layers;
+  guint *layers;   /* chosen */
+  gboolean *heads; /* [net->heads] */
+  guint n_heads;
+  gboolean maps;
+  guint n_readings;
+  VlfReading *readings;
+  float *image_embeddings; /* [frames, size] or NULL */
+  guint image_embedding_size;
+  float *patches; /* two towers: [frames, P, size] in the space of the texts, or NULL */
+} VlfRun;
+
+/* session_texts.c: makes session->groups of @texts, or keeps them where the same are asked again. */
+gboolean vlf_session_set_texts (VlfSession *session, VlfText *const *texts, guint n, GError **error);
+void vlf_text_group_free (gpointer group);
+/* The group as operations take it. */
+VlfTextBatch vlf_text_group_batch (const VlfNet *net, const VlfTextGroup *group);
+
+/* session_result.c: what @run, which has ended, says about one of its frames. */
+VlfResult *
+vlf_run_result (const VlfRun *run, guint frame, const VlfImage *image, const VlfImagePlan *plan, double milliseconds);
+void vlf_run_clear (VlfRun *run);
+
+G_END_DECLS

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a run read back, as results. */
+#include <math.h>
+#include <string.h>
+#include "models/explain.h"
+#include "models/session_private.h"
+
+void
+vlf_run_clear (VlfRun *run)
+{
+  for (guint i = 0; i < run->n_readings; i++) {
+    VlfReading *r = &run->readings[i];
+    for (guint layer = 0; layer < run->n_layers; layer++) {
+      g_free (r->text ? r->text[layer] : NULL);
+      g_free (r->image ? r->image[layer] : NULL);
+    }
+    g_free (r->text);
+    g_free (r->image);
+    g_free (r->match);
+    g_free (r->embedding);
+  }
+  g_free (run->readings);
+  g_free (run->layers);
+  g_free (run->heads);
+  g_free (run->image_embeddings);
+  g_free (run->patches);
+}
+
+/* ITM logits [other, match]: their difference is the score, its sigmoid the softmax of the second. */
+static void
+score_prompt (const VlfRun *run, const VlfReading *r, guint which, VlfPromptResult *prompt)
+{
+  prompt->match = prompt->score = NAN;
+  if (run->net->two_towers)
+    prompt->score = vlf_explain_cosine (run->image_embeddings + (gsize) r->frame * run->image_embedding_size,
+                                        r->embedding + (gsize) which * r->embedding_size, r->embedding_size);
+  if (!r->match)
+    return;
+  prompt->score = (double) r->match[2 * which + 1] - r->match[2 * which];
+  prompt->match = 1.0 / (1.0 + exp (-prompt->score));
+}
+
+static void
+fill_prompt (const VlfRun *run, const VlfReading *r, guint which, const VlfText *text, const VlfResult *result,
+             VlfPromptResult *prompt)
+{
+  VlfAttentionMaps maps = { .net = run->net,
+                            .n_layers = run->n_layers,
+                            .text = r->text,
+                            .image = r->image,
+                            .tokens = r->tokens,
+                            .heads = run->heads,
+                            .n_heads = run->n_heads };
+
+  prompt->text = g_strdup (text->prompt);
+  prompt->peak_x = prompt->peak_y = NAN;
+  score_prompt (run, r, which, prompt);
+  prompt->embedding_size = r->embedding_size;
+  prompt->embedding_kind = r->embedding_kind;
+  prompt->embedding = g_memdup2 (r->embedding + (gsize) which * r->embedding_size, r->embedding_size * sizeof (float));
+  if (run->patches)
+    vlf_explain_patches (run->patches + (gsize) r->frame * (result->rows * result->cols + 1) * r->embedding_size, text,
+                         result, prompt);
+  else if (run->maps)
+    vlf_explain_prompt (&maps, which, text, result, prompt);
+  else
+    vlf_explain_words (text, prompt);
+  prompt->invalid = r->match && isnan (prompt->score);
+  if (vlf_prompt_result_validate (prompt, (gsize) result->rows * result->cols))
+    g_debug ("prompt \"%s\": the model's numbers are not finite", prompt->text);
+}
+
+/* Two towers: the softmax over all prompts asked together; of one alone nothing can be said. */
+static void
+match_prompts (const VlfNet *net, VlfResult *result)
+{
+  double best = -INFINITY, sum = 0;
+
+  for (guint i = 0; i < result->n_prompts; i++)
+    best = MAX (best, result->prompts[i].score);
+  for (guint i = 0; i < result->n_prompts; i++)
+    sum += exp (net->similarity_scale * (result->prompts[i].score - best));
+  for (guint i = 0; i < result->n_prompts && result->n_prompts > 1; i++)
+    result->prompts[i].match = exp (net->similarity_scale * (result->prompts[i].score - best)) / sum;
+}
+
+VlfResult *
+vlf_run_result (const VlfRun *run, guint frame, const VlfImage *image, const VlfImagePlan *plan, double milliseconds)
+{
+  const VlfModel *model = run->session->model;
+  GPtrArray *texts = run->session->texts;
+  VlfResult *result = vlf_result_new ();
+
+  result->frame_width = image->frame_width ? image->frame_width : image->width;
+  result->frame_height = image->frame_height ? image->frame_height : image->height;
+  result->rows = run->net->rows;
+  result->cols = run->net->cols;
+  vlf_image_plan_region (plan, result->frame_width, result->frame_height, result->region);
+  result->model = g_strdup (model->name);
+  result->fingerprint = g_strdup (model->fingerprint);
+  result->milliseconds = milliseconds;
+  if (run->image_embeddings) {
+    gsize size = result->image_embedding_size = run->image_embedding_size;
+    result->image_embedding = g_memdup2 (run->image_embeddings + frame * size, size * sizeof (float));
+  }
+  result->n_prompts = texts->len;
+  result->prompts = g_new0 (VlfPromptResult, MAX (texts->len, 1));
+  for (guint i = 0; i < run->n_readings; i++) {
+    const VlfReading *r = &run->readings[i];
+    for (guint k = 0; r->frame == frame && k < r->n; k++)
+      fill_prompt (run, r, k, g_ptr_array_index (texts, r->first + k), result, &result->prompts[r->first + k]);
+  }
+  if (run->net->two_towers)
+    match_prompts (run->net, result);
+  return result;
+}
