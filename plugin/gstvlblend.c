@@ -11,17 +11,17 @@
 #define ALPHA    3
 #define MAX_STEP 4
 
-/* The overlay in the frame's colour space, premultiplied. */
+/* The overlay in the frame's colour space, premultiplied: channel c in bits 8c to 8c + 7. */
 typedef struct {
   guint width, height;
-  guint8 *channels[CHANNELS]; /* [height, width] each */
+  guint32 *pixels; /* [height, width + 1], the last one of a row twice */
 } Source;
 
 /* Where the sample of a frame component reads the overlay along one axis: between @index and @index + 1, @fraction of
  * 256 of the way. */
 typedef struct {
   gint begin, end; /* of the samples that lie in the overlay */
-  guint16 *index;  /* [end - begin] */
+  gint *index;     /* [end - begin] */
   guint8 *fraction;
 } Axis;
 
@@ -37,7 +37,8 @@ typedef struct {
 typedef struct {
   gint row; /* -1: none yet */
   gint first, last;
-  guint8 *colour, *alpha; /* [end - begin, step] */
+  guint32 *pixels;        /* [end - begin], as the source's */
+  guint8 *colour, *alpha; /* [end - begin, step], what of them the group takes */
 } Line;
 
 typedef struct {
@@ -75,38 +76,51 @@ matrix_for (const GstVideoInfo *info, Matrix *m)
 static void
 source_clear (Source *source)
 {
-  g_free (source->channels[0]);
+  g_free (source->pixels);
 }
 
+/* @p: premultiplied 0xAARRGGBB. */
+static guint32
+convert (const Matrix *m, guint32 p)
+{
+  guint32 out = (p >> 24) << (8 * ALPHA);
+
+  for (guint c = 0; c < 3; c++) {
+    gdouble value = m->scale[c][0] * (p >> 16 & 255) + m->scale[c][1] * (p >> 8 & 255) + m->scale[c][2] * (p & 255) +
+                    m->alpha_to_offset[c] * (p >> 24) + 0.5;
+
+    out |= (guint32) CLAMP (value, 0, 255) << (8 * c);
+  }
+  return out;
+}
+
+/* Most of an overlay is empty or one colour. */
 static gboolean
 source_init (Source *source, const GstVideoFrame *pixels, const GstVideoInfo *info)
 {
-  gsize n = (gsize) GST_VIDEO_FRAME_WIDTH (pixels) * GST_VIDEO_FRAME_HEIGHT (pixels);
+  guint32 last = 0, converted = 0, *to;
   Matrix m;
 
   source->width = GST_VIDEO_FRAME_WIDTH (pixels);
   source->height = GST_VIDEO_FRAME_HEIGHT (pixels);
-  if (!(source->channels[0] = g_try_malloc_n (n, CHANNELS)))
+  if (!(source->pixels = to = g_try_new (guint32, (gsize) (source->width + 1) * source->height)))
     return FALSE;
-  for (guint c = 1; c < CHANNELS; c++)
-    source->channels[c] = source->channels[0] + n * c;
   matrix_for (info, &m);
   for (guint y = 0; y < source->height; y++) {
     const guint8 *row =
         (const guint8 *) GST_VIDEO_FRAME_PLANE_DATA (pixels, 0) + (gsize) y * GST_VIDEO_FRAME_PLANE_STRIDE (pixels, 0);
 
     for (guint x = 0; x < source->width; x++) {
-      gsize at = (gsize) y * source->width + x;
       guint32 p;
 
       memcpy (&p, row + x * 4, 4);
-      for (guint c = 0; c < 3; c++)
-        source->channels[c][at] =
-            (guint8) CLAMP (m.scale[c][0] * (p >> 16 & 255) + m.scale[c][1] * (p >> 8 & 255) +
-                                m.scale[c][2] * (p & 255) + m.alpha_to_offset[c] * (p >> 24) + 0.5,
-                            0, 255);
-      source->channels[ALPHA][at] = (guint8) (p >> 24);
+      if (p != last) {
+        last = p;
+        converted = convert (&m, p);
+      }
+      *to++ = converted;
     }
+    *to++ = converted;
   }
   return TRUE;
 }
@@ -131,7 +145,7 @@ axis_init (Axis *axis, gint start, guint length, guint step, gdouble centre, gui
   axis->end = (gint) CLAMP (ceil ((start + (gdouble) length - centre) / step), 0, (gdouble) samples);
   if (axis->end <= axis->begin)
     return TRUE;
-  axis->index = g_try_new (guint16, axis->end - axis->begin);
+  axis->index = g_try_new (gint, axis->end - axis->begin);
   axis->fraction = g_try_new (guint8, axis->end - axis->begin);
   if (!axis->index || !axis->fraction)
     return FALSE;
@@ -139,7 +153,7 @@ axis_init (Axis *axis, gint start, guint length, guint step, gdouble centre, gui
     gdouble at = CLAMP ((i * (gdouble) step + centre - start) * scale - 0.5, 0.0, size - 1.0);
     guint fixed = (guint) (at * 256 + 0.5);
 
-    axis->index[i - axis->begin] = (guint16) (fixed >> 8);
+    axis->index[i - axis->begin] = (gint) (fixed >> 8);
     axis->fraction[i - axis->begin] = (guint8) (fixed & 255);
   }
   return TRUE;
@@ -151,35 +165,15 @@ between (guint8 a, guint8 b, guint fraction)
   return (guint8) ((guint16) (a * (256 - fraction) + b * fraction + 128) >> 8);
 }
 
-/* Stretches row @row of the source; nothing to do if @line holds it already. */
-static void
-line_fill (Line *line, const Source *source, const Group *group, gint row, const Axis *across)
+/* The same of all channels at once: products of two bytes never reach the next but one. */
+static inline guint32
+pixel_between (guint32 a, guint32 b, guint32 fraction)
 {
-  gsize start = (gsize) row * source->width;
-  gint n = across->end - across->begin;
+  const guint32 even = 0x00ff00ff, half = 0x00800080;
+  guint32 low = (a & even) * (256 - fraction) + (b & even) * fraction + half;
+  guint32 high = (a >> 8 & even) * (256 - fraction) + (b >> 8 & even) * fraction + half;
 
-  if (line->row == row)
-    return;
-  line->row = row;
-  line->first = n;
-  line->last = 0;
-  for (gint i = 0; i < n; i++) {
-    gsize a = start + across->index[i], b = start + MIN (across->index[i] + 1u, source->width - 1);
-    guint f = across->fraction[i];
-    guint8 alpha = between (source->channels[ALPHA][a], source->channels[ALPHA][b], f);
-
-    for (guint k = 0; k < group->step; k++) {
-      gint c = group->channel[k];
-
-      line->colour[(guint) i * group->step + k] =
-          c < 0 ? 0 : between (source->channels[c][a], source->channels[c][b], f);
-      line->alpha[(guint) i * group->step + k] = c < 0 ? 0 : alpha;
-    }
-    if (alpha) {
-      line->first = MIN (line->first, i);
-      line->last = i + 1;
-    }
-  }
+  return (low >> 8 & even) | (high & ~even);
 }
 
 /* out = out * (1 - alpha) + colour; x / 255 rounded is (x + 128 + (x + 128 >> 8)) >> 8. */
@@ -192,15 +186,125 @@ over (guint8 below, guint8 colour, guint8 alpha)
   return (guint8) MIN (x, 255);
 }
 
-/* The frame and the lines never overlap: said so, the loop runs through vector registers. */
-static void
-blend_row (guint8 *restrict out, const Line *a, const Line *b, guint fraction, guint first, guint last)
+/* The loops over samples, so that they go through vector registers: @restrict says that memory never overlaps. */
+static inline void
+stretch_loop (Line *line, const guint32 *restrict from, const Axis *across)
+{
+  const gint *restrict index = across->index;
+  const guint8 *restrict fraction = across->fraction;
+  guint32 *restrict to = line->pixels;
+  gint first = line->first, last = line->last;
+
+  for (gint i = first; i < last; i++)
+    to[i] = pixel_between (from[index[i]], from[index[i] + 1], fraction[i]);
+}
+
+static inline void
+blend_loop (guint8 *restrict out, const Line *a, const Line *b, guint fraction, guint first, guint last)
 {
   const guint8 *restrict colour0 = a->colour, *restrict colour1 = b->colour;
   const guint8 *restrict alpha0 = a->alpha, *restrict alpha1 = b->alpha;
 
   for (guint i = first; i < last; i++)
     out[i] = over (out[i], between (colour0[i], colour1[i], fraction), between (alpha0[i], alpha1[i], fraction));
+}
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define WIDE     __attribute__ ((target ("avx2")))
+#define HAS_WIDE __builtin_cpu_supports ("avx2")
+#else
+#define WIDE
+#define HAS_WIDE FALSE
+#endif
+
+WIDE static void
+stretch_wide (Line *line, const guint32 *from, const Axis *across)
+{
+  stretch_loop (line, from, across);
+}
+
+static void
+stretch (Line *line, const guint32 *from, const Axis *across)
+{
+  if (HAS_WIDE)
+    stretch_wide (line, from, across);
+  else
+    stretch_loop (line, from, across);
+}
+
+WIDE static void
+blend_row_wide (guint8 *out, const Line *a, const Line *b, guint fraction, guint first, guint last)
+{
+  blend_loop (out, a, b, fraction, first, last);
+}
+
+static void
+blend_row (guint8 *out, const Line *a, const Line *b, guint fraction, guint first, guint last)
+{
+  if (HAS_WIDE)
+    blend_row_wide (out, a, b, fraction, first, last);
+  else
+    blend_loop (out, a, b, fraction, first, last);
+}
+
+/* Samples [*begin, *end) of the frame see something of source row @from. */
+static void
+find_span (const guint32 *from, guint width, const Axis *across, gint *begin, gint *end)
+{
+  guint first = 0, last = width;
+
+  *begin = 0;
+  *end = across->end - across->begin;
+  while (first < last && !from[first])
+    first++;
+  while (last > first && !from[last - 1])
+    last--;
+  if (first == last)
+    *end = 0;
+  while (*begin < *end && (guint) across->index[*begin] + 1 < first)
+    (*begin)++;
+  while (*end > *begin && (guint) across->index[*end - 1] >= last)
+    (*end)--;
+}
+
+/* Channel @channel and its alpha become byte @k of each sample. */
+static void
+line_pick (Line *line, guint step, guint k, guint channel)
+{
+  const guint32 *restrict pixels = line->pixels;
+  guint8 *restrict colour = line->colour + k, *restrict alpha = line->alpha + k;
+  gsize first = (gsize) line->first, last = (gsize) line->last;
+
+  if (step == 1) { /* said so, it goes through vector registers */
+    for (gsize i = first; i < last; i++) {
+      colour[i] = (guint8) (pixels[i] >> (8 * channel));
+      alpha[i] = (guint8) (pixels[i] >> (8 * ALPHA));
+    }
+  } else {
+    for (gsize i = first; i < last; i++) {
+      colour[i * step] = (guint8) (pixels[i] >> (8 * channel));
+      alpha[i * step] = (guint8) (pixels[i] >> (8 * ALPHA));
+    }
+  }
+}
+
+/* Stretches row @row of the source; nothing to do if @line holds it already. */
+static void
+line_fill (Line *line, const Source *source, const Group *group, gint row, const Axis *across)
+{
+  const guint32 *from = source->pixels + (gsize) row * (source->width + 1);
+  gsize n = (gsize) (across->end - across->begin) * group->step;
+
+  if (line->row == row)
+    return;
+  line->row = row;
+  find_span (from, source->width, across, &line->first, &line->last);
+  stretch (line, from, across);
+  memset (line->colour, 0, n);
+  memset (line->alpha, 0, n);
+  for (guint k = 0; k < group->step; k++)
+    if (group->channel[k] >= 0)
+      line_pick (line, group->step, k, (guint) group->channel[k]);
 }
 
 static void
@@ -272,11 +376,12 @@ find_groups (const GstVideoFormatInfo *finfo, Group groups[GST_VIDEO_MAX_COMPONE
 static gboolean
 lines_init (Line lines[2], gsize n)
 {
-  guint8 *memory = g_try_malloc_n (n, 4 * MAX_STEP);
+  guint32 *memory = g_try_malloc_n (n, 2 * (sizeof (guint32) + 2 * MAX_STEP));
 
   for (guint i = 0; i < 2; i++) {
-    lines[i].colour = memory + n * MAX_STEP * i;
-    lines[i].alpha = memory + n * MAX_STEP * (2 + i);
+    lines[i].pixels = memory + n * i;
+    lines[i].colour = (guint8 *) (memory + n * 2) + n * MAX_STEP * i;
+    lines[i].alpha = lines[i].colour + n * MAX_STEP * 2;
   }
   return memory != NULL;
 }
@@ -288,11 +393,11 @@ blend_source (const Source *source, GstVideoFrame *frame, const GstVideoRectangl
   guint n = find_groups (frame->info.finfo, groups);
   gboolean ok = n > 0;
   Line lines[2];
-  guint8 *memory;
+  guint32 *memory;
 
   if (!ok || !lines_init (lines, (gsize) GST_VIDEO_FRAME_WIDTH (frame)))
     return FALSE;
-  memory = lines[0].colour;
+  memory = lines[0].pixels;
   for (guint k = 0; ok && k < n; k++) {
     Axis across = { 0 }, down = { 0 };
 
