@@ -5,8 +5,9 @@
 
 #define CPU_ROWS  6u   /* queries of a work-item */
 #define CPU_KEYS  512u /* keys whose scores it holds at once */
-#define CPU_FEW   4u   /* queries up to which packing the keys does not pay */
-#define GPU_ROWS  16u  /* queries of a group */
+#define CPU_WORTH 4u   /* tiles of queries for which it pays that a further work-item packs the keys */
+#define LOG2E     1.44269504f
+#define GPU_ROWS  16u /* queries of a group */
 #define GPU_GROUP 64u
 
 typedef struct {
@@ -28,7 +29,7 @@ arg_attention (VlfClArgs *args, const Attention *a)
   vlf_cl_arg_uint (args, m);
   vlf_cl_arg_uint (args, a->width);
   vlf_cl_arg_int (args, a->options && a->options->causal ? (gint) m - (gint) n : (gint) m);
-  vlf_cl_arg_float (args, 1.0f / sqrtf ((float) a->width));
+  vlf_cl_arg_float (args, LOG2E / sqrtf ((float) a->width));
 }
 
 /* Equal blocks of keys of at most CPU_KEYS, each a whole number of register tiles. */
@@ -40,77 +41,41 @@ block_size (guint m)
   return (keys + 63) / 64 * 64;
 }
 
-/* Room for what a kernel that packs makes of @elements of every head of @x; a broadcast tensor is packed once. */
-static VlfTensor
-packed_alloc (VlfPass *pass, VlfTensor x, guint heads, gsize elements)
+/* Work-items that share the queries of a head: enough that all compute units are busy until the end, but each packs keys and values. */
+static guint
+count_parts (const VlfPass *pass, const Attention *a)
 {
-  VlfTensor packed = vlf_pass_alloc (pass, x.batch_stride == 0 ? 1 : x.batch, heads, (guint) MIN (elements, G_MAXUINT));
+  const guint units = vlf_cl_compute_units (pass->device), heads = a->heads * a->y.batch;
+  const guint tiles = (a->q.rows + CPU_ROWS - 1) / CPU_ROWS, most = MAX (tiles / CPU_WORTH, 1);
 
-  if (x.batch_stride == 0)
-    packed.batch_stride = 0;
-  return packed;
+  return MIN ((2 * units + heads - 1) / heads, most);
 }
 
+/* Room for one packed head for every work-item. */
 static VlfTensor
-pack_keys (VlfPass *pass, const Attention *a)
+packing_room (VlfPass *pass, const Attention *a, guint parts)
 {
-  const guint w = vlf_cl_vector_width (pass->device), m = a->k.rows, panels = (m + w - 1) / w;
-  VlfTensor keys = packed_alloc (pass, a->k, a->heads, (gsize) panels * w * a->width);
-  VlfClArgs args = { 0 };
+  const guint w = vlf_cl_vector_width (pass->device), m = (a->k.rows + w - 1) / w * w;
+  const gsize elements = (gsize) m * (a->width + (a->width + w - 1) / w * w);
 
-  if (vlf_pass_failed (pass))
-    return keys;
-  vlf_cl_arg_view (&args, &a->k);
-  vlf_cl_arg_view (&args, &keys);
-  vlf_cl_arg_uint (&args, m);
-  vlf_cl_arg_uint (&args, a->width);
-  vlf_cl_launch (pass, "vlf_attention_pack_keys", (VlfClGrid){ .groups = { panels, a->heads, keys.batch } }, &args);
-  return keys;
-}
-
-/* As the kernel wants values: the stride leads from head to head, @key_stride from key to key. Packed where more than one work-item
- * reads them. */
-static VlfTensor
-pack_values (VlfPass *pass, const Attention *a, guint *key_stride)
-{
-  const guint w = vlf_cl_vector_width (pass->device), width = (a->width + w - 1) / w * w;
-  VlfTensor values = a->v;
-  VlfClArgs args = { 0 };
-
-  if (a->q.rows <= CPU_ROWS) {
-    *key_stride = a->v.stride;
-    values.stride = a->width;
-    return values;
-  }
-  *key_stride = width;
-  values = packed_alloc (pass, a->v, a->heads, (gsize) a->v.rows * width);
-  if (vlf_pass_failed (pass))
-    return values;
-  vlf_cl_arg_view (&args, &a->v);
-  vlf_cl_arg_view (&args, &values);
-  vlf_cl_arg_uint (&args, a->v.rows);
-  vlf_cl_arg_uint (&args, a->width);
-  vlf_cl_launch (pass, "vlf_attention_pack_values",
-                 (VlfClGrid){ .groups = { (a->v.rows + w - 1) / w, a->heads, values.batch } }, &args);
-  return values;
+  return vlf_pass_alloc (pass, a->y.batch * a->heads * parts, 1, (guint) MIN (elements, G_MAXUINT));
 }
 
 static void
 attention_cpu (VlfPass *pass, const Attention *a)
 {
-  guint scope = vlf_pass_open (pass), key_stride;
-  VlfTensor keys = pack_keys (pass, a), values = pack_values (pass, a, &key_stride);
+  guint scope = vlf_pass_open (pass), parts = count_parts (pass, a);
+  VlfTensor room = packing_room (pass, a, parts);
   VlfClArgs args = { 0 };
 
   if (!vlf_pass_failed (pass)) {
     vlf_cl_arg_view (&args, &a->q);
-    vlf_cl_arg_view (&args, &keys);
-    vlf_cl_arg_view (&args, &values);
+    vlf_cl_arg_view (&args, &a->k);
+    vlf_cl_arg_view (&args, &a->v);
+    vlf_cl_arg_view (&args, &room);
     arg_attention (&args, a);
     vlf_cl_arg_uint (&args, block_size (a->k.rows));
-    vlf_cl_arg_uint (&args, key_stride);
-    vlf_cl_launch (pass, "vlf_attention",
-                   (VlfClGrid){ .groups = { (a->q.rows + CPU_ROWS - 1) / CPU_ROWS, a->heads, a->y.batch } }, &args);
+    vlf_cl_launch (pass, "vlf_attention", (VlfClGrid){ .groups = { parts, a->heads, a->y.batch } }, &args);
   }
   vlf_pass_close (pass, scope, (VlfTensor){ 0 });
 }

@@ -9,7 +9,9 @@
 #define REMOVING  -1e30f
 #define MAX_WIDTH 256
 
-/* Parameters that both families share. @limit: the last key that query 0 sees, one more for each further one; m for all.
+#define LOG2E     1.442695041f
+
+/* Parameters that both families share. Scores are in units of ln 2, in which @scale is: exponentials are powers of 2. @limit: the last key that query 0 sees, one more for each further one; m for all.
  * maps_stride 0: no maps wanted; bias NULL: none. */
 #define ATTENTION                                                                                                      \
   VLF_VIEW (bias), VLF_VIEW (y), VLF_VIEW (maps), const uint n, const uint m, const uint d, const int limit,           \
@@ -41,54 +43,48 @@
 #define ZIP_HI(x, y) (vlf_v) (x.s4, y.s4, x.s5, y.s5, x.s6, y.s6, x.s7, y.s7)
 #endif
 
-/* Keys of each head transposed in panels of W: kt [sequences][heads][ceil (m / W)][d][W]; pads repeat the last key. A W x W block is
- * transposed by log2 (W) perfect shuffles of its rows. Groups { ceil (m / W), heads, sequences }. */
-VLF_KERNEL void
-vlf_attention_pack_keys (VLF_VIEW (k), VLF_VIEW (kt), const uint m, const uint d)
+/* Keys [m, d] of a head transposed in panels of W: kt [ceil (m / W)][d][W]; pads repeat the last key. A W x W block is transposed by
+ * log2 (W) perfect shuffles of its rows. */
+void
+vlf_pack_keys (__global const float *k, const ulong stride, __global float *kt, const uint m, const uint d)
 {
-  const uint first = get_global_id (0) * W, head = get_global_id (1);
+  for (uint first = 0; first < m; first += W, kt += (ulong) W * d) {
+    for (uint c = 0; c < d; c += W) {
+      vlf_v x[W], y[W];
 
-  k += k_offset + get_global_id (2) * k_batch_stride + head * d;
-  kt += kt_offset + get_global_id (2) * kt_batch_stride + (ulong) head * kt_stride + (ulong) first * d;
-  for (uint c = 0; c < d; c += W) {
-    vlf_v x[W], y[W];
-
-#pragma unroll
-    for (uint i = 0; i < W; i++)
-      x[i] = vlf_load (0, k + (ulong) min (first + i, m - 1) * k_stride + c);
-#pragma unroll
-    for (uint step = 1; step < W; step *= 2) {
-#pragma unroll
-      for (uint i = 0; i < W / 2; i++) {
-        y[2 * i] = ZIP (x[i], x[i + W / 2]);
-        y[2 * i + 1] = ZIP_HI (x[i], x[i + W / 2]);
-      }
 #pragma unroll
       for (uint i = 0; i < W; i++)
-        x[i] = y[i];
-    }
+        x[i] = vlf_load (0, k + min (first + i, m - 1) * stride + c);
 #pragma unroll
-    for (uint i = 0; i < W; i++) {
-      if (c + i < d)
-        vlf_store (x[i], c + i, kt);
+      for (uint step = 1; step < W; step *= 2) {
+#pragma unroll
+        for (uint i = 0; i < W / 2; i++) {
+          y[2 * i] = ZIP (x[i], x[i + W / 2]);
+          y[2 * i + 1] = ZIP_HI (x[i], x[i + W / 2]);
+        }
+#pragma unroll
+        for (uint i = 0; i < W; i++)
+          x[i] = y[i];
+      }
+#pragma unroll
+      for (uint i = 0; i < W; i++) {
+        if (c + i < d)
+          vlf_store (x[i], c + i, kt);
+      }
     }
   }
 }
 #undef ZIP
 #undef ZIP_HI
 
-/* Values of each head on their own, vp [sequences][heads][m][dp] where dp is d rounded up to W and pads are undefined: rows of many heads
- * fall into a few sets of the caches only, which hurts as soon as they are read twice. Groups { ceil (m / W), heads, sequences }. */
-VLF_KERNEL void
-vlf_attention_pack_values (VLF_VIEW (v), VLF_VIEW (vp), const uint m, const uint d)
+/* Values of a head on their own, vp [m][@vectors W] with undefined pads: rows of many heads fall into a few sets of the caches only,
+ * which hurts as soon as they are read twice. */
+void
+vlf_pack_values (__global const float *v, const ulong stride, __global float *vp, const uint m, const uint vectors)
 {
-  const uint first = get_global_id (0) * W, vectors = (d + W - 1) / W;
-
-  v += v_offset + get_global_id (2) * v_batch_stride + get_global_id (1) * d;
-  vp += vp_offset + get_global_id (2) * vp_batch_stride + get_global_id (1) * vp_stride;
-  for (ulong j = first; j < min (first + W, m); j++) {
+  for (uint j = 0; j < m; j++) {
     for (uint c = 0; c < vectors; c++)
-      vlf_store (vlf_load (c, v + j * v_stride), j * vectors + c, vp);
+      vlf_store (vlf_load (c, v + j * stride), j * (ulong) vectors + c, vp);
   }
 }
 
@@ -126,7 +122,7 @@ typedef struct {
                                                                                                                        \
       EACH_ROW                                                                                                         \
       {                                                                                                                \
-        vlf_v score = fma (acc[i][j], (vlf_v) b->scale, bias);                                                         \
+        vlf_v score = fma (acc[i][j], (vlf_v) b->scale, bias * LOG2E);                                                         \
                                                                                                                        \
         score = select (score, (vlf_v) REMOVED, gone | (at > b->limit + i));                                           \
         vlf_store (score, j, s + i * KEYS);                                                                            \
@@ -151,17 +147,28 @@ typedef struct {
 
 SCORE_TILE (1)
 VALUE_TILE (1)
-#if TILE == 4
-SCORE_TILE (4)
-VALUE_TILE (4)
-#define vlf_score_tile vlf_score_tile_4
-#define vlf_value_tile vlf_value_tile_4
-#else
 SCORE_TILE (2)
 VALUE_TILE (2)
-#define vlf_score_tile vlf_score_tile_2
-#define vlf_value_tile vlf_value_tile_2
+#if TILE == 4
+SCORE_TILE (3)
+VALUE_TILE (3)
+SCORE_TILE (4)
+VALUE_TILE (4)
+#define CASES(CASE) CASE (1) CASE (2) CASE (3) CASE (4)
+#else
+#define CASES(CASE) CASE (1) CASE (2)
 #endif
+#define CASE_SCORE(T)                                                                                                  \
+  case T: vlf_score_tile_##T (b, kt + p * W * b->d, first + p * W, s + p * W, most); break;
+#define CASE_VALUE(T)                                                                                                  \
+  case T: vlf_value_tile_##T (s, vp + p * W, value_stride, keys, fix, o + p * W); break;
+
+/* How many of @left vectors the next tile has: the last tiles are alike, as narrow ones wait for their own sums. */
+uint
+vlf_tile_width (uint left)
+{
+  return left > TILE && left < 2 * TILE ? (left + 1) / 2 : min (left, (uint) TILE);
+}
 
 /* @s [panels W] from scores to exponentials of what they are below @top; returns their sum. */
 float
@@ -171,12 +178,28 @@ vlf_exponentials (float *s, uint panels, float top)
   vlf_v sum = 0;
 
   for (uint j = 0; j < panels; j++) {
-    const vlf_v x = vlf_exp_v (vlf_load (j, s) - shift);
+    const vlf_v x = vlf_exp2_v (vlf_load (j, s) - shift);
 
     vlf_store (x, j, s);
     sum += x;
   }
   return vlf_sum_v (sum);
+}
+
+/* Raw scores in @map [seen] to probabilities; those of the keys from @seen to @m are 0. */
+void
+vlf_finish_map (__global float *map, float top, float inverse, uint seen, uint m)
+{
+  float last[W];
+  uint k = 0;
+
+  for (; k + W <= seen; k += W)
+    vlf_store (vlf_exp2_v (vlf_load (0, map + k) - top) * inverse, 0, map + k);
+  vlf_store (vlf_exp2_v (vlf_load (0, map + k) - top) * inverse, 0, last);
+  for (uint i = 0; k < seen; i++, k++)
+    map[k] = last[i];
+  for (; k < m; k++)
+    map[k] = 0;
 }
 
 /* The end of one query: its result [d] from the sum @o, and its map [m] from raw scores, of which there are @seen; NULL: not wanted. */
@@ -191,8 +214,8 @@ vlf_finish_query (const float *o, float sum, float top, __global float *y, uint 
     vlf_store (vlf_load (0, o + c) * inverse, 0, y + c);
   for (; c < d; c++)
     y[c] = o[c] * inverse;
-  for (uint k = 0; k < m && map; k++)
-    map[k] = k < seen && top >= IS_GONE ? vlf_exp (map[k] - top) * inverse : 0;
+  if (map)
+    vlf_finish_map (map, top, inverse, top >= IS_GONE ? seen : 0, m);
 }
 
 /* The next @keys keys, from @first on, whose panels are at @kt and values at @vp: everything so far is scaled from the old to the new
@@ -201,17 +224,18 @@ void
 vlf_attend_block (const VlfQueries *b, __global const float *kt, __global const float *vp, uint value_stride,
                   uint first, uint keys, float *s, float *o, float *top, float *sum)
 {
-  const uint panels = (keys + W - 1) / W, dp = (b->d + W - 1) / W * W;
+  const uint panels = (keys + W - 1) / W, vectors = (b->d + W - 1) / W;
   float fix[ROWS];
   vlf_v most[ROWS];
-  uint p = 0;
 
   for (uint i = 0; i < ROWS; i++)
     most[i] = REMOVED;
-  for (; p + TILE <= panels; p += TILE)
-    vlf_score_tile (b, kt + p * W * b->d, first + p * W, s + p * W, most);
-  for (; p < panels; p++)
-    vlf_score_tile_1 (b, kt + p * W * b->d, first + p * W, s + p * W, most);
+  for (uint p = 0, n; p < panels; p += n) {
+    n = vlf_tile_width (panels - p);
+    switch (n) {
+      CASES (CASE_SCORE)
+    }
+  }
   for (uint i = 0; i < b->rows && b->maps_stride; i++) {
     for (uint k = 0; k < keys; k++)
       b->maps[(ulong) i * b->maps_stride + first + k] = s[i * KEYS + k];
@@ -221,52 +245,76 @@ vlf_attend_block (const VlfQueries *b, __global const float *kt, __global const 
     const float before = top[i];
 
     top[i] = fmax (before, vlf_max_v (most[i]));
-    fix[i] = vlf_exp (before - top[i]);
+    fix[i] = vlf_exp2 (before - top[i]);
     sum[i] = sum[i] * fix[i] + vlf_exponentials (s + i * KEYS, panels, top[i]);
   }
-  for (p = 0; p + TILE * W <= dp; p += TILE * W)
-    vlf_value_tile (s, vp + p, value_stride, keys, fix, o + p);
-  for (; p < dp; p += W)
-    vlf_value_tile_1 (s, vp + p, value_stride, keys, fix, o + p);
+  for (uint p = 0, n; p < vectors; p += n) {
+    n = vlf_tile_width (vectors - p);
+    switch (n) {
+      CASES (CASE_VALUE)
+    }
+  }
 }
 
-/* Groups { ceil (n / ROWS), heads, sequences }. kt: see vlf_attention_pack_keys. vp: vp_stride from head to head, @value_stride from key
- * to key, read up to W - 1 columns past d. @block: keys at a time, a multiple of W up to KEYS. A query's result depends neither on how
- * many others there are nor on its place among them. */
-VLF_KERNEL void
-vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint block, const uint value_stride)
+/* The @rows queries of @b against keys up to @end; @y at the first of them. */
+void
+vlf_attend (const VlfQueries *b, __global const float *kt, __global const float *vp, const uint value_stride,
+            const uint block, const uint end, __global float *y, const uint y_stride)
 {
-  const uint q0 = get_global_id (0) * ROWS, head = get_global_id (1), sequence = get_global_id (2);
-  const uint rows = min (n - q0, (uint) ROWS);
-  const uint end = (uint) clamp (limit + (int) (q0 + rows), 0, (int) m); /* keys that any of the queries sees */
   float s[ROWS * KEYS], o[ROWS * MAX_WIDTH], top[ROWS], sum[ROWS];
+
+  for (uint i = 0; i < ROWS; i++) {
+    top[i] = REMOVED;
+    sum[i] = 0;
+    for (uint c = 0; c < b->d; c += W)
+      vlf_store ((vlf_v) 0, 0, o + i * MAX_WIDTH + c);
+  }
+  for (uint first = 0; first < end; first += block)
+    vlf_attend_block (b, kt + (ulong) first * b->d, vp + (ulong) first * value_stride, value_stride, first,
+                      min (block, end - first), s, o, top, sum);
+  for (uint i = 0; i < b->rows; i++)
+    vlf_finish_query (o + i * MAX_WIDTH, sum[i], top[i], y + (ulong) i * y_stride, b->d,
+                      b->maps_stride ? b->maps + (ulong) i * b->maps_stride : 0, end, b->m);
+}
+
+/* Groups { parts, heads, sequences }: a work-item packs the keys and values of its head into its own @room, kt and then vp, and computes
+ * every tile of ROWS queries that falls to its part. @room: room_batch_stride from one work-item to the next. @block: keys at a
+ * time, a multiple of W up to KEYS. A query's result depends neither on how many others there are nor on its place among them. */
+VLF_KERNEL void
+vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (room), ATTENTION, const uint block)
+{
+  const uint part = get_global_id (0), parts = get_global_size (0), head = get_global_id (1);
+  const uint sequence = get_global_id (2), tiles = (n + ROWS - 1) / ROWS, vectors = (d + W - 1) / W;
+  const uint end_tile = tiles * (part + 1) / parts, head_of_all = sequence * get_global_size (1) + head;
+  __global float *kt = room + room_offset + (head_of_all * (ulong) parts + part) * room_batch_stride;
+  __global const float *vp = v + v_offset + sequence * v_batch_stride + head * d;
+  uint value_stride = v_stride;
   VlfQueries b;
 
+  vlf_pack_keys (k + k_offset + sequence * k_batch_stride + head * d, k_stride, kt, m, d);
+  if (end_tile - tiles * part / parts > 1) {
+    __global float *packed = kt + (ulong) (m + W - 1) / W * W * d;
+
+    vlf_pack_values (vp, v_stride, packed, m, vectors);
+    value_stride = vectors * W;
+    vp = packed;
+  }
   b.bias = bias ? bias + bias_offset + sequence * bias_batch_stride : 0;
-  b.maps = maps + maps_offset + (sequence * get_global_size (1) + head) * maps_batch_stride + (ulong) q0 * maps_stride;
   b.maps_stride = maps_stride;
   b.m = m;
   b.d = d;
-  b.rows = rows;
-  b.limit = limit + (int) q0;
   b.scale = scale;
-  kt += kt_offset + sequence * kt_batch_stride + (ulong) head * kt_stride;
-  vp += vp_offset + sequence * vp_batch_stride + (ulong) head * vp_stride;
-  y += y_offset + sequence * y_batch_stride + (ulong) q0 * y_stride + head * d;
-  for (uint i = 0; i < ROWS; i++) {
-    b.q[i] = q + q_offset + sequence * q_batch_stride + (ulong) (q0 + min (i, rows - 1)) * q_stride + head * d;
-    top[i] = REMOVED;
-    sum[i] = 0;
-    for (uint c = 0; c < d; c += W)
-      vlf_store ((vlf_v) 0, 0, o + i * MAX_WIDTH + c);
-  }
+  for (uint tile = tiles * part / parts; tile < end_tile; tile++) {
+    const uint q0 = tile * ROWS;
 
-  for (uint first = 0; first < end; first += block)
-    vlf_attend_block (&b, kt + (ulong) first * d, vp + (ulong) first * value_stride, value_stride, first,
-                      min (block, end - first), s, o, top, sum);
-  for (uint i = 0; i < rows; i++)
-    vlf_finish_query (o + i * MAX_WIDTH, sum[i], top[i], y + (ulong) i * y_stride, d,
-                      maps_stride ? b.maps + (ulong) i * maps_stride : 0, end, m);
+    b.rows = min (n - q0, (uint) ROWS);
+    b.limit = limit + (int) q0;
+    b.maps = maps + maps_offset + head_of_all * maps_batch_stride + (ulong) q0 * maps_stride;
+    for (uint i = 0; i < ROWS; i++)
+      b.q[i] = q + q_offset + sequence * q_batch_stride + (ulong) (q0 + min (i, b.rows - 1)) * q_stride + head * d;
+    vlf_attend (&b, kt, vp, value_stride, block, (uint) clamp (limit + (int) (q0 + b.rows), 0, (int) m),
+                y + y_offset + sequence * y_batch_stride + (ulong) q0 * y_stride + head * d, y_stride);
+  }
 }
 #undef ROWS
 #undef KEYS
@@ -277,6 +325,9 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (kt), VLF_VIEW (vp), ATTENTION, const uint
 #undef EACH
 #undef SCORE_TILE
 #undef VALUE_TILE
+#undef CASES
+#undef CASE_SCORE
+#undef CASE_VALUE
 #else
 
 /* A group of 64 computes ROWS queries of one head; PARTS work-items share a query, each with every PARTS-th key of a block and every
@@ -362,7 +413,7 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
       const uint key = first + j * PARTS + part;
       const float extra = biased && key < m ? bias[key] : 0.0f;
 
-      x[j] = key >= m || extra <= REMOVING || (int) key > limit + (int) query ? REMOVED : mad (x[j], scale, extra);
+      x[j] = key >= m || extra <= REMOVING || (int) key > limit + (int) query ? REMOVED : mad (x[j], scale, extra * LOG2E);
       most = fmax (most, x[j]);
       if (maps_stride && query < n && key < m)
         maps[key] = x[j];
@@ -370,13 +421,13 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
     vlf_share (parts[row], part, most);
     for (uint i = 0; i < PARTS; i++)
       most = fmax (most, parts[row][i]);
-    fix = vlf_exp (top - most);
+    fix = vlf_exp2 (top - most);
     shift = most < IS_GONE ? 0.0f : most;
     top = most;
     sum *= fix;
     EACH (j, KEYS / PARTS)
     {
-      x[j] = vlf_exp (x[j] - shift);
+      x[j] = vlf_exp2 (x[j] - shift);
       p[row][j * PARTS + part] = x[j];
       sum += x[j];
     }
@@ -406,7 +457,7 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
       if (c * COLUMNS + i * PARTS + part < d)
         y[c * COLUMNS + i * PARTS + part] = o[c][i] * inverse;
   for (uint key = part; maps_stride && key < m; key += PARTS)
-    maps[key] = key < end && top >= IS_GONE ? vlf_exp (maps[key] - top) * inverse : 0.0f;
+    maps[key] = key < end && top >= IS_GONE ? vlf_exp2 (maps[key] - top) * inverse : 0.0f;
 }
 #undef ROWS
 #undef PARTS
@@ -418,5 +469,6 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
 #undef REMOVED
 #undef IS_GONE
 #undef REMOVING
+#undef LOG2E
 #undef MAX_WIDTH
 #undef ATTENTION

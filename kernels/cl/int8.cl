@@ -15,8 +15,6 @@
 #endif
 
 #define VLF_INT8_TINY 1e-30f
-/* Adding this rounds a small number to a whole one, to even where it lies between two, in the lowest bits of the sum. */
-#define VLF_ROUND 12582912.0f
 
 #ifdef VLF_CPU
 /* The largest |x| of a row, and 0, or NaN where one is not finite. */
