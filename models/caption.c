@@ -10,8 +10,11 @@
 /* One question, or the one caption without. */
 typedef struct {
   const char *question;
-  guint32 *ids; /* [n_ids] of the question */
+  guint32 *ids; /* [n_ids] of the question, where the encoder reads it */
   guint n_ids;
+  guint32 *
+      prefix; /* [n_prefix] what the text begins with, start token included; of a captioner the question is part of it */
+  guint n_prefix;
   VlfTensor context;                    /* what the decoder looks at */
   float *looked[VLF_MAX_FUSION_LAYERS]; /* [heads, n_ids, P] of the layers wanted: where the question's tokens looked */
 } Task;
@@ -24,8 +27,6 @@ typedef struct {
   const VlfImage *frame;
   VlfCaptionOptions options;
   gboolean *layers, *heads; /* [net layers], [net heads] whose maps are wanted; NULL: none */
-  guint32 *prefix;          /* [n_prefix] start token included */
-  guint n_prefix;
   VlfImagePlan plan;
   Task *tasks;
   guint n_tasks;
@@ -38,9 +39,9 @@ job_clear (Job *job)
     for (guint layer = 0; layer < VLF_MAX_FUSION_LAYERS; layer++)
       g_free (job->tasks[i].looked[layer]);
     g_free (job->tasks[i].ids);
+    g_free (job->tasks[i].prefix);
   }
   g_free (job->tasks);
-  g_free (job->prefix);
   g_free (job->layers);
   g_free (job->heads);
 }
@@ -66,23 +67,34 @@ tokenize (const VlfModel *model, const char *what, const char *text, guint *n, G
   return ids;
 }
 
-/* The prefix as transformers takes it: the first special token becomes the start token, the last is dropped. */
+/* @words as transformers takes a prefix: the first special token becomes the start token, the last is dropped. */
 static gboolean
-read_prefix (Job *job, GError **error)
+read_prefix (const Job *job, Task *task, const char *what, const char *words, GError **error)
 {
-  const char *words = job->options.prefix;
-
-  job->n_prefix = 1;
+  task->n_prefix = 1;
   if (words && *words) {
-    job->prefix = tokenize (job->model, "prefix", words, &job->n_prefix, error);
-    if (!job->prefix)
+    task->prefix = tokenize (job->model, what, words, &task->n_prefix, error);
+    if (!task->prefix)
       return FALSE;
-    job->n_prefix = MAX (job->n_prefix, 2) - 1;
+    task->n_prefix = MAX (task->n_prefix, 2) - 1;
   } else {
-    job->prefix = g_new (guint32, 1);
+    task->prefix = g_new (guint32, 1);
   }
-  job->prefix[0] = job->net->start_id;
+  task->prefix[0] = job->net->start_id;
   return TRUE;
+}
+
+/* An encoder reads the question where there is one; a captioner that has learnt it goes on behind it. */
+static gboolean
+read_task (const Job *job, Task *task, const char *question, GError **error)
+{
+  task->question = question;
+  if (!question)
+    return read_prefix (job, task, "prefix", job->options.prefix, error);
+  if (!job->net->answers)
+    return read_prefix (job, task, "question", question, error);
+  task->ids = tokenize (job->model, "question", question, &task->n_ids, error);
+  return task->ids && read_prefix (job, task, "prefix", NULL, error);
 }
 
 /* The model's own choice of layers or heads, else all. */
@@ -110,7 +122,7 @@ check_job (const Job *job, guint n_questions, GError **error)
     expected = "a model that generates text";
   else if (job->net->answers && n_questions == 0)
     expected = "a question, which this model answers; for captions take one of class BlipForConditionalGeneration";
-  else if (!job->net->answers && n_questions > 0)
+  else if (n_questions > 0 && !vlf_model_answers (job->model))
     expected = "no question: this model captions; for answers take one of class BlipForQuestionAnswering";
   else if (n_questions > 0 && job->options.prefix && *job->options.prefix)
     expected = "no prefix beside a question";
@@ -124,16 +136,13 @@ prepare (Job *job, const char *const *questions, guint n_questions, GError **err
 {
   const VlfModel *model = job->model;
 
-  if (!check_job (job, n_questions, error) || !read_prefix (job, error))
+  if (!check_job (job, n_questions, error))
     return FALSE;
   job->n_tasks = MAX (n_questions, 1);
   job->tasks = g_new0 (Task, job->n_tasks);
-  for (guint i = 0; i < n_questions; i++) {
-    job->tasks[i].question = questions[i];
-    job->tasks[i].ids = tokenize (model, "question", questions[i], &job->tasks[i].n_ids, error);
-    if (!job->tasks[i].ids)
+  for (guint i = 0; i < job->n_tasks; i++)
+    if (!read_task (job, &job->tasks[i], n_questions > 0 ? questions[i] : NULL, error))
       return FALSE;
-  }
   if (!job->options.no_maps) {
     job->layers = own_choice (model->layers, model->n_layers, job->net->layers);
     job->heads = own_choice (model->heads, model->n_heads, job->net->heads);
@@ -179,10 +188,13 @@ look (Job *job, GError **error)
     guint scope = vlf_pass_open (pass);
     VlfFusion fusion = { 0 };
 
-    if (job->tasks[i].question)
+    if (job->tasks[i].ids)
       fusion = fuse_question (job, pass, &sight, &job->tasks[i]);
-    job->tasks[i].context =
-        vlf_generate_context (job->session, pass, 1 + i, &sight, job->tasks[i].question ? &fusion : NULL);
+    if (i > 0 && !job->tasks[i].ids) /* the picture is the same for all */
+      job->tasks[i].context = job->tasks[0].context;
+    else
+      job->tasks[i].context =
+          vlf_generate_context (job->session, pass, 1 + i, &sight, job->tasks[i].ids ? &fusion : NULL);
     vlf_pass_close (pass, scope, (VlfTensor){ 0 });
   }
   return vlf_pass_end (pass, error);
@@ -260,7 +272,7 @@ add_map (const Job *job, const Task *task, const float *map, float *to)
   const gsize cells = (gsize) job->net->rows * job->net->cols, row = cells + 1;
   guint n = 0;
 
-  if (!task->question) {
+  if (!task->ids) {
     for (gsize i = 0; i < cells; i++)
       to[i] += map[i + 1];
     return;
@@ -289,7 +301,7 @@ read_words (const Job *job, const Task *task, const VlfGenerated *generated, Vlf
   for (guint t = 0; t < generated->n; t++) {
     const char *content = vlf_tokenizer_content (job->model->tokenizer, generated->ids[t]);
 
-    if (is_special (job, generated->ids[t]))
+    if (is_special (job, generated->ids[t]) || (task->question && t < generated->n_prefix))
       continue;
     if (text->len > 0 && !is_glued (content)) {
       close_word (job, caption, words, &word);
@@ -334,27 +346,40 @@ make_caption (const Job *job, const Task *task, const VlfGenerated *generated, d
 
 /* ---- the whole ---- */
 
+/* A question that is a prefix does not count: lengths are those of the answer, as where an encoder reads it. */
+static VlfSearch
+search_of (const Job *job, const Task *task)
+{
+  const VlfCaptionOptions *o = &job->options;
+  const guint before = task->question ? task->n_prefix - 1 : 0;
+  VlfSearch search = { .beams = MAX (o->beams, 1),
+                       .min_length = o->min_length ? o->min_length + before : 0,
+                       .max_length = o->max_length ? o->max_length : MAX_LENGTH,
+                       .repetition_penalty = o->repetition_penalty ? (float) o->repetition_penalty : 1 };
+
+  if (before > 0 && search.max_length <= job->net->max_tokens)
+    search.max_length = MIN (search.max_length + before, job->net->max_tokens);
+  return search;
+}
+
 static gboolean
 write_all (Job *job, gint64 start, VlfCaption **captions, GError **error)
 {
-  const VlfCaptionOptions *o = &job->options;
-  const VlfSearch search = { .beams = MAX (o->beams, 1),
-                             .min_length = o->min_length,
-                             .max_length = o->max_length ? o->max_length : MAX_LENGTH,
-                             .repetition_penalty = o->repetition_penalty ? (float) o->repetition_penalty : 1 };
   double share = (g_get_monotonic_time () - start) / 1000.0 / job->n_tasks;
 
   for (guint i = 0; i < job->n_tasks; i++) {
+    const Task *task = &job->tasks[i];
+    const VlfSearch search = search_of (job, task);
     g_auto (VlfGenerated) generated = { 0 };
     gint64 before = g_get_monotonic_time ();
 
-    if (!vlf_generate (job->session, job->tasks[i].context, job->prefix, job->n_prefix, &search, job->layers,
-                       job->heads, &generated, error)) {
+    if (!vlf_generate (job->session, task->context, task->prefix, task->n_prefix, &search, job->layers, job->heads,
+                       &generated, error)) {
       for (guint k = 0; k < i; k++)
         vlf_caption_free (captions[k]);
       return FALSE;
     }
-    captions[i] = make_caption (job, &job->tasks[i], &generated, share + (g_get_monotonic_time () - before) / 1000.0);
+    captions[i] = make_caption (job, task, &generated, share + (g_get_monotonic_time () - before) / 1000.0);
   }
   return TRUE;
 }
@@ -387,7 +412,7 @@ vlf_model_captions (const VlfModel *model)
 gboolean
 vlf_model_answers (const VlfModel *model)
 {
-  return model->net->answers;
+  return model->net->answers || (model->net->generates && model->questions_as_prefix);
 }
 
 void

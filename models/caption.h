@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 typedef struct {
   const char *prefix;           /* a caption begins with these words (UTF-8); NULL or "": none. Not with questions */
   guint beams;                  /* 0 and 1: greedy */
-  guint min_length, max_length; /* tokens, start token and prefix included; max 0: 20 */
+  guint min_length, max_length; /* tokens, start token and prefix included, a question not; max 0: 20 */
   double repetition_penalty;    /* above 1 avoids words that are there already; 0: 1, none */
   VlfFit fit;
   gboolean no_maps; /* no word has a map */
@@ -25,7 +25,7 @@ typedef struct {
   gchar *text;     /* UTF-8, special tokens left out */
   gchar *question; /* NULL: a caption */
   guint n_tokens;
-  VlfCaptionToken *tokens; /* [n_tokens] prefix, start and end token included */
+  VlfCaptionToken *tokens; /* [n_tokens] prefix (a captioner's question too), start and end token included */
   guint n_words;
   /* [n_words] runs of non-space characters of @text. A word's map is the mean over its tokens of where the steps that produced them looked,
    * over the model's own layers and heads; words of the prefix have none. An answer's decoder looks at the question's tokens, so its map is
@@ -40,7 +40,8 @@ typedef struct {
 void vlf_caption_free (VlfCaption *caption); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfCaption, vlf_caption_free)
 
-/* Whether @model generates captions, or answers questions. At most one of both. */
+/* Whether @model generates captions, or answers questions. Both: a captioner whose vlfusion.json says "questions": "prefix", which has learnt
+ * to go on behind a question with its answer. */
 gboolean vlf_model_captions (const VlfModel *model);
 gboolean vlf_model_answers (const VlfModel *model);
 

@@ -100,11 +100,13 @@ read_defaults (VlfModel *model, const char *directory, GError **error)
 {
   g_autoptr (VlfConfig) c = vlf_config_load_optional (directory, "vlfusion.json", error);
   g_autofree gchar *base = g_path_get_basename (directory);
+  static const char *const ways[] = { "encoder", "prefix", NULL };
 
   if (!c)
     return FALSE;
   model->name = g_strdup (vlf_config_string (c, "name", base));
   model->threshold = vlf_config_double (c, "threshold", DEFAULT_THRESHOLD, 0, 1);
+  model->questions_as_prefix = vlf_config_choice (c, "questions", ways, 0) == 1;
   model->layers = read_list (c, "attention_layers", model->net->layers, &model->n_layers);
   model->heads = read_list (c, "attention_heads", model->net->heads, &model->n_heads);
   read_stop_words (model, c);

@@ -25,6 +25,7 @@ struct _VlfModel {
   guint n_layers, n_heads;
   gchar **stop_words; /* lower case, NULL-terminated */
   double threshold;
+  gboolean questions_as_prefix; /* a captioner that has learnt to answer the question that its text begins with */
 
   GMutex text_lock; /* of the queue that texts are encoded on */
   VlfQueue *text_queue;

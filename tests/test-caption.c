@@ -3,6 +3,7 @@
  * Usage: test-caption FOLDER DEVICE [STRIDE], FOLDER with the cases of golden/blip. */
 #include <math.h>
 #include <string.h>
+#include <glib/gstdio.h>
 #include "kernels/error.h"
 #include "models/caption.h"
 
@@ -145,6 +146,83 @@ test_questions (void)
   fixture_close (&f);
 }
 
+/* The captioner's files beside a vlfusion.json that says that it answers what its text begins with. */
+static gchar *
+answering_captioner (void)
+{
+  gchar *directory = g_dir_make_tmp ("vlf-caption-XXXXXX", NULL);
+  g_autofree gchar *from = g_build_filename (folder, "caption", "model", NULL);
+  g_autofree gchar *says = g_build_filename (directory, "vlfusion.json", NULL);
+  g_autoptr (GDir) files = g_dir_open (from, 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (files))) {
+    g_autofree gchar *file = g_build_filename (from, name, NULL), *copy = g_build_filename (directory, name, NULL);
+    g_autofree gchar *content = NULL;
+    gsize size;
+
+    g_assert_true (g_file_get_contents (file, &content, &size, NULL));
+    g_assert_true (g_file_set_contents (copy, content, (gssize) size, NULL));
+  }
+  g_assert_true (g_file_set_contents (says, "{\"questions\": \"prefix\"}", -1, NULL));
+  return directory;
+}
+
+static void
+remove_all (const char *directory)
+{
+  g_autoptr (GDir) files = g_dir_open (directory, 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (files))) {
+    g_autofree gchar *path = g_build_filename (directory, name, NULL);
+    g_unlink (path);
+  }
+  g_rmdir (directory);
+}
+
+/* A question to a captioner is a prefix whose words are no part of the answer and whose length is not counted. */
+static void
+test_prefix_questions (void)
+{
+  const char *questions[] = { "a red", "the star is" };
+  g_autofree gchar *directory = answering_captioner ();
+  g_autoptr (GError) error = NULL;
+  VlfCaption *answers[2] = { NULL };
+  Fixture f = { 0 };
+  const VlfModelOptions options = { .directory = directory, .device = device_name };
+
+  fixture_open (&f, "caption");
+  g_assert_false (vlf_model_answers (f.model));
+  vlf_session_free (f.session);
+  vlf_model_unref (f.model);
+  f.model = vlf_model_open (&options, &error);
+  g_assert_no_error (error);
+  f.session = vlf_session_new (f.model, &error);
+  g_assert_true (vlf_model_answers (f.model) && vlf_model_captions (f.model));
+  vlf_session_caption (f.session, &f.image, questions, 2, NULL, answers, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr (VlfCaption) whole = NULL;
+    const VlfCaptionOptions prefix = { .prefix = questions[i], .max_length = 21 + i };
+    const char *rest;
+
+    vlf_session_caption (f.session, &f.image, NULL, 0, &prefix, &whole, &error);
+    g_assert_no_error (error);
+    g_assert_cmpuint (whole->n_tokens, >, 4);
+    g_assert_cmpmem (whole->tokens, whole->n_tokens * sizeof *whole->tokens, answers[i]->tokens,
+                     answers[i]->n_tokens * sizeof *whole->tokens);
+    g_assert_cmpstr (answers[i]->question, ==, questions[i]);
+    rest = whole->text + strlen (whole->text) - strlen (answers[i]->text);
+    g_assert_cmpstr (rest, ==, answers[i]->text);
+    g_assert_true (g_str_has_prefix (whole->text, questions[i]) && strlen (rest) < strlen (whole->text));
+    check_words (answers[i]);
+    vlf_caption_free (answers[i]);
+  }
+  fixture_close (&f);
+  remove_all (directory);
+}
+
 static void
 expect_error (Fixture *f, const char *question, VlfCaptionOptions options, gint code, const char *says)
 {
@@ -245,6 +323,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/caption/searches/caption_old", "caption_old", test_searches);
   g_test_add_data_func ("/caption/searches/vqa", "vqa", test_searches);
   g_test_add_func ("/caption/questions", test_questions);
+  g_test_add_func ("/caption/prefix-questions", test_prefix_questions);
   g_test_add_func ("/caption/wrong", test_wrong);
   g_test_add_func ("/caption/match", test_match);
   return g_test_run ();
