@@ -18,6 +18,8 @@ LONGEST = 32  # tokens of a training phrase
 class Cache:
     """Shards on disk, mapped; shards that appear later are found by `refresh`."""
 
+    keys = KEYS
+
     def __init__(self, folder):
         self.folder, self.shards = folder, {}
         self.refresh()
@@ -26,7 +28,7 @@ class Cache:
         for name in sorted(os.listdir(self.folder)):
             if name not in self.shards and not name.endswith(".part"):
                 path = os.path.join(self.folder, name)
-                self.shards[name] = {k: np.load(os.path.join(path, k + ".npy"), mmap_mode="r") for k in KEYS}
+                self.shards[name] = {k: np.load(os.path.join(path, k + ".npy"), mmap_mode="r") for k in self.keys}
         self.names = sorted(self.shards)
 
     def view(self, rng, least=0):

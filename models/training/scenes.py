@@ -338,7 +338,8 @@ def make_thing(rng, things, aspect, image, pairs, crowd):
     shape = BLOB if rng.random() < .12 else rng.randrange(len(SHAPES))
     size = rng.choice([SMALL, SMALL, MEDIUM, LARGE, LARGE])
     low, high = [(.08, .125), (.125, .17), (.17, .25)][size]
-    radius = rng.uniform(low, high) * min(aspect, 1)
+    share = rng.uniform(low, high)
+    radius = share * min(aspect, 1)
     spot = place(rng, things, aspect, radius, crowd)
     if spot is None:
         return None
@@ -356,7 +357,7 @@ def make_thing(rng, things, aspect, image, pairs, crowd):
     else:
         return None
     pattern = PLAIN if shape == BLOB and rng.random() < .8 else rng.choice([PLAIN, PLAIN, STRIPED, DOTTED])
-    return {"shape": shape, "color": color, "pattern": pattern, "size": size, "r": radius,
+    return {"shape": shape, "color": color, "pattern": pattern, "size": size, "share": share, "r": radius,
             "frame": spot, "center": center, "radius": radius * scale, "rgb": rgb,
             "outer": to_picture(outer), "hole": to_picture(hole)}
 
@@ -431,6 +432,7 @@ def record(image, things, masks, full):
         "image": image,
         "attributes": np.full((MAX_THINGS, 4), 255, np.uint8),  # colour, shape, pattern, size
         "where": np.zeros((MAX_THINGS, 3), np.float32),         # centre x, y in 0..1; shown share
+        "radius": np.zeros(MAX_THINGS, np.float32),             # of the frame's shorter side
         "cover": np.zeros((MAX_THINGS, CELLS), np.uint8),       # visible share of every patch
         "hit": np.zeros((MAX_THINGS, CELLS), np.uint8),         # centre in the dilated filled outline
         "ground": name_patches(image),
@@ -439,6 +441,7 @@ def record(image, things, masks, full):
     taken = np.zeros(CELLS, np.float32)
     for i, thing in enumerate(things):
         scene["attributes"][i] = thing["color"], thing["shape"], thing["pattern"], thing["size"]
+        scene["radius"][i] = thing["share"]
         hole_free = thing["hole"] is None
         whole = full[i].sum() if hole_free else fill(thing["outer"], thing["hole"]).sum()
         scene["where"][i] = (*(thing["center"] / SIDE), masks[i].sum() / max(1, whole))

@@ -361,7 +361,7 @@ class Run:
         loss.backward()
         nn.utils.clip_grad_norm_(self.params, 1.0)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("factor", 1)
         self.optimizer.step()
         self.step += 1
         keep = min(.999, (self.step + 1) / (self.step + 20))
