@@ -100,6 +100,8 @@ struct _VlfArch {
                           guint tokens);
   /* @patches [frames, grid cells, 3 patch^2]. With two towers taps[0] are the patches in the space of the texts, of unit length. */
   VlfSight (*see) (const VlfNet *net, VlfPass *pass, VlfTensor patches);
+  /* Whether texts can be encoded elsewhere: all that fuse() reads of them is their taps. */
+  gboolean travels;
   /* Whether the maps of fuse() are outputs of vlf_session_run_tensors(). */
   gboolean emits_maps;
   /* Whether the embeddings behind net->similarity are none of those outputs. */

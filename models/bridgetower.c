@@ -503,6 +503,7 @@ load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_he
 const VlfArch vlf_bridgetower = {
   .model_type = "bridgetower",
   .processor = "BridgeTowerImageProcessor",
+  .travels = TRUE,
   .load = load,
   .encode = encode,
   .see = see,

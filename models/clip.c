@@ -272,6 +272,7 @@ load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_he
 const VlfArch vlf_clip = {
   .model_type = "clip",
   .processor = "CLIPImageProcessor",
+  .travels = TRUE,
   .load = load,
   .encode = encode,
   .see = see,

@@ -24,6 +24,7 @@ typedef struct {
   const gint *word_of;          /* [tokens] index in @words, -1: of none, like special tokens; NULL: nobody said */
   gboolean negative;            /* it draws frames away from the other texts and is not an answer itself */
   gboolean ensemble;            /* made of several phrasings of @text */
+  gboolean truncated;           /* only the text's beginning was read, as much as the model can */
 } VlfEmbedding;
 
 /* What a file holds. Immutable, reference-counted, thread-safe. */

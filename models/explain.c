@@ -81,13 +81,13 @@ explain_phrase (const VlfText *text, gsize cells, VlfPromptResult *prompt)
   gboolean all;
 
   for (guint w = 0; w < text->n_words; w++)
-    n += !text->words[w].stop;
+    n += text->words[w].phrase;
   all = n == 0;
   if (all)
     n = text->n_words;
   prompt->map = g_new0 (float, cells);
   for (guint w = 0; w < text->n_words; w++)
-    if (all || !text->words[w].stop)
+    if (all || text->words[w].phrase)
       for (gsize i = 0; i < cells; i++)
         prompt->map[i] += prompt->words[w].map[i] / (float) n;
 }

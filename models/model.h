@@ -2,6 +2,7 @@
 /* Private to models/: what a model, a text and a session are made of. */
 #pragma once
 #include "models/arch.h"
+#include "models/embeddings.h"
 #include "models/fingerprint.h"
 #include "models/image.h"
 #include "models/tokenizer.h"
@@ -31,29 +32,28 @@ struct _VlfModel {
   VlfQueue *text_queue;
 };
 
-typedef struct {
-  gchar *text;
-  gboolean stop; /* outside the phrase map, unless all are */
-  float bias; /* of its keys where the image looks at the text: 0, or what a mark asks for; VLF_MASKED removes them */
-} VlfWord;
-
 struct _VlfText {
   gint refs;
   VlfModel *model;
   gchar *prompt;
   gboolean truncated;
   guint n_tokens;
-  guint32 *ids;  /* [n_tokens] */
+  guint32 *ids;  /* [n_tokens]; NULL where others encoded it */
   gint *word_of; /* [n_tokens] index in words, -1: a special token */
   guint n_words;
-  VlfWord *words;
-  float *taps; /* [net->taps, n_tokens, net->dim] */
+  VlfEmbeddedWord *words; /* their texts are owned */
+  float *taps;            /* [net->taps, n_tokens, net->dim] */
 };
 
 /* The files' side of vlf_model_open(), also of vlf_model_check(): everything but the weights' numbers. @model has its directory read into it;
  * with @device NULL no weight is read. */
 gboolean vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *options, VlfDevice *device,
                          GError **error);
+
+/* A text without tokens: prompt and words. VLF_ERROR_FORMAT unless @prompt is UTF-8, VLF_ERROR_UNSUPPORTED where texts are not encoded. */
+VlfText *vlf_text_new_bare (VlfModel *model, const char *prompt, GError **error);
+/* Gives such a text its tokens, and each token its word. */
+gboolean vlf_text_tokenize (VlfText *text, GError **error);
 
 /* How @image meets the model's input, by the shape that its frame is shown in. */
 VlfImagePlan vlf_model_plan_frame (const VlfModel *model, const VlfImage *image, VlfFit fit);

@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/error.h"
 #include "kernels/image.h"
+#include "models/embeddings.h"
 #include "models/result.h"
 
 G_BEGIN_DECLS
@@ -70,6 +71,27 @@ void vlf_text_unref (VlfText *text); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfText, vlf_text_unref)
 const char *vlf_text_prompt (const VlfText *text);
 gboolean vlf_text_truncated (const VlfText *text);
+
+/* What a model's texts are like outside of it, see design section 4. */
+typedef struct {
+  const char *fingerprint; /* of the model; NULL: not known, of another program's CLIP model */
+  guint layers, dim;       /* a text is [layers, tokens, dim] */
+  gboolean pooled;         /* one vector says it all: one layer and one token */
+} VlfEncoding;
+
+/* What vlf_model_encode_texts() makes; the fingerprint belongs to @model. VLF_ERROR_UNSUPPORTED where texts have no embeddings. */
+gboolean vlf_model_encoding (const VlfModel *model, VlfEncoding *encoding, GError **error);
+/* FALSE with VLF_ERROR_RANGE, naming both, unless texts so encoded can be asked with @model. */
+gboolean vlf_model_check_encoding (const VlfModel *model, const VlfEncoding *found, GError **error);
+gboolean vlf_model_check_embeddings (const VlfModel *model, const VlfEmbeddings *embeddings, GError **error);
+
+/* @prompts [@n] encoded as they travel; @marked: with marks, see vlf_text_new_marked(). Thread-safe. */
+VlfEmbeddings *
+vlf_model_encode_texts (VlfModel *model, const char *const *prompts, guint n, gboolean marked, GError **error);
+/* The text that @embedding is of, which a check above has passed: asked, it gives the same bits as the prompt that it was made from. Words
+ * that it does not name are those of the text. VLF_ERROR_FORMAT for numbers that are not finite, VLF_ERROR_RANGE for an impossible number
+ * of tokens or weight of a word. */
+VlfText *vlf_text_new_encoded (VlfModel *model, const VlfEmbedding *embedding, GError **error);
 
 /* What a run is asked for; all zero is the model's own way with everything included. Lists: negative counts from the end (-1 is the
  * last); NULL: the model's default (vlfusion.json), else all. An index out of range is VLF_ERROR_RANGE. */

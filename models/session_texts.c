@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A session's texts on the device, with all that depends on them alone. */
+#include <math.h>
 #include <string.h>
 #include "models/session_private.h"
 
@@ -36,6 +37,13 @@ group_tap (VlfSession *session, VlfText *const *texts, const VlfTextGroup *group
   return vlf_constant_new_from_data (session->model->device, data, group->n, group->tokens, net->dim, error);
 }
 
+/* What a word's weight adds to the scores of its keys. */
+static float
+word_bias (const VlfEmbeddedWord *word)
+{
+  return word->weight > 0 ? logf (word->weight) : VLF_MASKED;
+}
+
 /* @marks: with what marks in the prompts ask for. */
 static VlfConstant *
 group_bias (VlfSession *session, VlfText *const *texts, const VlfTextGroup *group, gboolean marks, GError **error)
@@ -48,7 +56,7 @@ group_bias (VlfSession *session, VlfText *const *texts, const VlfTextGroup *grou
 
       data[i * group->tokens + t] = t >= texts[i]->n_tokens ? VLF_MASKED : 0.0f;
       if (marks && word >= 0)
-        data[i * group->tokens + t] = texts[i]->words[word].bias;
+        data[i * group->tokens + t] = word_bias (&texts[i]->words[word]);
     }
   return vlf_constant_new_from_data (session->model->device, data, group->n, 1, group->tokens, error);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A prompt, encoded once: its words, its tokens, and what the fusion reads of the text tower. */
-#include <math.h>
 #include <string.h>
 #include "models/markup.h"
 #include "models/model.h"
@@ -36,28 +35,27 @@ is_stop_word (char **stop_words, const char *word)
 }
 
 static void
-split_words (VlfText *text, GArray *ends)
+split_words (VlfText *text)
 {
-  GArray *words = g_array_new (FALSE, FALSE, sizeof (VlfWord));
+  GArray *words = g_array_new (FALSE, FALSE, sizeof (VlfEmbeddedWord));
   const char *at = text->prompt, *begin, *end;
 
   while (next_word (&at, &begin, &end)) {
-    VlfWord word = { .text = g_strndup (begin, end - begin) };
-    guint offset = end - text->prompt;
+    VlfEmbeddedWord word = { .text = g_strndup (begin, end - begin), .weight = 1 };
 
-    word.stop = is_stop_word (text->model->stop_words, word.text);
+    word.phrase = !is_stop_word (text->model->stop_words, word.text);
     g_array_append_val (words, word);
-    g_array_append_val (ends, offset);
   }
   text->n_words = words->len;
-  text->words = (VlfWord *) g_array_free (words, FALSE);
+  text->words = (VlfEmbeddedWord *) g_array_free (words, FALSE);
 }
 
 /* Tokens come in the order of the text, and none spans two words' non-space characters. */
 static void
-assign_words (VlfText *text, const VlfTokens *tokens, const GArray *ends)
+assign_words (VlfText *text, const VlfTokens *tokens)
 {
-  guint word = 0;
+  const char *at = text->prompt, *begin, *end = at;
+  gint word = -1; /* the one that ends at @end */
 
   for (guint t = 0; t < tokens->n; t++) {
     const VlfToken *token = &tokens->tokens[t];
@@ -66,19 +64,20 @@ assign_words (VlfText *text, const VlfTokens *tokens, const GArray *ends)
     text->word_of[t] = -1;
     if (token->special || token->begin == token->end)
       continue;
-    while (word < ends->len && token->begin >= g_array_index (ends, guint, word))
+    while (word < (gint) text->n_words && token->begin >= (gsize) (end - text->prompt)) {
+      next_word (&at, &begin, &end);
       word++;
-    if (word < ends->len)
-      text->word_of[t] = (gint) word;
+    }
+    if (word < (gint) text->n_words)
+      text->word_of[t] = word;
   }
 }
 
-static gboolean
-tokenize (VlfText *text, GError **error)
+gboolean
+vlf_text_tokenize (VlfText *text, GError **error)
 {
   const VlfModel *model = text->model;
   g_auto (VlfTokens) tokens = { 0 };
-  g_autoptr (GArray) ends = g_array_new (FALSE, FALSE, sizeof (guint));
 
   if (!vlf_tokenizer_encode (model->tokenizer, text->prompt, -1, model->max_tokens, &tokens, error))
     return FALSE;
@@ -86,8 +85,7 @@ tokenize (VlfText *text, GError **error)
   text->n_tokens = tokens.n;
   text->ids = g_new (guint32, MAX (tokens.n, 1));
   text->word_of = g_new (gint, MAX (tokens.n, 1));
-  split_words (text, ends);
-  assign_words (text, &tokens, ends);
+  assign_words (text, &tokens);
   return TRUE;
 }
 
@@ -121,17 +119,16 @@ apply_markup (VlfText *text, const VlfMarkup *markup)
   for (guint w = 0; w < text->n_words && next_word (&at, &begin, &end); w++) {
     float weight = vlf_markup_weight (markup, begin - text->prompt, end - text->prompt);
 
-    text->words[w].bias = weight > 0 ? logf (weight) : VLF_MASKED;
+    text->words[w].weight = weight;
     if (markup->focus->len > 0)
-      text->words[w].stop = !vlf_markup_is_focus (markup, begin - text->prompt, end - text->prompt);
+      text->words[w].phrase = vlf_markup_is_focus (markup, begin - text->prompt, end - text->prompt);
   }
 }
 
-static VlfText *
-text_new (VlfModel *model, const char *prompt, gboolean marked, GError **error)
+VlfText *
+vlf_text_new_bare (VlfModel *model, const char *prompt, GError **error)
 {
-  g_autoptr (VlfText) text = NULL;
-  g_auto (VlfMarkup) markup = { 0 };
+  VlfText *text;
 
   if (!g_utf8_validate (prompt, -1, NULL)) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "prompt: expected UTF-8, found other bytes");
@@ -147,10 +144,21 @@ text_new (VlfModel *model, const char *prompt, gboolean marked, GError **error)
   text = g_new0 (VlfText, 1);
   text->refs = 1;
   text->model = vlf_model_ref (model);
-  if (marked)
+  text->prompt = g_strdup (prompt);
+  split_words (text);
+  return text;
+}
+
+static VlfText *
+text_new (VlfModel *model, const char *prompt, gboolean marked, GError **error)
+{
+  g_autoptr (VlfText) text = NULL;
+  g_auto (VlfMarkup) markup = { 0 };
+
+  if (marked && g_utf8_validate (prompt, -1, NULL))
     vlf_markup_parse (&markup, prompt);
-  text->prompt = g_strdup (marked ? markup.text : prompt);
-  if (!tokenize (text, error) || !encode (text, error))
+  text = vlf_text_new_bare (model, markup.text ? markup.text : prompt, error);
+  if (!text || !vlf_text_tokenize (text, error) || !encode (text, error))
     return NULL;
   if (marked)
     apply_markup (text, &markup);
@@ -182,7 +190,7 @@ vlf_text_unref (VlfText *text)
   if (!text || !g_atomic_int_dec_and_test (&text->refs))
     return;
   for (guint i = 0; i < text->n_words; i++)
-    g_free (text->words[i].text);
+    g_free ((gchar *) text->words[i].text);
   g_free (text->words);
   g_free (text->ids);
   g_free (text->word_of);

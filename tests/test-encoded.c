@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Texts that were encoded elsewhere: asked of a frame, they give the bits that the prompts themselves give, and what does not fit a model
+ * is refused. Usage: test-encoded GOLDEN DEVICE. */
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+#include "models/session.h"
+
+#define SIDE 40
+
+static const char *folder, *device_name;
+static const char *const prompts[] = { "a red circle, left of the <star>", "star", "  two\tgreen squares " };
+
+static VlfModel *
+open_model (const char *family, const char *name)
+{
+  g_autofree gchar *directory = g_build_filename (folder, family, name, "model", NULL);
+  VlfModelOptions options = { .directory = directory, .device = device_name };
+  g_autoptr (GError) error = NULL;
+  VlfModel *model = vlf_model_open (&options, &error);
+
+  g_assert_no_error (error);
+  return model;
+}
+
+static VlfImage
+make_image (guint8 *pixels)
+{
+  VlfImage image = { .width = SIDE, .height = SIDE, .n_planes = 1, .planes = { { pixels, SIDE * SIDE * 3 } } };
+
+  for (gsize i = 0; i < SIDE * SIDE * 3; i++)
+    pixels[i] = (guint8) (i * 2654435761u >> 13);
+  for (guint i = 0; i < 3; i++) {
+    image.components[i].offset = i;
+    image.components[i].stride = 3 * SIDE;
+    image.components[i].pixel_stride = 3;
+    image.matrix[i][i] = 1;
+  }
+  return image;
+}
+
+static VlfResult *
+ask (VlfModel *model, VlfText *const *texts, guint n)
+{
+  guint8 pixels[SIDE * SIDE * 3];
+  VlfImage image = make_image (pixels);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  VlfResult *result = NULL;
+
+  g_assert_no_error (error);
+  vlf_session_run (session, &image, 1, texts, n, NULL, &result, &error);
+  g_assert_no_error (error);
+  return result;
+}
+
+static void
+assert_same_floats (const float *a, const float *b, gsize n)
+{
+  g_assert_cmpint (a == NULL, ==, b == NULL);
+  if (a)
+    g_assert_cmpmem (a, n * sizeof *a, b, n * sizeof *b);
+}
+
+static void
+assert_same (const VlfResult *a, const VlfResult *b)
+{
+  gsize cells = (gsize) a->rows * a->cols;
+
+  g_assert_cmpuint (a->n_prompts, ==, b->n_prompts);
+  for (guint i = 0; i < a->n_prompts; i++) {
+    const VlfPromptResult *x = &a->prompts[i], *y = &b->prompts[i];
+
+    g_assert_cmpmem (&x->score, sizeof x->score, &y->score, sizeof y->score);
+    g_assert_cmpmem (&x->match, sizeof x->match, &y->match, sizeof y->match);
+    g_assert_cmpuint (x->embedding_size, ==, y->embedding_size);
+    assert_same_floats (x->embedding, y->embedding, x->embedding_size);
+    assert_same_floats (x->map, y->map, cells);
+    g_assert_cmpuint (x->n_words, ==, y->n_words);
+    for (guint w = 0; w < x->n_words; w++) {
+      g_assert_cmpstr (x->words[w].text, ==, y->words[w].text);
+      g_assert_cmpmem (&x->words[w].weight, sizeof (float), &y->words[w].weight, sizeof (float));
+      assert_same_floats (x->words[w].map, y->words[w].map, cells);
+    }
+  }
+}
+
+static VlfResult *
+ask_prompts (VlfModel *model, const char *const *texts, guint n, gboolean marked)
+{
+  VlfText *encoded[8];
+  VlfResult *result;
+
+  for (guint i = 0; i < n; i++)
+    encoded[i] = marked ? vlf_text_new_marked (model, texts[i], NULL) : vlf_text_new (model, texts[i], NULL);
+  result = ask (model, encoded, n);
+  for (guint i = 0; i < n; i++)
+    vlf_text_unref (encoded[i]);
+  return result;
+}
+
+static VlfResult *
+ask_embeddings (VlfModel *model, const VlfEmbeddings *embeddings)
+{
+  g_autoptr (GError) error = NULL;
+  VlfText *texts[8];
+  VlfResult *result;
+
+  g_assert_true (vlf_model_check_embeddings (model, embeddings, &error));
+  for (guint i = 0; i < embeddings->n; i++) {
+    texts[i] = vlf_text_new_encoded (model, &embeddings->texts[i], &error);
+    g_assert_no_error (error);
+  }
+  result = ask (model, texts, embeddings->n);
+  for (guint i = 0; i < embeddings->n; i++)
+    vlf_text_unref (texts[i]);
+  return result;
+}
+
+/* Through a file and back. */
+static VlfEmbeddings *
+store (const VlfEmbeddings *embeddings)
+{
+  g_autofree gchar *dir = g_dir_make_tmp ("vlf-encoded-XXXXXX", NULL);
+  g_autofree gchar *path = g_build_filename (dir, "texts.safetensors", NULL);
+  g_autoptr (GError) error = NULL;
+  VlfEmbeddings *again;
+
+  vlf_embeddings_save (path, embeddings->model, embeddings->texts, embeddings->n, embeddings->layers, embeddings->dim,
+                       &error);
+  g_assert_no_error (error);
+  again = vlf_embeddings_load (path, &error);
+  g_assert_no_error (error);
+  g_unlink (path);
+  g_rmdir (dir);
+  return again;
+}
+
+static void
+check_round_trip (VlfModel *model, const char *const *texts, guint n, gboolean marked)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfEmbeddings) encoded = vlf_model_encode_texts (model, texts, n, marked, &error);
+  g_autoptr (VlfEmbeddings) stored = NULL;
+  g_autoptr (VlfResult) expected = ask_prompts (model, texts, n, marked), direct = NULL, later = NULL;
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (encoded->model, ==, vlf_model_fingerprint (model));
+  direct = ask_embeddings (model, encoded);
+  assert_same (expected, direct);
+  stored = store (encoded);
+  later = ask_embeddings (model, stored);
+  assert_same (expected, later);
+}
+
+static void
+test_bridgetower (void)
+{
+  static const char *const marked[] = { "a (red:3) circle", "the [star] (left:0) of (it:0.3)" };
+  g_autoptr (VlfModel) model = open_model ("bridgetower", "retrieval");
+  VlfEncoding encoding;
+
+  g_assert_true (vlf_model_encoding (model, &encoding, NULL));
+  g_assert_false (encoding.pooled);
+  g_assert_cmpuint (encoding.layers, >, 1);
+  check_round_trip (model, prompts, 3, FALSE);
+  check_round_trip (model, prompts, 1, FALSE);
+  check_round_trip (model, marked, 2, TRUE);
+}
+
+static void
+test_clip (void)
+{
+  g_autoptr (VlfModel) model = open_model ("clip", "openai");
+  VlfEncoding encoding;
+
+  g_assert_true (vlf_model_encoding (model, &encoding, NULL));
+  g_assert_true (encoding.pooled);
+  g_assert_cmpuint (encoding.layers, ==, 1);
+  check_round_trip (model, prompts, 3, FALSE);
+  check_round_trip (model, prompts, 1, FALSE);
+}
+
+/* Nobody says which tokens are which word: the tokenizer knows. */
+static void
+test_without_words (void)
+{
+  g_autoptr (VlfModel) model = open_model ("bridgetower", "retrieval");
+  g_autoptr (VlfEmbeddings) encoded = vlf_model_encode_texts (model, prompts, 1, FALSE, NULL);
+  g_autoptr (VlfResult) expected = ask_prompts (model, prompts, 1, FALSE), found = NULL;
+  g_autoptr (GError) error = NULL;
+  VlfEmbedding bare = encoded->texts[0];
+
+  encoded->texts[0].n_words = 0;
+  encoded->texts[0].word_of = NULL;
+  found = ask_embeddings (model, encoded);
+  assert_same (expected, found);
+  bare.n_words = 0;
+  bare.tokens--;
+  g_assert_null (vlf_text_new_encoded (model, &bare, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+}
+
+static void
+expect_refusal (VlfModel *model, VlfEncoding encoding, const char *part)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (vlf_model_check_encoding (model, &encoding, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  if (!strstr (error->message, part) || !strstr (error->message, "vltextenc"))
+    g_error ("expected \"%s\" and the way out in \"%s\"", part, error->message);
+}
+
+static void
+test_refusals (void)
+{
+  g_autoptr (VlfModel) tower = open_model ("bridgetower", "retrieval"), clip = open_model ("clip", "openai");
+  VlfEncoding own, other;
+
+  g_assert_true (vlf_model_encoding (tower, &own, NULL));
+  g_assert_true (vlf_model_encoding (clip, &other, NULL));
+  g_assert_true (vlf_model_check_encoding (tower, &own, NULL));
+  expect_refusal (tower, other, other.fingerprint == NULL ? "" : "found those of");
+  expect_refusal (clip, own, "found those of");
+  own.fingerprint = NULL;
+  expect_refusal (tower, own, "found a table");
+  other.fingerprint = NULL;
+  g_assert_true (vlf_model_check_encoding (clip, &other, NULL));
+  other.dim++;
+  expect_refusal (clip, other, "[1, 1, ");
+  g_assert_true (vlf_model_encoding (tower, &own, NULL));
+  own.layers--;
+  expect_refusal (tower, own, "tokens");
+}
+
+static void
+test_bad_numbers (void)
+{
+  g_autoptr (VlfModel) model = open_model ("clip", "openai");
+  g_autoptr (VlfEmbeddings) encoded = vlf_model_encode_texts (model, prompts, 1, FALSE, NULL);
+  VlfEmbedding text = encoded->texts[0];
+  VlfEmbeddedWord word = { "star", -1, TRUE };
+  g_autoptr (GError) error = NULL;
+
+  encoded->values[encoded->dim - 1] = NAN;
+  g_assert_null (vlf_text_new_encoded (model, &text, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_FORMAT);
+  g_clear_error (&error);
+  encoded->values[encoded->dim - 1] = 0;
+  text.n_words = 1;
+  text.words = &word;
+  g_assert_null (vlf_text_new_encoded (model, &text, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  g_clear_error (&error);
+  text.tokens = 0;
+  word.weight = 1;
+  g_assert_null (vlf_text_new_encoded (model, &text, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+}
+
+/* A captioner encodes no prompts. */
+static void
+test_unsupported (void)
+{
+  g_autoptr (VlfModel) model = open_model ("blip", "caption");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (vlf_model_encode_texts (model, prompts, 1, FALSE, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  if (argc < 3)
+    g_error ("usage: test-encoded GOLDEN DEVICE");
+  folder = argv[1];
+  device_name = argv[2];
+  g_test_add_func ("/encoded/bridgetower", test_bridgetower);
+  g_test_add_func ("/encoded/clip", test_clip);
+  g_test_add_func ("/encoded/without-words", test_without_words);
+  g_test_add_func ("/encoded/refusals", test_refusals);
+  g_test_add_func ("/encoded/bad-numbers", test_bad_numbers);
+  g_test_add_func ("/encoded/unsupported", test_unsupported);
+  return g_test_run ();
+}
