@@ -30,17 +30,17 @@ HELD_OUT_SHARE = 0.15
 
 # Hue in degrees, saturation, value: where each name is beyond doubt.
 PAINT = {
-    "red": [(-10, 8, .65, 1, .6, 1), (-4, 6, .85, 1, .5, .7)],
+    "red": [(-10, 8, .65, 1, .7, 1), (-4, 6, .9, 1, .5, .7), (-13, -6, .82, 1, .75, 1)],
     "orange": [(18, 38, .75, 1, .82, 1)],
     "yellow": [(47, 62, .6, 1, .78, 1)],
-    "green": [(88, 150, .45, 1, .35, .95), (70, 90, .55, .9, .4, .8)],
+    "green": [(88, 150, .45, 1, .35, 1), (70, 90, .55, .9, .4, .8)],
     "blue": [(212, 245, .55, 1, .45, 1), (200, 218, .4, .8, .75, 1)],
-    "purple": [(268, 302, .45, 1, .4, .8)],
+    "purple": [(268, 302, .45, 1, .4, .88)],
     "pink": [(318, 346, .3, .65, .88, 1), (346, 354, .22, .34, .92, 1)],
-    "brown": [(14, 30, .55, .87, .28, .58)],
+    "brown": [(14, 30, .55, .9, .28, .62), (14, 30, .55, .87, .28, .58), (-3, 7, .66, .8, .52, .67)],
     "white": [(0, 360, 0, .05, .92, 1)],
     "black": [(0, 360, 0, .3, 0, .11)],
-    "gray": [(0, 360, 0, .07, .38, .68)],
+    "gray": [(0, 360, 0, .07, .36, .74)],
 }
 # The names a ground patch can have: hue range, least saturation and value.
 VIVID = [("red", -11, 9, .55, .4), ("orange", 18, 38, .65, .7),
@@ -156,8 +156,9 @@ def regions(rng, g):
 
 def make_ground(rng, g):
     kind = rng.random()
-    if kind < .15:
-        image = np.ones((SIDE, SIDE, 3), np.float32) * dull_color(rng)
+    if kind < .17:
+        plain = dull_color(rng) if rng.random() < .5 else np.ones(3, np.float32) * rng.choice([0, 0, .5, 1, 1, rng.random()])
+        image = np.ones((SIDE, SIDE, 3), np.float32) * plain
     elif kind < .27:
         ramp = gradient(rng)
         image = dull_color(rng) * ramp + dull_color(rng) * (1 - ramp)
@@ -273,14 +274,14 @@ def pattern_mask(rng, pattern, center, radius):
     u = x * np.cos(angle) + y * np.sin(angle)
     small = min(radius)
     if pattern == STRIPED:
-        period = max(rng.uniform(.3, .62), 3.6 / small)
+        period = max(rng.uniform(.28, .8), 3.6 / small)
         wave = np.abs((u / period + rng.random()) % 1 - .5)
-        return np.clip((wave - rng.uniform(.27, .35)) * period * small * 2 + .5, 0, 1)
+        return np.clip((wave - rng.uniform(.23, .36)) * period * small * 2 + .5, 0, 1)
     v = -x * np.sin(angle) + y * np.cos(angle)
-    period = max(rng.uniform(.4, .68), 4.2 / small)
+    period = max(rng.uniform(.38, .72), 4.2 / small)
     du = (u / period + rng.random()) % 1 - .5
     dv = (v / period + rng.random()) % 1 - .5
-    return np.clip((rng.uniform(.26, .33) - np.hypot(du, dv)) * period * small + .5, 0, 1)
+    return np.clip((rng.uniform(.24, .34) - np.hypot(du, dv)) * period * small + .5, 0, 1)
 
 
 def draw(rng, image, thing):
