@@ -4,6 +4,7 @@
 #include <string.h>
 #include "kernels/cl_device.h"
 #include "kernels/cl_leave.h"
+#include "kernels/ops_cl_chain.h"
 #include "kernels/ops_cl_linear.h"
 #include "kernels/profile.h"
 #include "kernels/program.h"
@@ -15,9 +16,16 @@ typedef struct {
 } ClQueue;
 
 typedef struct {
-  GPtrArray *mems; /* cl_mem, released when the pass ends */
-  GPtrArray *host; /* copies of the caller's memory that transfers still read */
+  GPtrArray *mems;  /* cl_mem, released when the pass ends */
+  GPtrArray *host;  /* copies of the caller's memory that transfers still read */
+  VlfClChain chain; /* operations that wait to be enqueued */
 } ClPass;
+
+VlfClChain *
+vlf_cl_chain (VlfPass *pass)
+{
+  return &((ClPass *) pass->native)->chain;
+}
 
 guint
 vlf_cl_vector_width (const VlfDevice *device)
@@ -189,6 +197,7 @@ pass_finish (VlfPass *pass)
   ClQueue *queue = pass->queue->native;
   ClPass *native = pass->native;
 
+  vlf_cl_chain_flush (pass);
   if (!drain (pass)) /* memory that a driver may still use is never freed */
     g_ptr_array_set_free_func (native->host, NULL);
   vlf_profile_collect (queue->profile, vlf_device_is_lost (pass->device));
@@ -312,10 +321,12 @@ void
 vlf_cl_launch (VlfPass *pass, const char *kernel_name, VlfClGrid grid, const VlfClArgs *args)
 {
   ClQueue *native = pass->queue->native;
-  cl_kernel kernel = pass->error ? NULL : find_kernel (pass, kernel_name);
   gsize global[3], local[3];
   cl_int status = CL_SUCCESS;
+  cl_kernel kernel;
 
+  vlf_cl_chain_flush (pass);
+  kernel = pass->error ? NULL : find_kernel (pass, kernel_name);
   if (!kernel)
     return;
   for (guint i = 0; i < args->n && status == CL_SUCCESS; i++)
@@ -360,6 +371,7 @@ input (VlfPass *pass, VlfTensor y, const float *data)
   }
   memcpy (copy, data, rows * row);
   g_ptr_array_add (native->host, copy);
+  vlf_cl_chain_flush (pass);
   vlf_cl_check (pass,
                 vlf_cl_api ()->EnqueueWriteBufferRect (queue->queue, y.buffer->mem, CL_FALSE, origin, zero, region,
                                                        y.stride * sizeof (float), 0, row, 0, copy, 0, NULL, NULL),
@@ -372,6 +384,7 @@ output (VlfPass *pass, VlfTensor x, float *to)
   ClQueue *queue = pass->queue->native;
   gsize row = x.cols * sizeof (float), zero[3] = { 0 }, region[3] = { row, x.rows, 1 };
 
+  vlf_cl_chain_flush (pass);
   for (guint i = 0; i < x.batch && !pass->error; i++) {
     gsize first = x.offset + i * x.batch_stride;
     gsize origin[3] = { first * sizeof (float), 0, 0 };
@@ -397,34 +410,63 @@ copy (VlfPass *pass, VlfTensor y, VlfTensor x)
   vlf_cl_launch (pass, "vlf_copy", row_grid (pass, y), &args);
 }
 
-static void
-mix (VlfPass *pass, VlfTensor y, VlfTensor a, float a_share, VlfTensor b, float b_share)
+void
+vlf_cl_mix (VlfPass *pass, const VlfClStep *step)
 {
   VlfClArgs args = { 0 };
 
-  vlf_cl_arg_view (&args, &y);
-  vlf_cl_arg_view (&args, &a);
-  vlf_cl_arg_view (&args, &b);
-  vlf_cl_arg_float (&args, a_share);
-  vlf_cl_arg_float (&args, b_share);
-  vlf_cl_arg_uint (&args, y.cols);
-  vlf_cl_launch (pass, "vlf_mix", row_grid (pass, y), &args);
+  vlf_cl_arg_view (&args, &step->y);
+  vlf_cl_arg_view (&args, &step->x);
+  vlf_cl_arg_view (&args, &step->z);
+  vlf_cl_arg_float (&args, step->x_share);
+  vlf_cl_arg_float (&args, step->z_share);
+  vlf_cl_arg_uint (&args, step->y.cols);
+  vlf_cl_launch (pass, "vlf_mix", row_grid (pass, step->y), &args);
+}
+
+void
+vlf_cl_norm (VlfPass *pass, const VlfClStep *step)
+{
+  VlfClArgs args = { 0 };
+
+  vlf_cl_arg_view (&args, &step->y);
+  vlf_cl_arg_view (&args, &step->x);
+  if (step->z.buffer)
+    vlf_cl_arg_view (&args, &step->z);
+  vlf_cl_arg_tensor (&args, &step->norm.weight);
+  vlf_cl_arg_tensor (&args, &step->norm.bias);
+  vlf_cl_arg_float (&args, step->norm.eps);
+  vlf_cl_arg_uint (&args, step->y.cols);
+  vlf_cl_launch (pass, step->z.buffer ? "vlf_add_norm" : "vlf_norm", row_grid (pass, step->y), &args);
+}
+
+static void
+linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, guint first, VlfActivation act,
+        const VlfTensor *residual)
+{
+  VlfClStep step = { .kind = VLF_CL_LINEAR, .y = y, .x = x, .w = w, .first = first, .act = act };
+
+  if (residual)
+    step.z = *residual;
+  vlf_cl_step (pass, &step);
 }
 
 static void
 norm (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfTensor *plus, const VlfNorm *weights)
 {
-  VlfClArgs args = { 0 };
+  VlfClStep step = { .kind = VLF_CL_NORM, .y = y, .x = x, .norm = *weights };
 
-  vlf_cl_arg_view (&args, &y);
-  vlf_cl_arg_view (&args, &x);
   if (plus)
-    vlf_cl_arg_view (&args, plus);
-  vlf_cl_arg_tensor (&args, &weights->weight);
-  vlf_cl_arg_tensor (&args, &weights->bias);
-  vlf_cl_arg_float (&args, weights->eps);
-  vlf_cl_arg_uint (&args, y.cols);
-  vlf_cl_launch (pass, plus ? "vlf_add_norm" : "vlf_norm", row_grid (pass, y), &args);
+    step.z = *plus;
+  vlf_cl_step (pass, &step);
+}
+
+static void
+mix (VlfPass *pass, VlfTensor y, VlfTensor a, float a_share, VlfTensor b, float b_share)
+{
+  VlfClStep step = { .kind = VLF_CL_MIX, .y = y, .x = a, .z = b, .x_share = a_share, .z_share = b_share };
+
+  vlf_cl_step (pass, &step);
 }
 
 static void
@@ -464,7 +506,7 @@ const VlfBackend vlf_backend_cl = {
   .weight_free = vlf_cl_weight_free,
   .input = input,
   .output = output,
-  .linear = vlf_cl_linear,
+  .linear = linear,
   .norm = norm,
   .mix = mix,
   .attention = vlf_cl_attention,

@@ -5,6 +5,7 @@
 #include "kernels/cl_device.h"
 #include "kernels/half.h"
 #include "kernels/int8.h"
+#include "kernels/ops_cl_chain.h"
 #include "kernels/program.h"
 
 #define F16_MAX 65504.0f
@@ -246,9 +247,21 @@ vlf_cl_weight_free (VlfWeight *weight)
   g_free (w);
 }
 
-/* All sequences of @x as the rows of one matrix, where strides allow it. */
-static gboolean
-flatten (VlfTensor *x)
+void
+vlf_cl_weight_buffers (const VlfWeight *w, const VlfBuffer **weights, const VlfBuffer **bias)
+{
+  *weights = ((const ClWeight *) w)->buffer;
+  *bias = ((const ClWeight *) w)->bias;
+}
+
+guint
+vlf_cl_tile_height (const VlfDevice *device)
+{
+  return vlf_cl_vector_width (device) == 16 ? 12 : 6;
+}
+
+gboolean
+vlf_cl_flatten (VlfTensor *x)
 {
   if (x->batch == 1)
     return TRUE;
@@ -267,12 +280,12 @@ matrix (VlfPass *pass, VlfTensor x)
 {
   VlfTensor copy;
 
-  if (flatten (&x))
+  if (vlf_cl_flatten (&x))
     return x;
   copy = vlf_pass_alloc (pass, x.batch, x.rows, x.cols);
   if (copy.buffer)
     pass->backend->copy (pass, copy, x);
-  flatten (&copy);
+  vlf_cl_flatten (&copy);
   return copy;
 }
 
@@ -280,7 +293,7 @@ matrix (VlfPass *pass, VlfTensor x)
 static VlfClGrid
 tile_grid (const VlfDevice *device, guint panel, guint rows, guint cols)
 {
-  guint height = vlf_cl_vector_width (device) == 16 ? 12 : 6;
+  const guint height = vlf_cl_tile_height (device);
 
   if (device->family == VLF_FAMILY_GPU)
     return (VlfClGrid){ { (rows + GPU_TILE - 1) / GPU_TILE, (cols + GPU_TILE - 1) / GPU_TILE },
@@ -312,23 +325,23 @@ quantise (VlfPass *pass, VlfTensor x, guint inputs, VlfTensor *scales)
 }
 
 void
-vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, guint first, VlfActivation act,
-               const VlfTensor *residual)
+vlf_cl_linear (VlfPass *pass, const VlfClStep *step)
 {
   static const char *const kernels[] = { "vlf_gemm_f32", "vlf_gemm_f16", "vlf_gemm_bf16", "vlf_gemm_i8" };
-  const ClWeight *weight = (const ClWeight *) w;
+  const ClWeight *weight = (const ClWeight *) step->w;
   guint scope = vlf_pass_open (pass);
-  VlfTensor a = matrix (pass, x), r = residual ? matrix (pass, *residual) : (VlfTensor){ 0 }, scales = { 0 };
+  VlfTensor a = matrix (pass, step->x), r = step->z.buffer ? matrix (pass, step->z) : step->z, scales = { 0 };
+  VlfTensor y = step->y;
   VlfClArgs args = { 0 };
   VlfClGrid grid;
 
   if (pass->error)
     return;
-  if (w->stored == VLF_I8)
+  if (step->w->stored == VLF_I8)
     a = quantise (pass, a, weight->inputs, &scales);
   if (pass->error)
     return;
-  flatten (&y);
+  vlf_cl_flatten (&y);
   grid = tile_grid (pass->device, weight->panel, y.rows, y.cols);
   vlf_cl_arg_tensor (&args, &y);
   vlf_cl_arg_uint (&args, y.stride);
@@ -336,15 +349,15 @@ vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, guin
   vlf_cl_arg_uint (&args, a.stride);
   vlf_cl_arg_mem (&args, weight->buffer->mem);
   vlf_cl_arg_mem (&args, weight->bias->mem);
-  vlf_cl_arg_uint (&args, first);
-  vlf_cl_arg_tensor (&args, residual ? &r : NULL);
+  vlf_cl_arg_uint (&args, step->first);
+  vlf_cl_arg_tensor (&args, step->z.buffer ? &r : NULL);
   vlf_cl_arg_uint (&args, r.stride);
   vlf_cl_arg_tensor (&args, scales.buffer ? &scales : NULL);
   vlf_cl_arg_uint (&args, weight->outputs);
   vlf_cl_arg_uint (&args, y.rows);
   vlf_cl_arg_uint (&args, y.cols);
   vlf_cl_arg_uint (&args, weight->inputs);
-  vlf_cl_arg_int (&args, (gint) act);
-  vlf_cl_launch (pass, kernels[w->stored], grid, &args);
+  vlf_cl_arg_int (&args, (gint) step->act);
+  vlf_cl_launch (pass, kernels[step->w->stored], grid, &args);
   vlf_pass_close (pass, scope, (VlfTensor){ 0 });
 }

@@ -9,7 +9,11 @@ G_BEGIN_DECLS
 VlfWeight *vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource *biases, guint n_parts,
                               VlfDType stored, GError **error);
 void vlf_cl_weight_free (VlfWeight *weight);
-void vlf_cl_linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, guint first, VlfActivation act,
-                    const VlfTensor *residual);
+/* Where the panels of @w and its padded bias lie. */
+void vlf_cl_weight_buffers (const VlfWeight *w, const VlfBuffer **weights, const VlfBuffer **bias);
+/* Rows of the highest tile that the CPU family's products have. */
+guint vlf_cl_tile_height (const VlfDevice *device);
+/* All sequences of @x as the rows of one matrix; FALSE where strides do not allow it. */
+gboolean vlf_cl_flatten (VlfTensor *x);
 
 G_END_DECLS

@@ -68,6 +68,23 @@ run_attention (VlfPass *pass, VlfTensor x)
   vlf_attention (pass, x, x, x, HEADS, &(VlfAttention){ .key_bias = &bias, .maps = &maps });
 }
 
+/* What computes row by row; @together: such operations may become one launch. */
+static VlfTensor
+run_rows (VlfPass *pass, const Things *things, VlfTensor x, gboolean together)
+{
+  const VlfNorm norm = { things->constant->tensor, things->constant->tensor, 1e-5f };
+
+  for (guint i = 0; i < G_N_ELEMENTS (things->weights); i++) {
+    x = vlf_linear (pass, x, things->weights[i], VLF_NONE, NULL);
+    x = together ? x : vlf_normalize (pass, x);
+  }
+  x = vlf_norm (pass, x, &norm);
+  x = together ? x : vlf_normalize (pass, x);
+  x = vlf_add_norm (pass, x, x, &norm);
+  x = together ? x : vlf_normalize (pass, x);
+  return vlf_normalize (pass, vlf_add (pass, x, x));
+}
+
 static void
 run_picture (VlfPass *pass)
 {
@@ -104,11 +121,9 @@ vlf_program_warm_up (VlfQueue *queue, GError **error)
     x = vlf_embed (pass, things.tables[VLF_F32], ids, 1, 2);
     for (guint i = 0; i < G_N_ELEMENTS (things.tables); i++)
       vlf_embed (pass, things.tables[i], ids, 1, 2);
-    for (guint i = 0; i < G_N_ELEMENTS (things.weights); i++)
-      x = vlf_linear (pass, x, things.weights[i], VLF_NONE, NULL);
-    x = vlf_norm (pass, x, &(VlfNorm){ things.constant->tensor, things.constant->tensor, 1e-5f });
-    x = vlf_add_norm (pass, x, x, &(VlfNorm){ things.constant->tensor, things.constant->tensor, 1e-5f });
-    x = vlf_concat_rows (pass, vlf_normalize (pass, vlf_add (pass, x, x)), x);
+    x = run_rows (pass, &things, x, FALSE);
+    x = run_rows (pass, &things, x, TRUE);
+    x = vlf_concat_rows (pass, x, x);
     vlf_scatter_rows (pass, vlf_gather_rows (pass, x, ids, 2), ids, vlf_add (pass, x, x));
     vlf_row_distances (pass, x, x);
     run_attention (pass, vlf_rows (x, 0, 1));

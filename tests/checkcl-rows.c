@@ -484,6 +484,7 @@ const Row vlf_check_rows[] = {
   { "linear_part", check_linear_part },
   { "norm, add_norm", check_norm },
   { "add", check_add },
+  { "chain", vlf_check_chain },
   { "attention", vlf_check_attention },
   { "attention maps", vlf_check_maps },
   { "embed", check_embed },

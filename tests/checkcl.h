@@ -32,6 +32,7 @@ typedef struct {
 
 void vlf_check_attention (Check *c);
 void vlf_check_maps (Check *c);
+void vlf_check_chain (Check *c);
 void vlf_check_patches (Check *c);
 
 extern const Row vlf_check_rows[]; /* the last one has no name */

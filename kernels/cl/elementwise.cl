@@ -25,14 +25,18 @@ vlf_copy (VLF_VIEW (y), VLF_VIEW (x), const uint cols)
   VLF_FOR_ROW (cols, vlf_store (vlf_load (i, from), i, to), to[i] = from[i])
 }
 
+void
+vlf_mix_row (__global float *y, __global const float *p, __global const float *q, const float p_share,
+             const float q_share, const uint cols)
+{
+  VLF_FOR_ROW (cols, vlf_store (p_share * vlf_load (i, p) + q_share * vlf_load (i, q), i, y),
+               y[i] = p_share * p[i] + q_share * q[i])
+}
+
 VLF_ROW_KERNEL void
 vlf_mix (VLF_VIEW (y), VLF_VIEW (a), VLF_VIEW (b), const float a_share, const float b_share, const uint cols)
 {
-  __global float *to = VLF_ROW (y);
-  __global const float *p = VLF_ROW (a), *q = VLF_ROW (b);
-
-  VLF_FOR_ROW (cols, vlf_store (a_share * vlf_load (i, p) + b_share * vlf_load (i, q), i, to),
-               to[i] = a_share * p[i] + b_share * q[i])
+  vlf_mix_row (VLF_ROW (y), VLF_ROW (a), VLF_ROW (b), a_share, b_share, cols);
 }
 
 /* table [entries, cols] of the stored type, ids [sequences, rows]; ids are inside, which the host has seen to. */
