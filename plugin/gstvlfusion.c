@@ -28,8 +28,8 @@
  * is shown in, unless #GstVlInference:fit (or the checkpoint's own way, as with BLIP's) squashes the frame anyway. Turn video from a phone
  * before: `videoflip video-direction=auto ! vlfusion`; elements that turn or crop it afterwards drop the meta.
  *
- * In mode every-frame a frame is in hand until its result is there. Put a `queue` before or after where decoding, drawing or encoding
- * should go on meanwhile: `decodebin ! queue ! vlfusion ! queue ! vloverlay`.
+ * In mode every-frame each frame waits for its own result. If the source is not live, the next frame is decoded and the one before is
+ * drawn or encoded meanwhile: two frames are in flight, and each leaves as soon as its result is there, also when no other follows.
  *
  * ## Example launch line
  * |[

@@ -34,14 +34,15 @@ struct _GstVlInferenceClass {
    * without meta. @texts: active texts of the text pads, strings in pad order. @waits: the frame waits for its own result; otherwise
    * inference runs beside the stream, and the job may never run. On the streaming thread. */
   GstVlJob *(*prepare) (GstVlInference *self, const GPtrArray *texts, gboolean waits);
-  /* The result of a job that succeeded, as metas carry it. On the streaming thread. */
+  /* The result of a job that succeeded, as metas carry it. With the sink pad's stream lock: on the streaming thread, or on one that lets
+   * a frame go while no other comes; the next frame may have been prepared before. */
   GstVlResult *(*finish) (GstVlInference *self, GstVlJob *job);
   /* @buffer is about to leave with @result, NULL: without one. What it returns, unless GST_FLOW_OK, the element returns in place of
-   * pushing the buffer. NULL: nothing more to do. On the streaming thread. */
+   * pushing the buffer. NULL: nothing more to do. As finish (). */
   GstFlowReturn (*leaving) (GstVlInference *self, GstBuffer *buffer, GstVlResult *result);
 };
 
-/* The model, borrowed until the element goes to READY; NULL while it loads. On the streaming thread. */
+/* The model, borrowed until the element goes to READY; NULL while it loads. With the stream lock. */
 VlfModel *gst_vl_inference_get_model (GstVlInference *self);
 /* Whether upstream is live, so that nothing may hold its frames up. On the streaming thread. */
 gboolean gst_vl_inference_is_live (GstVlInference *self);

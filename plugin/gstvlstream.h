@@ -32,25 +32,35 @@ typedef struct {
     GstClockTime last, longest, total; /* of inferences */
   } stats;
 
-  /* Of the streaming thread. */
+  /* With the stream lock of the sink pad: of the streaming thread, and of the pusher. */
   GstVideoInfo info;
   gboolean live, complained;
   GstVlJob *running;      /* beside the stream, or NULL */
   GstVlResult *last;      /* newest result, or NULL */
   GstClockTime last_time; /* stream time of its frame */
   guint64 last_generation;
-  gboolean fresh; /* last is the current frame's own */
+  GstBuffer *held; /* waits for its own result while the next frame is made; or NULL */
+  GstVlJob *held_job;
+  GstVlMoment held_moment;
+  GstFlowReturn flow; /* of a frame that left by itself, which the next one is answered with */
+  GstVlWorker *pusher;
 } GstVlStream;
 
-/* Between streams, and when one flushes: no result, no inference under way, no lateness. Settings stay. */
+/* Between streams, and when one flushes: no frame held, no result, no inference under way, no lateness. Settings stay. */
 void gst_vl_stream_forget (GstVlStream *self);
 /* A new run: also statistics and the measured latency begin at zero. */
 void gst_vl_stream_start (GstVlStream *self);
+/* The end of a run. What waits has been interrupted, and nothing streams. */
+void gst_vl_stream_stop (GstVlStream *self);
 void gst_vl_stream_set_info (GstVlStream *self, const GstVideoInfo *info);
 /* Whether upstream is live is asked again at the next frame. Any thread. */
 void gst_vl_stream_ask_live (GstVlStream *self);
-/* Runs or waits for what is due, and attaches the result that @buffer shall carry; @buffer is replaced where it is not writable. */
-GstFlowReturn gst_vl_stream_process (GstVlStream *self, const GstSegment *segment, GstBuffer **buffer);
+/* Takes @buffer: runs or waits for what is due, attaches the result that the frame shall carry, and pushes it. A frame that is not live is
+ * held instead of waited for; it leaves as soon as its result is there, by whoever comes first: the next frame, an event, or a thread
+ * that waits for nothing else. With the stream lock, as is gst_vl_stream_drain(). */
+GstFlowReturn gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer);
+/* The frame that is held waits for its result and leaves: before everything that must not overtake it. */
+void gst_vl_stream_drain (GstVlStream *self);
 
 /* Any thread. */
 void gst_vl_stream_take_qos (GstVlStream *self, GstEvent *event);

@@ -52,7 +52,7 @@ GST_START_TEST (test_pixels)
         GstClockTime pts = GST_BUFFER_PTS (in);
 
         fail_unless_equals_int (fusion_push (f, in), GST_FLOW_OK);
-        out = gst_harness_try_pull (f->h);
+        out = gst_harness_pull (f->h);
         after = digest (out);
         fail_unless_equals_string (before, after);
         fail_unless (gst_buffer_peek_memory (out, 0) == memory && GST_BUFFER_PTS (out) == pts);
@@ -75,7 +75,7 @@ GST_START_TEST (test_shared)
   fusion_set_caps (f, "NV12", 64, 48);
   in = fusion_frame (f, 1);
   fail_unless_equals_int (fusion_push (f, gst_buffer_ref (in)), GST_FLOW_OK);
-  out = gst_harness_try_pull (f->h);
+  out = gst_harness_pull (f->h);
   fail_unless (out != in && fusion_meta (in) == NULL && fusion_meta (out) != NULL);
   fail_unless (gst_buffer_peek_memory (out, 0) == gst_buffer_peek_memory (in, 0));
   gst_buffer_unref (in);
@@ -357,7 +357,7 @@ GST_START_TEST (test_broken_frame)
     if (i == 2)
       gst_buffer_add_video_meta (in, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_I420, 8, 8);
     fail_unless_equals_int (fusion_push (f, in), GST_FLOW_OK);
-    out = gst_harness_try_pull (f->h);
+    out = gst_harness_pull (f->h);
     fail_unless (out && fusion_meta (out) == NULL && gst_buffer_get_size (out) == 100);
     gst_buffer_unref (out);
   }
@@ -378,7 +378,7 @@ GST_START_TEST (test_no_timestamps)
     in = fusion_frame (f, i);
     GST_BUFFER_PTS (in) = GST_BUFFER_DTS (in) = GST_BUFFER_DURATION (in) = GST_CLOCK_TIME_NONE;
     fail_unless_equals_int (fusion_push (f, in), GST_FLOW_OK);
-    out = gst_harness_try_pull (f->h);
+    out = gst_harness_pull (f->h);
     fail_unless (fusion_meta (out) && !fusion_meta (out)->carried);
     gst_buffer_unref (out);
   }

@@ -24,6 +24,8 @@ void fusion_set_caps (Fusion *f, const gchar *format, gint width, gint height);
 /* A frame with the timestamp of its number, its bytes a function of @seed. */
 GstBuffer *fusion_frame (Fusion *f, guint seed);
 GstFlowReturn fusion_push (Fusion *f, GstBuffer *frame);
+/* Pushes frames until one is not taken, ten seconds at most; returns why. What came out is forgotten. */
+GstFlowReturn fusion_push_until_refused (Fusion *f);
 /* Pushes a frame, expects it back. */
 GstBuffer *fusion_pass (Fusion *f);
 /* The meta of vlfusion on @buffer, or NULL. */

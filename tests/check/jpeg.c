@@ -24,7 +24,7 @@ pass (Fusion *f, GBytes *jpeg)
 
   GST_BUFFER_PTS (buffer) = gst_util_uint64_scale (f->pushed++, GST_SECOND, 30);
   fail_unless_equals_int (gst_harness_push (f->h, buffer), GST_FLOW_OK);
-  out = gst_harness_try_pull (f->h);
+  out = gst_harness_pull (f->h);
   fail_unless (out != NULL);
   fail_unless_equals_int (gst_buffer_get_size (out), size);
   fail_unless (size == 0 || gst_buffer_memcmp (out, 0, g_bytes_get_data (jpeg, NULL), size) == 0);

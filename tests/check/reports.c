@@ -171,7 +171,7 @@ GST_START_TEST (test_message_times)
   frame = fusion_frame (f, 1);
   GST_BUFFER_PTS (frame) = 3 * GST_SECOND;
   fail_unless_equals_int (fusion_push (f, frame), GST_FLOW_OK);
-  message = gst_bus_pop_filtered (f->bus, GST_MESSAGE_ELEMENT);
+  message = gst_bus_timed_pop_filtered (f->bus, 60 * GST_SECOND, GST_MESSAGE_ELEMENT);
   fail_unless (message && gst_structure_get (gst_message_get_structure (message), "stream-time", G_TYPE_UINT64, &stream,
                                              "running-time", G_TYPE_UINT64, &running, NULL));
   fail_unless_equals_uint64 (stream, 6 * GST_SECOND);

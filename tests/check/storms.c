@@ -230,7 +230,7 @@ answer (GstPad *pad, GstObject *parent, GstBuffer *buffer)
   return GPOINTER_TO_INT (pad->chaindata);
 }
 
-/* What downstream answers reaches upstream at once. */
+/* What downstream answers reaches upstream with the next frame but one at the latest. */
 GST_START_TEST (test_flow_returns)
 {
   static const GstFlowReturn flows[] = { GST_FLOW_FLUSHING, GST_FLOW_EOS, GST_FLOW_NOT_NEGOTIATED, GST_FLOW_ERROR };
@@ -242,7 +242,7 @@ GST_START_TEST (test_flow_returns)
     gst_buffer_unref (fusion_pass (f));
     gst_pad_set_chain_function (f->h->sinkpad, answer);
     f->h->sinkpad->chaindata = GINT_TO_POINTER (flows[i]);
-    fail_unless_equals_int (fusion_push (f, fusion_frame (f, 0)), flows[i]);
+    fail_unless_equals_int (fusion_push_until_refused (f), flows[i]);
     fusion_free (f);
   }
 }
@@ -303,23 +303,64 @@ overlaps (const gchar *launch)
   return n;
 }
 
-/* One frame is in hand at a time; a queue lets what is slow before or after the inference go on meanwhile, as the documentation says. */
-GST_START_TEST (test_queues_overlap)
+/* While a result is computed, what is slow before or after goes on: two frames are in flight. */
+GST_START_TEST (test_overlap)
 {
-  static const gchar *const pipelines[][2] = {
-    { "videotestsrc num-buffers=30 ! identity name=slow sleep-time=20000 ! vlfusion prompt=a ! fakesink",
-      "videotestsrc num-buffers=30 ! identity name=slow sleep-time=20000 ! queue ! vlfusion prompt=a ! fakesink" },
-    { "videotestsrc num-buffers=30 ! vlfusion prompt=a ! identity name=slow sleep-time=20000 ! fakesink",
-      "videotestsrc num-buffers=30 ! vlfusion prompt=a ! queue ! identity name=slow sleep-time=20000 ! fakesink" },
+  static const gchar *const pipelines[] = {
+    "videotestsrc num-buffers=30 ! identity name=slow sleep-time=20000 ! vlfusion prompt=a ! fakesink",
+    "videotestsrc num-buffers=30 ! vlfusion prompt=a ! identity name=slow sleep-time=20000 ! fakesink",
   };
 
   fusion_register ();
   fake_reset ();
   fake.run_ms = 20;
-  for (guint i = 0; i < G_N_ELEMENTS (pipelines); i++) {
-    fail_unless_equals_int (overlaps (pipelines[i][0]), 0);
-    fail_unless (overlaps (pipelines[i][1]) > 0);
+  for (guint i = 0; i < G_N_ELEMENTS (pipelines); i++)
+    fail_unless (overlaps (pipelines[i]) > 0);
+}
+GST_END_TEST
+
+/* Frames and events leave in the order in which they came, each frame once, whoever is first to let one go. */
+GST_START_TEST (test_order)
+{
+  Fusion *f = fusion_new ("prompt=a");
+  GstBuffer *out;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  for (guint i = 0; i < 300; i++) {
+    g_atomic_int_set (&fake.run_ms, g_random_int_range (0, 3));
+    fail_unless_equals_int (fusion_push (f, fusion_frame (f, i)), GST_FLOW_OK);
+    g_usleep ((gulong) g_random_int_range (0, 3000));
+    if (i % 10 == 9) {
+      fail_unless (gst_harness_push_event (f->h, gst_event_new_gap (i, 1)));
+      fail_unless_equals_int (gst_harness_buffers_received (f->h), i + 1); /* none behind the event */
+    }
+    if (i % 50 == 49)
+      g_object_set (f->element, "mode", i % 100 == 49 ? 2 /* latest */ : 1, NULL);
   }
+  for (guint i = 0; i < 300; i++) {
+    out = gst_harness_pull (f->h);
+    fail_unless_equals_uint64 (GST_BUFFER_PTS (out), gst_util_uint64_scale (i, GST_SECOND, 30));
+    fail_unless (fusion_meta (out) != NULL);
+    gst_buffer_unref (out);
+  }
+  fail_unless (gst_harness_try_pull (f->h) == NULL);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* A live frame is gone when the next one may come. */
+GST_START_TEST (test_live_waits)
+{
+  Fusion *f = fusion_new ("prompt=a mode=every-frame");
+
+  gst_harness_set_live (f->h, TRUE);
+  fusion_set_caps (f, "RGB", 8, 8);
+  fake.run_ms = 50;
+  for (guint i = 1; i <= 3; i++) {
+    fail_unless_equals_int (fusion_push (f, fusion_frame (f, i)), GST_FLOW_OK);
+    fail_unless_equals_int (gst_harness_buffers_received (f->h), i);
+  }
+  fusion_free (f);
 }
 GST_END_TEST
 
@@ -334,7 +375,9 @@ storms_suite (void)
   tcase_add_test (tc, test_properties);
   tcase_add_test (tc, test_flow_returns);
   tcase_add_test (tc, test_allocation);
-  tcase_add_test (tc, test_queues_overlap);
+  tcase_add_test (tc, test_overlap);
+  tcase_add_test (tc, test_order);
+  tcase_add_test (tc, test_live_waits);
   return s;
 }
 
