@@ -109,6 +109,7 @@ struct _VlfBackend {
   gboolean (*queue_open) (VlfQueue *queue, GError **error);
   void (*queue_close) (VlfQueue *queue);
   void (*pass_open) (VlfPass *pass);
+  void (*pass_wait) (VlfPass *pass);
   void (*pass_finish) (VlfPass *pass); /* flush, wait once, drop pass->native */
 
   VlfWeight *(*weight_new) (VlfDevice *device, const VlfSource *weights, const VlfSource *biases, guint n_parts,

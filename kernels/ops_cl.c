@@ -191,6 +191,16 @@ drain (VlfPass *pass)
   return vlf_cl_leave (queue->queue);
 }
 
+/* A wait that fails leaves the rest to the end of the pass. */
+static void
+pass_wait (VlfPass *pass)
+{
+  const ClQueue *queue = pass->queue->native;
+
+  if (!vlf_cl_check (pass, vlf_cl_api ()->Finish (queue->queue), "the pass did not get on"))
+    g_atomic_int_set (&pass->device->lost, 1);
+}
+
 static void
 pass_finish (VlfPass *pass)
 {
@@ -501,6 +511,7 @@ const VlfBackend vlf_backend_cl = {
   .queue_open = queue_open,
   .queue_close = queue_close,
   .pass_open = pass_open,
+  .pass_wait = pass_wait,
   .pass_finish = pass_finish,
   .weight_new = vlf_cl_weight_new,
   .weight_free = vlf_cl_weight_free,

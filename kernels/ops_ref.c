@@ -500,6 +500,7 @@ const VlfBackend vlf_backend_ref = {
   .queue_open = ref_queue_open,
   .queue_close = ref_queue_close,
   .pass_open = ref_pass_nothing,
+  .pass_wait = ref_pass_nothing,
   .pass_finish = ref_pass_nothing,
   .weight_new = ref_weight_new,
   .weight_free = ref_weight_free,

@@ -81,6 +81,14 @@ vlf_pass_end (VlfPass *pass, GError **error)
   return good;
 }
 
+gboolean
+vlf_pass_wait (VlfPass *pass)
+{
+  if (pass->open && !pass->error)
+    pass->backend->pass_wait (pass);
+  return !pass->error;
+}
+
 void
 vlf_pass_fail (VlfPass *pass, GError *error)
 {

@@ -22,6 +22,9 @@ VlfPass *vlf_pass_begin (VlfQueue *queue);
 /* Sends what was enqueued, waits for it once, and ends the pass. FALSE with the first error that happened in it. Nothing of what
  * vlf_output() promised is there if so. */
 gboolean vlf_pass_end (VlfPass *pass, GError **error);
+/* Waits for what was enqueued so far; the pass goes on. TRUE: what vlf_output() promised until now is there. FALSE: the pass has
+ * failed. For what depends on numbers of the same pass: a wait costs the device's idle time. */
+gboolean vlf_pass_wait (VlfPass *pass);
 /* Remembers @error (taken) unless there is one already. */
 void vlf_pass_fail (VlfPass *pass, GError *error);
 gboolean vlf_pass_failed (const VlfPass *pass);

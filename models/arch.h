@@ -25,6 +25,7 @@ typedef struct {
   float similarity_scale;
   gboolean
       two_towers; /* nothing is fused: scores are cosines of image and text, maps those of patches and text, see see() and fuse() */
+  guint embedding_size; /* of the space that see()'s embedding and embed() share; 0: there is none */
 
   gboolean generates;     /* captions, by attend() and decode() */
   gboolean answers;       /* questions, which fuse() has to see first */
@@ -109,6 +110,8 @@ struct _VlfArch {
 
   /* Makes the entry of @texts from their first taps and key_bias: once per prompt, not per frame. NULL: there is none. */
   void (*enter) (const VlfNet *net, VlfPass *pass, VlfTextBatch *texts);
+  /* The texts alone, as encode() made them, in the space of sight->embedding: [n, 1, embedding_size], unit length. */
+  VlfTensor (*embed) (const VlfNet *net, VlfPass *pass, const VlfTextBatch *texts);
   /* @sight: of one frame. @texts with their entry. With two towers: @pooled are the texts, of unit length. */
   VlfFusion (*fuse) (const VlfNet *net, VlfPass *pass, const VlfSight *sight, const VlfTextBatch *texts, VlfMaps *maps);
 

@@ -201,14 +201,15 @@ decode (const VlfNet *base, VlfPass *p, VlfDecoding *d)
 
 /* ---- further outputs ---- */
 
-/* The prompt's own embedding: the encoder without any picture. */
+/* The encoder without any picture. */
 static VlfTensor
-embed_prompt (const Blip *net, VlfPass *p, const VlfTextBatch *texts)
+embed_texts (const VlfNet *base, VlfPass *p, const VlfTextBatch *texts)
 {
+  const Blip *net = (const Blip *) base;
   const VlfAttention self = { .key_bias = &texts->key_bias };
   VlfTensor x = texts->taps[0];
 
-  for (guint i = 0; i < net->base.layers; i++)
+  for (guint i = 0; i < base->layers; i++)
     x = vlf_post_norm_layer (p, &net->encoder.layers[i], x, &self);
   return vlf_normalize (p, vlf_linear (p, vlf_rows (x, 0, 1), net->itc_text, VLF_NONE, NULL));
 }
@@ -233,7 +234,7 @@ outputs (const VlfNet *base, VlfPass *p, const VlfTextBatch *texts, const VlfSig
     emit (user, "itm_score", fusion->match, 2);
   if (base->similarity) {
     emit (user, "image_embeds", sight->embedding, 2);
-    emit (user, "text_embeds", embed_prompt (net, p, texts), 2);
+    emit (user, "text_embeds", embed_texts (base, p, texts), 2);
   }
   if (net->decoder.layers && !net->encoder.layers)
     emit (user, "logits", caption_logits (base, p, texts, sight), 3);
@@ -403,7 +404,10 @@ load_heads (Blip *net, VlfLoader *l, VlfConfig *config, guint text_dim, guint im
     net->itc_image = vlf_load_one (l, shared, image_dim, TRUE, "vision_proj");
   if (vlf_loader_has (l, "text_proj.weight"))
     net->itc_text = vlf_load_one (l, shared, text_dim, TRUE, "text_proj");
-  net->base.similarity = net->itc_image && net->itc_text ? "itc_score" : NULL;
+  if (net->itc_image && net->itc_text) {
+    net->base.similarity = "itc_score";
+    net->base.embedding_size = shared;
+  }
 }
 
 static VlfNet
@@ -462,6 +466,7 @@ const VlfArch vlf_blip = {
   .load = load,
   .encode = encode,
   .see = see,
+  .embed = embed_texts,
   .hides_embeddings = TRUE,
   .enter = enter,
   .fuse = fuse,

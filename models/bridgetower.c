@@ -208,6 +208,14 @@ fuse (const VlfNet *base, VlfPass *p, const VlfSight *sight, const VlfTextBatch 
   return out;
 }
 
+static VlfTensor
+embed_texts (const VlfNet *base, VlfPass *p, const VlfTextBatch *texts)
+{
+  const BridgeTower *net = (const BridgeTower *) base;
+
+  return vlf_normalize (p, vlf_linear (p, vlf_rows (texts->last, 0, 1), net->itc_text, VLF_NONE, NULL));
+}
+
 static void
 outputs (const VlfNet *base, VlfPass *p, const VlfTextBatch *texts, const VlfSight *sight, const VlfFusion *fusion,
          void (*emit) (gpointer user, const char *name, VlfTensor tensor, guint rank), gpointer user)
@@ -223,10 +231,8 @@ outputs (const VlfNet *base, VlfPass *p, const VlfTextBatch *texts, const VlfSig
   } else if (net->itm) {
     emit (user, "logits", fusion->match, 2);
   }
-  if (net->itc_text) {
-    VlfTensor x = vlf_linear (p, vlf_rows (texts->last, 0, 1), net->itc_text, VLF_NONE, NULL);
-    emit (user, "text_embeds", vlf_normalize (p, x), 2);
-  }
+  if (net->itc_text)
+    emit (user, "text_embeds", embed_texts (base, p, texts), 2);
   if (net->itc_image)
     emit (user, "image_embeds", sight->embedding, 2);
   if (net->itc_cross)
@@ -444,8 +450,10 @@ load_heads (BridgeTower *net, VlfLoader *l, VlfConfig *config, const Config *c, 
     net->itc_image = vlf_load_one (l, c->contrastive, c->dim, TRUE, "itc_image_head.fc");
   if (vlf_loader_has (l, "itc_cross_modal_head.fc.weight"))
     net->itc_cross = vlf_load_one (l, c->contrastive, 2 * c->dim, TRUE, "itc_cross_modal_head.fc");
-  if (all_heads && vlf_loader_has (l, "itc_text_head.fc.weight"))
+  if (vlf_loader_has (l, "itc_text_head.fc.weight"))
     net->itc_text = vlf_load_one (l, c->contrastive, c->dim, TRUE, "itc_text_head.fc");
+  if (net->itc_image && net->itc_text)
+    net->base.embedding_size = c->contrastive;
   if (all_heads && net->masked_lm) {
     net->mlm_act = vlf_load_activation (l, vlf_config_string (config, "hidden_act", "gelu"), "hidden_act");
     net->mlm_dense = vlf_load_one (l, c->dim, c->dim, TRUE, "mlm_score.transform.dense");
@@ -507,6 +515,7 @@ const VlfArch vlf_bridgetower = {
   .load = load,
   .encode = encode,
   .see = see,
+  .embed = embed_texts,
   .emits_maps = TRUE,
   .enter = enter_text,
   .fuse = fuse,

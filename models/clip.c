@@ -76,6 +76,14 @@ encode (const VlfNet *base, VlfPass *p, const guint32 *ids, const guint8 *mask, 
   return texts;
 }
 
+static VlfTensor
+embed (const VlfNet *base, VlfPass *p, const VlfTextBatch *texts)
+{
+  (void) base;
+  (void) p;
+  return vlf_rows (texts->taps[0], 0, 1);
+}
+
 /* The last block with every patch looking at nothing but itself: its own value takes attention's place, and what the class token would
  * have gathered stays where it lies. Source: Zhou, Loy, Dai 2022, "Extract Free Dense Labels from CLIP". */
 static VlfTensor
@@ -255,6 +263,7 @@ load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_he
     .taps = 1,
     .similarity = "logits_per_image",
     .two_towers = TRUE,
+    .embedding_size = shared,
   };
   net->end = vlf_config_uint (config, "text_config.eos_token_id", 49407, 0, 999999);
   net->end_is_last_id = net->end == 2;
@@ -276,6 +285,7 @@ const VlfArch vlf_clip = {
   .load = load,
   .encode = encode,
   .see = see,
+  .embed = embed,
   .fuse = fuse,
   .outputs = outputs,
 };

@@ -66,6 +66,12 @@ VlfText *vlf_text_new (VlfModel *model, const char *prompt, GError **error);
  * image looks at the text, a weight of 0 removes them, 1 changes no bit; the phrase map is made of the focus words if there are any. The
  * text's prompt is the one without marks. */
 VlfText *vlf_text_new_marked (VlfModel *model, const char *prompt, GError **error);
+/* The mean of what @templates [n_templates >= 1], each with "{}" where @prompt goes, say: their embeddings of unit length are added and
+ * the sum brought to unit length again; with one template it is that one's text. The text's prompt and words are those of @prompt.
+ * VLF_ERROR_UNSUPPORTED where the model's match is not made of embeddings, VLF_ERROR_RANGE for a template without "{}". Source: Radford
+ * et al. 2021, section 3.1.4. */
+VlfText *vlf_text_new_ensemble (VlfModel *model, const char *prompt, const char *const *templates, guint n_templates,
+                                GError **error);
 VlfText *vlf_text_ref (VlfText *text);
 void vlf_text_unref (VlfText *text); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfText, vlf_text_unref)
@@ -92,6 +98,12 @@ vlf_model_encode_texts (VlfModel *model, const char *const *prompts, guint n, gb
  * that it does not name are those of the text. VLF_ERROR_FORMAT for numbers that are not finite, VLF_ERROR_RANGE for an impossible number
  * of tokens or weight of a word. */
 VlfText *vlf_text_new_encoded (VlfModel *model, const VlfEmbedding *embedding, GError **error);
+
+/* Numbers of the embedding that text and picture have in common (VlfResult.image_embedding); 0: the model has none. */
+guint vlf_model_embedding_size (const VlfModel *model);
+/* @prompt alone in that space, of unit length: what banks are made of. @to [vlf_model_embedding_size ()]. VLF_ERROR_UNSUPPORTED where
+ * the model has none. Thread-safe, on the queue that texts are encoded on. */
+gboolean vlf_model_embed_text (VlfModel *model, const char *prompt, float *to, GError **error);
 
 /* What a run is asked for; all zero is the model's own way with everything included. Lists: negative counts from the end (-1 is the
  * last); NULL: the model's default (vlfusion.json), else all. An index out of range is VLF_ERROR_RANGE. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A prompt, encoded once: its words, its tokens, and what the fusion reads of the text tower. */
+#include <math.h>
 #include <string.h>
 #include "models/markup.h"
 #include "models/model.h"
@@ -89,9 +90,10 @@ vlf_text_tokenize (VlfText *text, GError **error)
   return TRUE;
 }
 
-/* Runs the text tower, on the model's own queue: sessions go on meanwhile. */
+/* Runs the text tower, on the model's own queue: sessions go on meanwhile. @embedding: NULL, or receives the text alone, see
+ * VlfArch.embed(). */
 static gboolean
-encode (VlfText *text, GError **error)
+encode (VlfText *text, float *embedding, GError **error)
 {
   VlfModel *model = text->model;
   const VlfNet *net = model->net;
@@ -107,6 +109,8 @@ encode (VlfText *text, GError **error)
   batch = net->arch->encode (net, pass, text->ids, mask, 1, text->n_tokens);
   for (guint i = 0; i < net->taps; i++)
     vlf_output (pass, batch.taps[i], text->taps + i * tap);
+  if (embedding)
+    vlf_output (pass, net->arch->embed (net, pass, &batch), embedding);
   return vlf_pass_end (pass, error);
 }
 
@@ -149,8 +153,9 @@ vlf_text_new_bare (VlfModel *model, const char *prompt, GError **error)
   return text;
 }
 
+/* @embedding: as encode() takes it. */
 static VlfText *
-text_new (VlfModel *model, const char *prompt, gboolean marked, GError **error)
+text_new (VlfModel *model, const char *prompt, gboolean marked, float *embedding, GError **error)
 {
   g_autoptr (VlfText) text = NULL;
   g_auto (VlfMarkup) markup = { 0 };
@@ -158,7 +163,7 @@ text_new (VlfModel *model, const char *prompt, gboolean marked, GError **error)
   if (marked && g_utf8_validate (prompt, -1, NULL))
     vlf_markup_parse (&markup, prompt);
   text = vlf_text_new_bare (model, markup.text ? markup.text : prompt, error);
-  if (!text || !vlf_text_tokenize (text, error) || !encode (text, error))
+  if (!text || !vlf_text_tokenize (text, error) || !encode (text, embedding, error))
     return NULL;
   if (marked)
     apply_markup (text, &markup);
@@ -168,13 +173,104 @@ text_new (VlfModel *model, const char *prompt, gboolean marked, GError **error)
 VlfText *
 vlf_text_new (VlfModel *model, const char *prompt, GError **error)
 {
-  return text_new (model, prompt, FALSE, error);
+  return text_new (model, prompt, FALSE, NULL, error);
 }
 
 VlfText *
 vlf_text_new_marked (VlfModel *model, const char *prompt, GError **error)
 {
-  return text_new (model, prompt, TRUE, error);
+  return text_new (model, prompt, TRUE, NULL, error);
+}
+
+guint
+vlf_model_embedding_size (const VlfModel *model)
+{
+  return model->net->embedding_size;
+}
+
+gboolean
+vlf_model_embed_text (VlfModel *model, const char *prompt, float *to, GError **error)
+{
+  g_autoptr (VlfText) text = NULL;
+
+  if (model->net->embedding_size == 0) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "model \"%s\" has no embedding that text and picture share; expected a CLIP model or one with a "
+                 "contrastive head",
+                 model->name);
+    return FALSE;
+  }
+  text = text_new (model, prompt, FALSE, to, error);
+  return text != NULL;
+}
+
+/* ---- ensembles ---- */
+
+static gchar *
+fill_template (const char *template, const char *prompt, GError **error)
+{
+  GString *filled;
+
+  if (!strstr (template, "{}")) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "template: expected \"{}\" where the prompt goes, found \"%s\"",
+                 template);
+    return NULL;
+  }
+  filled = g_string_new (template);
+  g_string_replace (filled, "{}", prompt, 0);
+  return g_string_free (filled, FALSE);
+}
+
+/* From now on one row, the embedding, is all of the text. */
+static void
+replace_taps (VlfText *text, const float *sum, guint size)
+{
+  double length = 0;
+
+  for (guint i = 0; i < size; i++)
+    length += (double) sum[i] * sum[i];
+  length = MAX (sqrt (length), 1e-12);
+  text->n_tokens = 1;
+  text->word_of[0] = -1;
+  text->taps = g_renew (float, text->taps, size);
+  for (guint i = 0; i < size; i++)
+    text->taps[i] = (float) (sum[i] / length);
+}
+
+static VlfText *
+ensemble (VlfText *text, const char *const *templates, guint n_templates, GError **error)
+{
+  const guint size = text->model->net->dim;
+  g_autofree float *sum = g_new0 (float, size);
+
+  for (guint t = 0; t < n_templates; t++) {
+    g_autofree gchar *filled = fill_template (templates[t], text->prompt, error);
+    g_autoptr (VlfText) one = filled ? text_new (text->model, filled, FALSE, NULL, error) : NULL;
+
+    if (!one)
+      return NULL;
+    text->truncated |= one->truncated;
+    for (guint i = 0; i < size; i++)
+      sum[i] += one->taps[i];
+  }
+  replace_taps (text, sum, size);
+  return vlf_text_ref (text);
+}
+
+VlfText *
+vlf_text_new_ensemble (VlfModel *model, const char *prompt, const char *const *templates, guint n_templates,
+                       GError **error)
+{
+  g_autoptr (VlfText) text = NULL;
+
+  if (!model->net->two_towers) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "templates: model \"%s\" reads a prompt's words together with the picture; expected a CLIP model",
+                 model->name);
+    return NULL;
+  }
+  text = text_new (model, prompt, FALSE, NULL, error);
+  return text ? ensemble (text, templates, n_templates, error) : NULL;
 }
 
 VlfText *
