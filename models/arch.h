@@ -27,6 +27,8 @@ typedef struct {
       two_towers; /* nothing is fused: scores are cosines of image and text, maps those of patches and text, see see() and fuse() */
   guint embedding_size; /* of the space that see()'s embedding and embed() share; 0: there is none */
 
+  gboolean judges; /* fuse() gives a match */
+
   gboolean generates;     /* captions, by attend() and decode() */
   gboolean answers;       /* questions, which fuse() has to see first */
   guint start_id, end_id; /* of what is generated */

@@ -404,6 +404,7 @@ load_heads (Blip *net, VlfLoader *l, VlfConfig *config, guint text_dim, guint im
     net->itc_image = vlf_load_one (l, shared, image_dim, TRUE, "vision_proj");
   if (vlf_loader_has (l, "text_proj.weight"))
     net->itc_text = vlf_load_one (l, shared, text_dim, TRUE, "text_proj");
+  net->base.judges = net->itm != NULL;
   if (net->itc_image && net->itc_text) {
     net->base.similarity = "itc_score";
     net->base.embedding_size = shared;

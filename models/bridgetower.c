@@ -452,6 +452,7 @@ load_heads (BridgeTower *net, VlfLoader *l, VlfConfig *config, const Config *c, 
     net->itc_cross = vlf_load_one (l, c->contrastive, 2 * c->dim, TRUE, "itc_cross_modal_head.fc");
   if (vlf_loader_has (l, "itc_text_head.fc.weight"))
     net->itc_text = vlf_load_one (l, c->contrastive, c->dim, TRUE, "itc_text_head.fc");
+  net->base.judges = net->itm != NULL;
   if (net->itc_image && net->itc_text)
     net->base.embedding_size = c->contrastive;
   if (all_heads && net->masked_lm) {

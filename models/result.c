@@ -3,6 +3,7 @@
 #include "kernels/half.h"
 #include "models/json.h"
 #include <math.h>
+#include <string.h>
 
 VlfResult *
 vlf_result_new (void)
@@ -31,6 +32,17 @@ prompt_clear (VlfPromptResult *prompt)
   g_free (prompt->text);
   g_free (prompt->map);
   g_free (prompt->embedding);
+}
+
+void
+vlf_result_drop_prompts (VlfResult *result, guint first, guint n)
+{
+  VlfPromptResult *prompts = result->prompts;
+
+  for (guint i = first; i < first + n; i++)
+    prompt_clear (&prompts[i]);
+  memmove (prompts + first, prompts + first + n, (result->n_prompts - first - n) * sizeof *prompts);
+  result->n_prompts -= n;
 }
 
 void
@@ -250,6 +262,10 @@ write_prompt (const Writer *writer, const VlfPromptResult *prompt)
   write_embedding (writer, prompt->embedding, prompt->embedding_size);
   g_string_append (to, ",\"embedding_kind\":");
   write_text (to, prompt->embedding_kind);
+  if (prompt->retrieved) {
+    g_string_append_printf (to, ",\"bank\":%u,\"similarity\":", prompt->bank_index);
+    write_double (to, prompt->similarity);
+  }
   g_string_append_c (to, '}');
 }
 
@@ -306,5 +322,10 @@ vlf_result_to_json (const VlfResult *result, const VlfStamp *stamp, VlfJsonMaps 
       g_string_append_c (to, ',');
     write_prompt (&writer, &result->prompts[i]);
   }
-  g_string_append (to, "]}");
+  g_string_append_c (to, ']');
+  if (result && result->judged && result->best < 0)
+    g_string_append (to, ",\"best\":null");
+  else if (result && result->judged)
+    g_string_append_printf (to, ",\"best\":%d", result->best);
+  g_string_append_c (to, '}');
 }

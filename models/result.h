@@ -25,6 +25,9 @@ typedef struct {
   guint embedding_size;       /* 0: none */
   float *embedding;           /* [embedding_size] fused embedding of frame and text */
   const char *embedding_kind; /* static: "cross_embeds" (unit length), "pooler_output", ... */
+  gboolean retrieved;         /* found in a bank, not asked */
+  guint bank_index;           /* of a retrieved text: its place in the bank, and */
+  double similarity;          /* the cosine of its embedding and the frame's, which it was found by */
   gboolean invalid;           /* the model gave NaN or infinity: all numbers are NaN, map and embedding are NULL */
 } VlfPromptResult;
 
@@ -34,7 +37,9 @@ typedef struct {
   double region[4];                /* x, y, width, height: rectangle of the frame that the grid covers, frame pixels */
   guint rows, cols;                /* of the patch grid */
   guint n_prompts;
-  VlfPromptResult *prompts;   /* [n_prompts] in the order asked */
+  VlfPromptResult *prompts;   /* [n_prompts] in the order asked, then what was retrieved, best first */
+  gboolean judged;            /* whether @best was asked for: by negatives or a threshold */
+  gint best;                  /* prompt that the frame shows; -1: none of them, or unknown */
   guint image_embedding_size; /* 0: none */
   float *image_embedding;     /* [image_embedding_size] text-free embedding of the frame */
   gchar *model, *fingerprint; /* name; SHA-256 in hex */
@@ -45,6 +50,9 @@ typedef struct {
 /* Where any number of @prompt is not finite, apart from match, score and peak that are not known: sets it invalid, so that nothing of it
  * is taken for an answer or drawn. @cells: of each map. TRUE if it is invalid. Call it once, before anybody else has the result. */
 gboolean vlf_prompt_result_validate (VlfPromptResult *prompt, gsize cells);
+
+/* Takes prompts [first, first + n) out; as long as nobody else has @result. */
+void vlf_result_drop_prompts (VlfResult *result, guint first, guint n);
 
 VlfResult *vlf_result_new (void);
 VlfResult *vlf_result_ref (VlfResult *result);

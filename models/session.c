@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A stream on a model: frames and texts in, results out. */
 #include "models/session.h"
+#include <math.h>
 #include <string.h>
 #include "models/generate.h"
 #include "models/session_private.h"
@@ -90,42 +91,83 @@ read_fusion (VlfRun *run, VlfPass *pass, const VlfFusion *fusion, const VlfMaps 
 }
 
 static void
-fuse_group (VlfRun *run, VlfPass *pass, const VlfSight *sight, const VlfTextGroup *group, VlfReading *reading)
+fuse_texts (VlfRun *run, VlfPass *pass, const VlfSight *sight, const VlfTextBatch *texts, VlfReading *reading)
 {
-  VlfTextBatch texts = vlf_text_group_batch (run->net, group);
   VlfMaps maps = { 0 };
-  guint scope = vlf_pass_open (pass);
   VlfFusion fusion;
 
   for (guint i = 0; i < run->n_layers && run->maps; i++)
     maps.wanted[run->layers[i]] = TRUE;
-  reading->n = group->n;
-  reading->tokens = group->tokens;
-  fusion = run->net->arch->fuse (run->net, pass, sight, &texts, &maps);
+  reading->tokens = texts->key_bias.cols;
+  fusion = run->net->arch->fuse (run->net, pass, sight, texts, &maps);
   read_fusion (run, pass, &fusion, &maps, reading);
-  vlf_pass_close (pass, scope, (VlfTensor){ 0 });
+}
+
+static VlfReading *
+next_reading (VlfRun *run, guint frame, guint first, VlfText *const *texts, guint n)
+{
+  VlfReading *reading = &run->readings[run->n_readings++];
+
+  reading->frame = frame;
+  reading->first = first;
+  reading->texts = texts;
+  reading->n = n;
+  return reading;
+}
+
+/* What all frames are asked. */
+static void
+fuse_groups (VlfRun *run, VlfPass *pass, guint frame, const VlfSight *sight)
+{
+  const VlfSession *session = run->session;
+
+  for (guint g = 0; g < session->groups->len; g++) {
+    const VlfTextGroup *group = g_ptr_array_index (session->groups, g);
+    VlfText *const *texts = (VlfText *const *) session->texts->pdata + g * VLF_GROUP;
+    VlfTextBatch batch = vlf_text_group_batch (run->net, group);
+    guint scope = vlf_pass_open (pass);
+
+    fuse_texts (run, pass, sight, &batch, next_reading (run, frame, g * VLF_GROUP, texts, group->n));
+    vlf_pass_close (pass, scope, (VlfTensor){ 0 });
+  }
+}
+
+/* What this frame is asked, having been found in the bank. */
+static void
+fuse_found (VlfRun *run, VlfPass *pass, guint frame, const VlfSight *sight)
+{
+  const VlfRetrieval *r = &run->retrieval;
+
+  for (guint i = 0; i < r->n_rerank && !vlf_pass_failed (pass); i += VLF_GROUP) {
+    const guint n = MIN (VLF_GROUP, r->n_rerank - i);
+    VlfText *const *texts = r->texts + (gsize) frame * r->n_rerank + i;
+    guint scope = vlf_pass_open (pass);
+    VlfTextBatch batch = vlf_text_batch_new (pass, texts, n);
+
+    fuse_texts (run, pass, sight, &batch, next_reading (run, frame, run->session->texts->len + i, texts, n));
+    vlf_pass_close (pass, scope, (VlfTensor){ 0 });
+  }
 }
 
 static void
 enqueue (VlfRun *run, VlfPass *pass, const VlfImage *frames, const VlfImagePlan *plans, guint n_frames)
 {
   const VlfNet *net = run->net;
-  GPtrArray *groups = run->session->groups;
+  const guint groups = run->session->groups->len + (run->retrieval.n_rerank + VLF_GROUP - 1) / VLF_GROUP;
   VlfSight sight = net->arch->see (net, pass, vlf_patches (pass, frames, plans, n_frames));
 
   run->image_embeddings = read_back (pass, sight.embedding);
   run->image_embedding_size = sight.embedding.cols;
-  if (run->net->two_towers && run->maps)
+  if (net->two_towers && run->maps)
     run->patches = read_back (pass, sight.taps[0]);
-  run->readings = g_new0 (VlfReading, MAX ((gsize) n_frames * groups->len, 1));
+  if (run->retrieval.bank)
+    vlf_retrieval_look (&run->retrieval, pass, sight.embedding);
+  run->readings = g_new0 (VlfReading, MAX ((gsize) n_frames * groups, 1));
   for (guint frame = 0; frame < n_frames; frame++) {
     VlfSight one = vlf_sight_nth (net, &sight, frame);
-    for (guint g = 0; g < groups->len; g++) {
-      VlfReading *reading = &run->readings[run->n_readings++];
-      reading->frame = frame;
-      reading->first = g * VLF_GROUP;
-      fuse_group (run, pass, &one, g_ptr_array_index (groups, g), reading);
-    }
+
+    fuse_groups (run, pass, frame, &one);
+    fuse_found (run, pass, frame, &one);
   }
 }
 
@@ -159,6 +201,31 @@ vlf_model_resized_size (const VlfModel *model, guint width, guint height, double
   *resized_height = plan.resized_height;
 }
 
+/* The session's texts: those asked, then the negatives. */
+static gboolean
+choose_texts (VlfRun *run, VlfText *const *texts, guint n, const VlfRunOptions *options, GError **error)
+{
+  const VlfModel *model = run->session->model;
+  g_autofree VlfText **all = NULL;
+
+  run->n_texts = n;
+  run->n_negatives = options ? options->n_negatives : 0;
+  run->unknown_threshold = options && options->judge ? options->unknown_threshold : NAN;
+  if (!run->net->two_towers && (run->n_negatives > 0 || !isnan (run->unknown_threshold))) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "negative prompts and unknown-threshold: model \"%s\" judges every prompt by itself; expected a CLIP "
+                 "model",
+                 model->name);
+    return FALSE;
+  }
+  all = g_new (VlfText *, MAX ((gsize) n + run->n_negatives, 1));
+  for (guint i = 0; i < n; i++)
+    all[i] = texts[i];
+  for (guint i = 0; i < run->n_negatives; i++)
+    all[n + i] = options->negatives[i];
+  return vlf_session_set_texts (run->session, all, n + run->n_negatives, error);
+}
+
 gboolean
 vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
                  const VlfRunOptions *options, VlfResult **results, GError **error)
@@ -172,9 +239,8 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
 
   if (n_frames == 0)
     return TRUE;
-  if (!vlf_session_set_texts (session, texts, n_texts, error))
-    return FALSE;
-  ok = choose_maps (&run, options, error);
+  ok = choose_texts (&run, texts, n_texts, options, error) && choose_maps (&run, options, error) &&
+       vlf_retrieval_open (&run.retrieval, model, options, n_frames, error);
   if (ok) {
     for (guint i = 0; i < n_frames; i++)
       plans[i] = vlf_model_plan_frame (model, &frames[i], options ? options->fit : VLF_FIT_MODEL);

@@ -105,6 +105,8 @@ guint vlf_model_embedding_size (const VlfModel *model);
  * the model has none. Thread-safe, on the queue that texts are encoded on. */
 gboolean vlf_model_embed_text (VlfModel *model, const char *prompt, float *to, GError **error);
 
+typedef struct _VlfBank VlfBank; /* models/bank.h */
+
 /* What a run is asked for; all zero is the model's own way with everything included. Lists: negative counts from the end (-1 is the
  * last); NULL: the model's default (vlfusion.json), else all. An index out of range is VLF_ERROR_RANGE. */
 typedef struct {
@@ -114,6 +116,21 @@ typedef struct {
   const gint *heads;
   guint n_heads;
   gboolean no_maps; /* neither maps nor peaks nor word weights: saves their computation */
+
+  /* What a frame may show that is none of the prompts. Negatives take their part of the match and are in no result; only where the
+   * match is a share of all prompts (CLIP), else VLF_ERROR_UNSUPPORTED. With negatives or @judge, VlfResult.best says what the frame
+   * shows: none of the prompts where a negative's score is highest, or none reaches @unknown_threshold. */
+  VlfText *const *negatives;
+  guint n_negatives;
+  gboolean judge;
+  double unknown_threshold; /* of the score, a cosine; only with @judge */
+
+  /* A bank of the same model, which every frame is compared with: its best texts follow the prompts in the result. Of one found by its
+   * embedding alone the score is the cosine and, with CLIP, the match its share of the whole bank. The best @rerank texts are asked as
+   * prompts are, of what the image tower has seen already, and stand first, ordered by their match. */
+  VlfBank *bank; /* NULL: none */
+  guint bank_results;
+  guint rerank; /* 0: none; VLF_ERROR_UNSUPPORTED where the model has no matching head */
 } VlfRunOptions;
 
 /* One stream on a model: queue, activations, what is kept from the previous frame. One thread at a time; not shared. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Private to models/: what the files of a session share. */
 #pragma once
-#include "models/model.h"
+#include "models/retrieval.h"
 
 G_BEGIN_DECLS
 
@@ -26,7 +26,8 @@ struct _VlfSession {
 
 /* What is read back for one frame and one group of prompts. */
 typedef struct {
-  guint frame, first, n, tokens; /* prompts [first, first + n) */
+  guint frame, first, n, tokens; /* prompts [first, first + n) of the result */
+  VlfText *const *texts;         /* [n] */
   float *match;                  /* [n, 2] or NULL */
   float *embedding;              /* [n, size] */
   guint embedding_size;
@@ -47,7 +48,10 @@ typedef struct {
   VlfReading *readings;
   float *image_embeddings; /* [frames, size] or NULL */
   guint image_embedding_size;
-  float *patches; /* two towers: [frames, P, size] in the space of the texts, or NULL */
+  float *patches;             /* two towers: [frames, P, size] in the space of the texts, or NULL */
+  guint n_texts, n_negatives; /* of the session's texts, the negatives behind the others */
+  double unknown_threshold;
+  VlfRetrieval retrieval;
 } VlfRun;
 
 /* session_texts.c: makes session->groups of @texts, or keeps them where the same are asked again. */
@@ -56,9 +60,12 @@ void vlf_text_group_free (gpointer group);
 /* The group as operations take it. */
 VlfTextBatch vlf_text_group_batch (const VlfNet *net, const VlfTextGroup *group);
 
+/* The same for one pass alone: what a group keeps is made in it, with the same bits. @texts [n >= 1] of one model. */
+VlfTextBatch vlf_text_batch_new (VlfPass *pass, VlfText *const *texts, guint n);
+
 /* session_result.c: what @run, which has ended, says about one of its frames. */
 VlfResult *
-vlf_run_result (const VlfRun *run, guint frame, const VlfImage *image, const VlfImagePlan *plan, double milliseconds);
+vlf_run_result (VlfRun *run, guint frame, const VlfImage *image, const VlfImagePlan *plan, double milliseconds);
 void vlf_run_clear (VlfRun *run);
 
 G_END_DECLS

@@ -24,6 +24,7 @@ vlf_run_clear (VlfRun *run)
   g_free (run->heads);
   g_free (run->image_embeddings);
   g_free (run->patches);
+  vlf_retrieval_clear (&run->retrieval);
 }
 
 /* ITM logits [other, match]: their difference is the score, its sigmoid the softmax of the second. */
@@ -70,25 +71,60 @@ fill_prompt (const VlfRun *run, const VlfReading *r, guint which, const VlfText 
     g_debug ("prompt \"%s\": the model's numbers are not finite", prompt->text);
 }
 
-/* Two towers: the softmax over all prompts asked together; of one alone nothing can be said. */
+/* Two towers: the softmax over all prompts [n] asked together, negatives included; of one alone nothing can be said. */
 static void
-match_prompts (const VlfNet *net, VlfResult *result)
+match_prompts (const VlfNet *net, VlfPromptResult *prompts, guint n)
 {
   double best = -INFINITY, sum = 0;
 
-  for (guint i = 0; i < result->n_prompts; i++)
-    best = MAX (best, result->prompts[i].score);
-  for (guint i = 0; i < result->n_prompts; i++)
-    sum += exp (net->similarity_scale * (result->prompts[i].score - best));
-  for (guint i = 0; i < result->n_prompts && result->n_prompts > 1; i++)
-    result->prompts[i].match = exp (net->similarity_scale * (result->prompts[i].score - best)) / sum;
+  for (guint i = 0; i < n; i++)
+    best = MAX (best, prompts[i].score);
+  for (guint i = 0; i < n; i++)
+    sum += exp (net->similarity_scale * (prompts[i].score - best));
+  for (guint i = 0; i < n && n > 1; i++)
+    prompts[i].match = exp (net->similarity_scale * (prompts[i].score - best)) / sum;
+}
+
+/* Which prompt the frame shows: the one of the highest score, unless a negative's is higher or it is not enough. */
+static void
+judge (const VlfRun *run, VlfResult *result)
+{
+  const guint n = run->n_texts + run->n_negatives;
+  guint best = 0;
+
+  result->judged = run->n_negatives > 0 || !isnan (run->unknown_threshold);
+  result->best = -1;
+  for (guint i = 1; i < n; i++)
+    if (result->prompts[i].score > result->prompts[best].score || isnan (result->prompts[best].score))
+      best = i;
+  if (best < run->n_texts && !(result->prompts[best].score < run->unknown_threshold))
+    result->best = isnan (result->prompts[best].score) ? -1 : (gint) best;
+}
+
+/* The prompts, and behind them what was found; the negatives between them have done their part then. */
+static void
+fill_prompts (VlfRun *run, guint frame, VlfResult *result)
+{
+  const guint n = run->n_texts + run->n_negatives;
+
+  result->n_prompts = n + run->retrieval.n_found;
+  result->prompts = g_new0 (VlfPromptResult, MAX (result->n_prompts, 1));
+  for (guint i = 0; i < run->n_readings; i++) {
+    const VlfReading *r = &run->readings[i];
+    for (guint k = 0; r->frame == frame && k < r->n; k++)
+      fill_prompt (run, r, k, r->texts[k], result, &result->prompts[r->first + k]);
+  }
+  if (run->net->two_towers)
+    match_prompts (run->net, result->prompts, n);
+  judge (run, result);
+  vlf_retrieval_report (&run->retrieval, run->net, frame, n, result);
+  vlf_result_drop_prompts (result, run->n_texts, run->n_negatives);
 }
 
 VlfResult *
-vlf_run_result (const VlfRun *run, guint frame, const VlfImage *image, const VlfImagePlan *plan, double milliseconds)
+vlf_run_result (VlfRun *run, guint frame, const VlfImage *image, const VlfImagePlan *plan, double milliseconds)
 {
   const VlfModel *model = run->session->model;
-  GPtrArray *texts = run->session->texts;
   VlfResult *result = vlf_result_new ();
 
   result->frame_width = image->frame_width ? image->frame_width : image->width;
@@ -103,14 +139,6 @@ vlf_run_result (const VlfRun *run, guint frame, const VlfImage *image, const Vlf
     gsize size = result->image_embedding_size = run->image_embedding_size;
     result->image_embedding = g_memdup2 (run->image_embeddings + frame * size, size * sizeof (float));
   }
-  result->n_prompts = texts->len;
-  result->prompts = g_new0 (VlfPromptResult, MAX (texts->len, 1));
-  for (guint i = 0; i < run->n_readings; i++) {
-    const VlfReading *r = &run->readings[i];
-    for (guint k = 0; r->frame == frame && k < r->n; k++)
-      fill_prompt (run, r, k, g_ptr_array_index (texts, r->first + k), result, &result->prompts[r->first + k]);
-  }
-  if (run->net->two_towers)
-    match_prompts (run->net, result);
+  fill_prompts (run, frame, result);
   return result;
 }

@@ -18,23 +18,34 @@ vlf_text_group_free (gpointer data)
   g_free (group);
 }
 
-static VlfConstant *
-group_tap (VlfSession *session, VlfText *const *texts, const VlfTextGroup *group, guint layer, GError **error)
+static guint
+longest (VlfText *const *texts, guint n)
 {
-  const VlfNet *net = session->model->net;
-  gsize row = net->dim, one = group->tokens * row;
-  g_autofree float *data = g_try_new0 (float, group->n *one);
+  guint tokens = 0;
 
-  if (!data) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "%u prompts of %u tokens do not fit in memory", group->n,
-                 group->tokens);
-    return NULL;
-  }
-  for (guint i = 0; i < group->n; i++) {
+  for (guint i = 0; i < n; i++)
+    tokens = MAX (tokens, texts[i]->n_tokens);
+  return tokens;
+}
+
+static GError *
+no_memory (guint n, guint tokens)
+{
+  return g_error_new (VLF_ERROR, VLF_ERROR_NO_MEMORY, "%u prompts of %u tokens do not fit in memory", n, tokens);
+}
+
+/* Tap @layer of all texts, [n, tokens, dim]; NULL: no memory. */
+static float *
+gather_tap (VlfText *const *texts, guint n, guint tokens, guint layer)
+{
+  const gsize row = texts[0]->model->net->dim, one = tokens * row;
+  float *data = g_try_new0 (float, n *one);
+
+  for (guint i = 0; i < n && data; i++) {
     gsize length = texts[i]->n_tokens * row;
     memcpy (data + i * one, texts[i]->taps + layer * length, length * sizeof (float));
   }
-  return vlf_constant_new_from_data (session->model->device, data, group->n, group->tokens, net->dim, error);
+  return data;
 }
 
 /* What a word's weight adds to the scores of its keys. */
@@ -44,20 +55,40 @@ word_bias (const VlfEmbeddedWord *word)
   return word->weight > 0 ? logf (word->weight) : VLF_MASKED;
 }
 
-/* @marks: with what marks in the prompts ask for. */
+/* [n, 1, tokens]; @marks: with what marks in the prompts ask for. */
+static float *
+gather_bias (VlfText *const *texts, guint n, guint tokens, gboolean marks)
+{
+  float *data = g_new (float, (gsize) n *tokens);
+
+  for (guint i = 0; i < n; i++)
+    for (guint t = 0; t < tokens; t++) {
+      gint word = t < texts[i]->n_tokens ? texts[i]->word_of[t] : -1;
+
+      data[i * tokens + t] = t >= texts[i]->n_tokens ? VLF_MASKED : 0.0f;
+      if (marks && word >= 0)
+        data[i * tokens + t] = word_bias (&texts[i]->words[word]);
+    }
+  return data;
+}
+
+static VlfConstant *
+group_tap (VlfSession *session, VlfText *const *texts, const VlfTextGroup *group, guint layer, GError **error)
+{
+  g_autofree float *data = gather_tap (texts, group->n, group->tokens, layer);
+
+  if (data)
+    return vlf_constant_new_from_data (session->model->device, data, group->n, group->tokens, session->model->net->dim,
+                                       error);
+  g_propagate_error (error, no_memory (group->n, group->tokens));
+  return NULL;
+}
+
 static VlfConstant *
 group_bias (VlfSession *session, VlfText *const *texts, const VlfTextGroup *group, gboolean marks, GError **error)
 {
-  g_autofree float *data = g_new (float, (gsize) group->n * group->tokens);
+  g_autofree float *data = gather_bias (texts, group->n, group->tokens, marks);
 
-  for (guint i = 0; i < group->n; i++)
-    for (guint t = 0; t < group->tokens; t++) {
-      gint word = t < texts[i]->n_tokens ? texts[i]->word_of[t] : -1;
-
-      data[i * group->tokens + t] = t >= texts[i]->n_tokens ? VLF_MASKED : 0.0f;
-      if (marks && word >= 0)
-        data[i * group->tokens + t] = word_bias (&texts[i]->words[word]);
-    }
   return vlf_constant_new_from_data (session->model->device, data, group->n, 1, group->tokens, error);
 }
 
@@ -86,8 +117,7 @@ group_enter (VlfSession *session, VlfTextGroup *group, GError **error)
   VlfPass *pass;
 
   if (!state || !keys_values) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "%u prompts of %u tokens do not fit in memory", group->n,
-                 group->tokens);
+    g_propagate_error (error, no_memory (group->n, group->tokens));
     return FALSE;
   }
   pass = vlf_pass_begin (session->queue);
@@ -110,8 +140,7 @@ group_new (VlfSession *session, VlfText *const *texts, guint n, GError **error)
   VlfTextGroup *group = g_new0 (VlfTextGroup, 1);
 
   group->n = n;
-  for (guint i = 0; i < n; i++)
-    group->tokens = MAX (group->tokens, texts[i]->n_tokens);
+  group->tokens = longest (texts, n);
   for (guint layer = 0; layer < session->model->net->taps; layer++)
     if (!(group->taps[layer] = group_tap (session, texts, group, layer, error)))
       goto fail;
@@ -125,6 +154,30 @@ group_new (VlfSession *session, VlfText *const *texts, guint n, GError **error)
 fail:
   vlf_text_group_free (group);
   return NULL;
+}
+
+VlfTextBatch
+vlf_text_batch_new (VlfPass *pass, VlfText *const *texts, guint n)
+{
+  const VlfNet *net = texts[0]->model->net;
+  const guint tokens = longest (texts, n);
+  g_autofree float *key_bias = gather_bias (texts, n, tokens, FALSE);
+  g_autofree float *image_bias = gather_bias (texts, n, tokens, TRUE);
+  VlfTextBatch batch = { 0 };
+
+  for (guint layer = 0; layer < net->taps; layer++) {
+    g_autofree float *data = gather_tap (texts, n, tokens, layer);
+
+    if (data)
+      batch.taps[layer] = vlf_input (pass, data, n, tokens, net->dim);
+    else
+      vlf_pass_fail (pass, no_memory (n, tokens));
+  }
+  batch.key_bias = vlf_input (pass, key_bias, n, 1, tokens);
+  batch.image_bias = vlf_input (pass, image_bias, n, 1, tokens);
+  if (net->arch->enter)
+    net->arch->enter (net, pass, &batch);
+  return batch;
 }
 
 static gboolean
