@@ -3,6 +3,7 @@
 #pragma once
 #include "kernels/ops.h"
 #include "kernels/size.h"
+#include "kernels/watch.h"
 
 G_BEGIN_DECLS
 
@@ -15,6 +16,7 @@ struct _VlfDevice {
   gchar *name;
   gint pid;     /* of the process that opened it */
   gint lost;    /* atomic latch */
+  gint left;    /* atomic: threads that were left behind in its driver */
   gsize memory; /* atomic: bytes held, see vlf_device_memory() */
   gpointer cl;  /* VlfClDevice of cl_device.h; NULL for the reference */
 };
@@ -37,6 +39,8 @@ struct _VlfBuffer {
 /* Fills in the strides of a contiguous tensor whose shape is set, and tells how many elements it takes, padding included. FALSE if a
  * dimension is 0 or the tensor is larger than kernels can count. */
 gboolean vlf_tensor_layout (VlfTensor *x, gsize *elements);
+/* A sign of life of the calling thread, and what it uses from here on; see watch.h. */
+void vlf_watch_use (VlfDevice *device);
 /* FALSE with VLF_ERROR_DEVICE if @device is lost or belongs to another process. */
 gboolean vlf_device_check (const VlfDevice *device, GError **error);
 

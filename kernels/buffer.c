@@ -10,6 +10,7 @@ vlf_buffer_new (VlfDevice *device, gsize bytes, GError **error)
 {
   VlfBuffer *buffer;
 
+  vlf_watch_alive ();
   if (!vlf_device_check (device, error))
     return NULL;
   buffer = device->backend->buffer_new (device, bytes, error);

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <string.h>
 #include <unistd.h>
+#include "kernels/watch.h"
 
 static GMutex mutex;
 static VlfClApi table;
@@ -78,6 +79,7 @@ vlf_cl_api_open (GError **error)
 VlfClApi *
 vlf_cl_api (void)
 {
+  vlf_watch_alive ();
   return &table;
 }
 

@@ -53,7 +53,7 @@ typedef struct {
  * VLF_ERROR_NOT_FOUND, naming what to install, or VLF_ERROR_DEVICE in a child of the process that opened it. The table is
  * process-wide; only tests write to it, before other threads use it. Thread-safe. */
 VlfClApi *vlf_cl_api_open (GError **error);
-/* The table after a successful vlf_cl_api_open(). */
+/* The table after a successful vlf_cl_api_open(). Asked for anew for each call: it is a sign of life, see watch.h. */
 VlfClApi *vlf_cl_api (void);
 
 /* "CL_OUT_OF_RESOURCES" and so on; a number for what is unknown. Static or interned, never freed. */

@@ -56,13 +56,14 @@ static gboolean
 read_limits (VlfClDevice *device, GError **error)
 {
   cl_bool available = CL_FALSE, compiler = CL_FALSE;
-  cl_ulong alloc = 0, local = 0;
+  cl_ulong alloc = 0, memory = 0, local = 0;
   gsize group = 0;
   cl_uint units = 0;
 
   if (!get (device->id, CL_DEVICE_AVAILABLE, sizeof available, &available) ||
       !get (device->id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler) ||
       !get (device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof alloc, &alloc) ||
+      !get (device->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory) ||
       !get (device->id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local) ||
       !get (device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group) ||
       !get (device->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units)) {
@@ -82,6 +83,7 @@ read_limits (VlfClDevice *device, GError **error)
     return FALSE;
   }
   device->max_alloc = (gsize) MIN (alloc, G_MAXSIZE);
+  device->memory = (gsize) MIN (memory, G_MAXSIZE);
   device->units = MAX (units, 1);
   device->width = choose_width (device->id);
   return TRUE;

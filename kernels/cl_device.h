@@ -12,6 +12,7 @@ typedef struct {
   cl_device_id id;
   cl_context context;
   gsize max_alloc; /* bytes of one buffer */
+  gsize memory;    /* bytes of all */
   guint units;     /* compute units */
   guint width;     /* floats per vector, 8 or 16 */
   guint int8;      /* VLF_INT8 of cl/int8.cl, see tier.h; known when the program is there */

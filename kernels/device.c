@@ -182,7 +182,7 @@ choose_family (const Candidate *c, VlfFamily *family, GError **error)
   return g_str_equal (wish, "cpu") || g_str_equal (wish, "gpu");
 }
 
-/* A held device of @family on @id (NULL: the reference) that still works; with mutex. */
+/* A held device of @family on @id (NULL: the reference) that still works, as far as anybody knows; with mutex. */
 static VlfDevice *
 find_open (cl_device_id id, VlfFamily family)
 {
@@ -191,7 +191,7 @@ find_open (cl_device_id id, VlfFamily family)
     const VlfClDevice *cl = device->cl;
 
     if ((cl ? cl->id : NULL) == id && device->family == family && device->pid == getpid () &&
-        !vlf_device_is_lost (device)) {
+        !vlf_device_is_lost (device) && g_atomic_int_get (&device->left) == 0) {
       device->refs++;
       return device;
     }
@@ -230,22 +230,30 @@ open_reference (void)
   return device;
 }
 
+/* The lock is not held while the driver opens the device: one that hangs would hold up everybody. Of two who open the same at once, the
+ * second takes what the first has. */
 static VlfDevice *
 open_candidate (const Candidate *c, VlfFamily family, GError **error)
 {
   VlfDevice *device;
+  VlfClDevice *cl;
 
   g_mutex_lock (&mutex);
   device = find_open (c->id, family);
-  if (!device) {
-    VlfClDevice *cl = vlf_cl_device_new (c->platform, c->id, family, error);
-
-    if (cl)
-      device = device_new (c->name, family, &vlf_backend_cl, cl);
-    else
-      g_prefix_error (error, "%s: ", c->name);
-  }
   g_mutex_unlock (&mutex);
+  if (device)
+    return device;
+  cl = vlf_cl_device_new (c->platform, c->id, family, error);
+  if (!cl) {
+    g_prefix_error (error, "%s: ", c->name);
+    return NULL;
+  }
+  g_mutex_lock (&mutex);
+  device = find_open (c->id, family);
+  if (!device)
+    device = device_new (c->name, family, &vlf_backend_cl, g_steal_pointer (&cl));
+  g_mutex_unlock (&mutex);
+  vlf_cl_device_free (cl, FALSE);
   return device;
 }
 
@@ -255,6 +263,7 @@ vlf_device_open (const char *which, GError **error)
   g_autoptr (GPtrArray) candidates = NULL;
   const Candidate *c;
   VlfFamily family;
+  VlfDevice *device = NULL;
 
   if (!which || which[0] == '\0')
     which = "auto";
@@ -262,7 +271,11 @@ vlf_device_open (const char *which, GError **error)
     return open_reference ();
   candidates = list_candidates (error);
   c = candidates ? choose (candidates, which, error) : NULL;
-  return c && choose_family (c, &family, error) ? open_candidate (c, family, error) : NULL;
+  if (c && choose_family (c, &family, error))
+    device = open_candidate (c, family, error);
+  if (device)
+    vlf_watch_use (device);
+  return device;
 }
 
 VlfDevice *

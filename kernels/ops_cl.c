@@ -56,12 +56,12 @@ buffer_new (VlfDevice *device, gsize bytes, GError **error)
   cl_mem mem;
   VlfBuffer *buffer;
 
-  if (!vlf_size_add (bytes, VLF_BUFFER_SLACK, &room) || room > cl->max_alloc) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY,
-                 "%s: %" G_GSIZE_FORMAT " bytes are wanted in one piece; the device gives at most %" G_GSIZE_FORMAT,
-                 device->name, bytes, cl->max_alloc);
+  if (!vlf_size_add (bytes, VLF_BUFFER_SLACK, &room)) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: a buffer of %" G_GSIZE_FORMAT " bytes", device->name, bytes);
     return NULL;
   }
+  if (!vlf_device_has_room (device, room, room, error))
+    return NULL;
   mem = vlf_cl_api ()->CreateBuffer (cl->context, CL_MEM_READ_WRITE, room, NULL, &status);
   if (status != CL_SUCCESS) {
     g_autofree gchar *what = g_strdup_printf ("room for %" G_GSIZE_FORMAT " bytes", bytes);

@@ -59,6 +59,7 @@ vlf_pass_begin (VlfQueue *queue)
     vlf_pass_fail (pass, error);
   } else {
     queue->busy = pass->open = TRUE;
+    vlf_watch_use (queue->device);
     vlf_arena_reset (queue->arena);
     pass->backend->pass_open (pass);
   }
@@ -129,6 +130,7 @@ vlf_pass_alloc (VlfPass *pass, guint batch, guint rows, guint cols)
   GError *error = NULL;
   gsize elements;
 
+  vlf_watch_alive ();
   if (pass->error)
     return (VlfTensor){ 0 };
   if (!vlf_tensor_layout (&x, &elements)) {

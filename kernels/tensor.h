@@ -99,6 +99,9 @@ typedef struct _VlfTable VlfTable;
 VlfTable *vlf_table_new (VlfDevice *device, const VlfSource *source, GError **error);
 void vlf_table_free (VlfTable *table); /* NULL is fine */
 
+/* FALSE with VLF_ERROR_NO_MEMORY, saying what is needed and what there is, where @total bytes more, the @largest of them in one piece,
+ * exceed what the device has or, for one that computes in the computer's own memory, what is free there. Nothing is reserved. */
+gboolean vlf_device_has_room (VlfDevice *device, gsize total, gsize largest, GError **error);
 /* Device bytes that all live constants, weights, tables and arenas of @device hold. */
 gsize vlf_device_memory (const VlfDevice *device);
 

@@ -2,6 +2,7 @@
 /* Model directories: finding, checking, opening, sharing. */
 #include "models/model.h"
 #include <string.h>
+#include "kernels/watch.h"
 
 #define DEFAULT_MODEL     "vlf-shapes"
 #define DEFAULT_THRESHOLD 0.5
@@ -203,6 +204,24 @@ check_ability (const VlfNet *net, VlfAbility needs, const char *directory, GErro
   return !expected;
 }
 
+/* Loads nothing, but finds out what loading will take, so that nothing is allocated where not all of it fits. What is wrong with the files
+ * is said by the load that follows. */
+static gboolean
+has_room (VlfDevice *device, const VlfLoader *loader, VlfConfig *config, const VlfArch *arch, const char *architecture,
+          gboolean all_heads, GError **error)
+{
+  g_autoptr (VlfBag) bag = vlf_bag_new ();
+  VlfLoader dry = *loader;
+  gboolean known;
+
+  dry.device = NULL;
+  dry.bag = bag;
+  arch->load (&dry, config, architecture, all_heads);
+  known = !dry.error && vlf_config_check (config, NULL);
+  g_clear_error (&dry.error);
+  return !known || vlf_device_has_room (device, dry.need, dry.largest, error);
+}
+
 gboolean
 vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *options, VlfDevice *device,
                 GError **error)
@@ -223,7 +242,11 @@ vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *o
   loader.files = files;
   loader.bytes_total = total_bytes (files);
   architecture = vlf_json_string (vlf_json_first (vlf_config_get (config, "architectures")), NULL);
+  if (device && !has_room (device, &loader, config, arch, architecture, options->all_heads, &problem))
+    return fail_in (directory, problem, error);
   model->net = arch->load (&loader, config, architecture, options->all_heads);
+  model->need = loader.need;
+  model->largest = loader.largest;
   if (!vlf_config_check (config, &problem)) {
     g_clear_error (&loader.error);
     return fail_in (directory, problem, error);
@@ -278,18 +301,22 @@ vlf_model_check (const VlfModelOptions *options, GError **error)
   g_autofree gchar *directory = vlf_model_find (options->directory, error);
   VlfModel *model;
   VlfDevice *device;
+  gsize need, largest;
   gboolean ok;
 
   if (!directory)
     return FALSE;
   model = model_new ();
   ok = vlf_model_read (model, directory, options, NULL, error);
+  need = model->need;
+  largest = model->largest;
   model_free (model);
   if (!ok)
     return FALSE;
   device = vlf_device_open (options->device, error);
+  ok = device && vlf_device_has_room (device, need, largest, error);
   vlf_device_unref (device);
-  return device != NULL;
+  return ok;
 }
 
 /* The fingerprint reads as much again as the text tower holds, so it runs beside the weights' loading. */
@@ -341,49 +368,40 @@ open_new (const char *directory, const VlfModelOptions *options, VlfDevice *devi
   return NULL;
 }
 
-/* Waits while somebody else opens the same; TRUE if @key is now this caller's to open, with *model NULL, or *model is it. */
-static gboolean
-claim (const char *key, const VlfModelOptions *options, VlfModel **model, GError **error)
+typedef enum { CLAIM_FOUND, CLAIM_OURS, CLAIM_LOST, CLAIM_STOPPED } Claim;
+
+/* Waits while somebody else opens the same, unless the device is lost over that. With table_lock. */
+static Claim
+claim (const char *key, const VlfModelOptions *options, const VlfDevice *device, VlfModel **model, GError **error)
 {
   gpointer entry;
 
   if (!table)
     table = g_hash_table_new (g_str_hash, g_str_equal);
   while ((entry = g_hash_table_lookup (table, key)) == &opening) {
+    vlf_watch_alive (); /* whoever opens it is watched */
+    if (vlf_device_is_lost (device))
+      return CLAIM_LOST;
     g_cond_wait_until (&table_changed, &table_lock, g_get_monotonic_time () + G_TIME_SPAN_SECOND / 10);
     if (options->progress && !options->progress (0.0, options->user)) {
       g_set_error (error, VLF_ERROR, VLF_ERROR_CANCELLED, "loading was stopped");
-      return FALSE;
+      return CLAIM_STOPPED;
     }
   }
-  if (entry)
+  if (entry) {
     *model = vlf_model_ref (entry);
-  else
-    g_hash_table_insert (table, (gpointer) key, &opening);
-  return TRUE;
+    return CLAIM_FOUND;
+  }
+  g_hash_table_insert (table, (gpointer) key, &opening);
+  return CLAIM_OURS;
 }
 
-VlfModel *
-vlf_model_open (const VlfModelOptions *options, GError **error)
+/* Opens what claim() left to the caller. Takes @key. */
+static VlfModel *
+open_claimed (gchar *key, const char *path, const VlfModelOptions *options, VlfDevice *device, GError **error)
 {
-  g_autofree gchar *directory = vlf_model_find (options->directory, error);
-  g_autofree gchar *path = directory ? g_canonicalize_filename (directory, NULL) : NULL;
-  g_autoptr (VlfDevice) device = path ? vlf_device_open (options->device, error) : NULL;
-  gchar *key;
-  VlfModel *model = NULL;
+  VlfModel *model = open_new (path, options, device, error);
 
-  if (!device)
-    return NULL;
-  key = g_strdup_printf ("%s\n%p\n%s\n%d", path, (gpointer) device, options->precision ? options->precision : "auto",
-                         options->all_heads);
-  g_mutex_lock (&table_lock);
-  if (!claim (key, options, &model, error) || model) {
-    g_mutex_unlock (&table_lock);
-    g_free (key);
-    return model;
-  }
-  g_mutex_unlock (&table_lock);
-  model = open_new (path, options, device, error);
   g_mutex_lock (&table_lock);
   g_hash_table_remove (table, key);
   if (model)
@@ -392,6 +410,33 @@ vlf_model_open (const VlfModelOptions *options, GError **error)
     g_free (key);
   g_cond_broadcast (&table_changed);
   g_mutex_unlock (&table_lock);
+  return model;
+}
+
+VlfModel *
+vlf_model_open (const VlfModelOptions *options, GError **error)
+{
+  g_autofree gchar *directory = vlf_model_find (options->directory, error);
+  g_autofree gchar *path = directory ? g_canonicalize_filename (directory, NULL) : NULL;
+  Claim how = CLAIM_LOST;
+  VlfModel *model = NULL;
+
+  while (path && how == CLAIM_LOST) {
+    g_autoptr (VlfDevice) device = vlf_device_open (options->device, error);
+    gchar *key;
+
+    if (!device)
+      return NULL;
+    key = g_strdup_printf ("%s\n%p\n%s\n%d", path, (gpointer) device, options->precision ? options->precision : "auto",
+                           options->all_heads);
+    g_mutex_lock (&table_lock);
+    how = claim (key, options, device, &model, error);
+    g_mutex_unlock (&table_lock);
+    if (how == CLAIM_OURS)
+      model = open_claimed (key, path, options, device, error);
+    else
+      g_free (key);
+  }
   return model;
 }
 

@@ -15,7 +15,8 @@ struct _VlfModel {
   gint refs;
   gchar *key; /* in the table of open models */
   VlfDevice *device;
-  VlfBag *bag; /* owns net and all weights */
+  VlfBag *bag;         /* owns net and all weights */
+  gsize need, largest; /* where it was only checked: as VlfLoader has them */
   const VlfNet *net;
   VlfTokenizer *tokenizer;
   VlfImageProcessor processor;

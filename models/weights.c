@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "models/weights.h"
 #include "kernels/half.h"
+#include "kernels/size.h"
 
 /* What a loader made, freed last to first. */
 typedef struct {
@@ -152,6 +153,21 @@ find (VlfLoader *loader, const char *name, guint rows, guint cols, Reader *reade
   return TRUE;
 }
 
+/* One more piece of memory; FALSE if that is all to be done, as there is no device. @n numbers of @type. */
+static gboolean
+allocates (VlfLoader *loader, gsize n, VlfDType type)
+{
+  gsize bytes = G_MAXSIZE;
+
+  if (loader->device)
+    return TRUE;
+  vlf_size_mul (n, vlf_dtype_size (type), &bytes);
+  loader->largest = MAX (loader->largest, bytes);
+  if (!vlf_size_add (loader->need, bytes, &loader->need))
+    loader->need = G_MAXSIZE;
+  return FALSE;
+}
+
 #define MAX_PARTS   3
 #define INT8_INPUTS 64
 
@@ -192,7 +208,7 @@ load_parts (VlfLoader *loader, guint outputs, guint inputs, const char *const *n
     if (biases && !find (loader, biases[n], 1, outputs, &readers[2 * n + 1], &bias[n]))
       return NULL;
   }
-  if (!loader->device)
+  if (!allocates (loader, (gsize) n * outputs * inputs, stored_type (loader, &weights[0])))
     return NULL;
   return keep (loader,
                vlf_weight_new (loader->device, weights, biases ? bias : NULL, n, stored_type (loader, &weights[0]),
@@ -235,7 +251,7 @@ vlf_load_matrix (VlfLoader *loader, guint rows, guint cols, const char *name)
   VlfSource source;
   VlfConstant *constant;
 
-  if (!find (loader, name, rows, cols, &reader, &source) || !loader->device)
+  if (!find (loader, name, rows, cols, &reader, &source) || !allocates (loader, (gsize) rows * cols, VLF_F32))
     return (VlfTensor){ 0 };
   constant =
       keep (loader, vlf_constant_new (loader->device, &source, &loader->error), (GDestroyNotify) vlf_constant_free);
@@ -274,7 +290,7 @@ vlf_load_table (VlfLoader *loader, guint rows, guint cols, const char *name)
   Reader reader;
   VlfSource source;
 
-  if (!find (loader, name, rows, cols, &reader, &source) || !loader->device)
+  if (!find (loader, name, rows, cols, &reader, &source) || !allocates (loader, (gsize) rows * cols, source.type))
     return NULL;
   return keep (loader, vlf_table_new (loader->device, &source, &loader->error), (GDestroyNotify) vlf_table_free);
 }

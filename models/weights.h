@@ -10,7 +10,7 @@ G_BEGIN_DECLS
  * an empty thing: an architecture's loader reads as the list of its tensors and is checked once, at its end. One thread.
  *
  * Everything it makes belongs to the bag that it was started with and lives until vlf_bag_free().
- * With device == NULL it only checks that every tensor is there with the right shape and a readable type. */
+ * With device == NULL it only checks that every tensor is there with the right shape and a readable type, and adds up what they need. */
 typedef struct _VlfBag VlfBag;
 VlfBag *vlf_bag_new (void);
 void vlf_bag_free (VlfBag *bag); /* NULL is fine */
@@ -29,7 +29,9 @@ typedef struct {
   gboolean force_type;           /* store linear weights as @stored instead of the file's type */
   VlfDType stored;               /* VLF_I8: those with 64 inputs or more only, see @careful */
   gboolean careful; /* no 8 bits for what is loaded now: heads and what touches pixels, small and sensitive */
-  GError *error;    /* the first one; the caller takes it */
+  gsize need,
+      largest;   /* when only checking: bytes that it will all take on a device, and the largest piece; at least */
+  GError *error; /* the first one; the caller takes it */
 } VlfLoader;
 
 /* Whether the file has @name (prefix added): heads are optional. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlengine.h"
+#include "kernels/watch.h"
 
 #define PATIENCE (G_USEC_PER_SEC / 2) /* for a running kernel at closing */
+#define STEP     (G_USEC_PER_SEC / 4) /* how often whoever waits looks whether the device still answers */
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
@@ -14,12 +16,21 @@ typedef struct {
   gdouble told; /* fraction that the bus heard of last */
   VlfModel *model;
   VlfSession *session;
+  VlfWatch *watch;
 } Loaded;
+
+/* What is checked before anything is loaded. */
+typedef struct {
+  GstVlTask task;
+  GError *error;
+} Check;
 
 struct _GstVlEngine {
   GstVlWorker *worker; /* its data is a Loaded */
   GstVlTask *load;     /* done: loaded->model and ->session are set, or loading failed; neither changes any more */
   Loaded *loaded;
+  VlfWatch *watch; /* over the worker's thread */
+  gint stuck;      /* atomic: the device does not answer, which was said */
   GstVlEngineSettings settings;
 };
 
@@ -102,6 +113,8 @@ loaded_free (gpointer data)
 
   vlf_session_free (loaded->session);
   vlf_model_unref (loaded->model);
+  vlf_watch_end ();
+  vlf_watch_unref (loaded->watch);
   g_weak_ref_clear (&loaded->owner);
   gst_vl_engine_settings_clear (&loaded->settings);
   g_free (loaded->directory);
@@ -173,33 +186,79 @@ load_free (GstVlTask *task)
   g_free (task);
 }
 
-GstVlEngine *
-gst_vl_engine_open (GstElement *owner, const GstVlEngineSettings *settings, GError **error)
+/* The worker's first task. */
+static void
+check (GstVlTask *task, GstVlWorker *worker)
 {
-  g_autofree gchar *directory = vlf_model_find (settings->model, error);
+  Loaded *loaded = gst_vl_worker_get_data (worker);
   VlfModelOptions options = { 0 };
-  GstVlEngine *engine;
-  Loaded *loaded;
 
-  if (!directory)
-    return NULL;
-  set_options (&options, settings, directory);
-  if (!vlf_model_check (&options, error))
-    return NULL;
+  vlf_watch_begin (loaded->watch);
+  set_options (&options, &loaded->settings, loaded->directory);
+  vlf_model_check (&options, &((Check *) task)->error);
+}
 
-  loaded = g_new0 (Loaded, 1);
+static void
+check_free (GstVlTask *task)
+{
+  g_clear_error (&((Check *) task)->error);
+  g_free (task);
+}
+
+/* The driver is asked for its devices here, so that this too happens on the thread that can be left behind. */
+static gboolean
+passes_check (GstVlEngine *engine, GError **error)
+{
+  Check *task = g_new0 (Check, 1);
+  gboolean passes;
+  GstVlWait how;
+
+  gst_vl_task_init (&task->task, check, check_free);
+  gst_vl_worker_push (engine->worker, &task->task);
+  do
+    how = gst_vl_worker_wait (engine->worker, &task->task, STEP);
+  while (how != GST_VL_WAIT_DONE && !vlf_watch_is_stuck (engine->watch, error));
+  passes = how == GST_VL_WAIT_DONE && !task->error;
+  if (how == GST_VL_WAIT_DONE && task->error)
+    g_propagate_error (error, g_steal_pointer (&task->error));
+  gst_vl_task_unref (&task->task);
+  return passes;
+}
+
+static GstVlEngine *
+engine_new (GstElement *owner, const GstVlEngineSettings *settings, gchar *directory)
+{
+  GstVlEngine *engine = g_new0 (GstVlEngine, 1);
+  Loaded *loaded = g_new0 (Loaded, 1);
+
   g_weak_ref_init (&loaded->owner, owner);
-  loaded->directory = g_steal_pointer (&directory);
+  loaded->directory = directory;
   gst_vl_engine_settings_copy (&loaded->settings, settings);
-
-  engine = g_new0 (GstVlEngine, 1);
+  engine->watch = vlf_watch_new ();
+  loaded->watch = vlf_watch_ref (engine->watch);
   engine->loaded = loaded;
   gst_vl_engine_settings_copy (&engine->settings, settings);
   engine->worker = gst_vl_worker_new ("vlf-engine", loaded, loaded_free);
+  return engine;
+}
+
+GstVlEngine *
+gst_vl_engine_open (GstElement *owner, const GstVlEngineSettings *settings, GError **error)
+{
+  gchar *directory = vlf_model_find (settings->model, error);
+  GstVlEngine *engine;
+
+  if (!directory)
+    return NULL;
+  engine = engine_new (owner, settings, directory);
   engine->load = g_new0 (GstVlTask, 1);
   gst_vl_task_init (engine->load, load, load_free);
-  gst_vl_worker_push (engine->worker, engine->load);
-  return engine;
+  if (passes_check (engine, error)) {
+    gst_vl_worker_push (engine->worker, engine->load);
+    return engine;
+  }
+  gst_vl_engine_close (engine);
+  return NULL;
 }
 
 void
@@ -207,8 +266,10 @@ gst_vl_engine_close (GstVlEngine *engine)
 {
   if (!engine)
     return;
-  gst_vl_worker_close (engine->worker, PATIENCE);
+  if (!gst_vl_worker_close (engine->worker, PATIENCE))
+    vlf_watch_leave (engine->watch);
   gst_vl_task_unref (engine->load);
+  vlf_watch_unref (engine->watch);
   gst_vl_engine_settings_clear (&engine->settings);
   g_free (engine);
 }
@@ -219,9 +280,43 @@ gst_vl_engine_settings (const GstVlEngine *engine)
   return &engine->settings;
 }
 
+/* Whether the device has gone silent over its work; whoever finds out first tells the bus. */
+static gboolean
+is_stuck (GstVlEngine *engine)
+{
+  g_autoptr (GError) error = NULL;
+  GstElement *owner;
+
+  if (g_atomic_int_get (&engine->stuck))
+    return TRUE;
+  if (!gst_vl_worker_is_busy (engine->worker) || !vlf_watch_is_stuck (engine->watch, &error))
+    return FALSE;
+  if (!g_atomic_int_compare_and_exchange (&engine->stuck, FALSE, TRUE))
+    return TRUE;
+  owner = g_weak_ref_get (&engine->loaded->owner);
+  if (owner)
+    gst_vl_post_error (owner, error);
+  g_clear_pointer (&owner, gst_object_unref);
+  return TRUE;
+}
+
+/* FALSE if interrupted, or stuck. */
+static gboolean
+wait_for (GstVlEngine *engine, GstVlTask *task)
+{
+  GstVlWait how;
+
+  do
+    how = gst_vl_worker_wait (engine->worker, task, STEP);
+  while (how == GST_VL_WAIT_TIMEOUT && !is_stuck (engine));
+  return how == GST_VL_WAIT_DONE;
+}
+
 GstVlEngineState
 gst_vl_engine_state (GstVlEngine *engine)
 {
+  if (is_stuck (engine))
+    return GST_VL_ENGINE_FAILED;
   if (!gst_vl_worker_is_done (engine->worker, engine->load))
     return GST_VL_ENGINE_LOADING;
   return engine->loaded->session ? GST_VL_ENGINE_READY : GST_VL_ENGINE_FAILED;
@@ -230,7 +325,7 @@ gst_vl_engine_state (GstVlEngine *engine)
 gboolean
 gst_vl_engine_wait_loaded (GstVlEngine *engine)
 {
-  return gst_vl_worker_wait (engine->worker, engine->load);
+  return wait_for (engine, engine->load);
 }
 
 VlfModel *
@@ -292,6 +387,7 @@ gst_vl_job_unref (GstVlJob *job)
 void
 gst_vl_engine_submit (GstVlEngine *engine, GstVlJob *job)
 {
+  vlf_watch_reset (engine->watch);
   gst_vl_worker_push (engine->worker, &job->task);
 }
 
@@ -304,5 +400,5 @@ gst_vl_engine_is_done (GstVlEngine *engine, GstVlJob *job)
 gboolean
 gst_vl_engine_wait (GstVlEngine *engine, GstVlJob *job)
 {
-  return gst_vl_worker_wait (engine->worker, &job->task);
+  return wait_for (engine, &job->task);
 }

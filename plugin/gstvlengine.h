@@ -48,7 +48,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GstVlJob, gst_vl_job_unref)
 typedef enum { GST_VL_ENGINE_LOADING, GST_VL_ENGINE_READY, GST_VL_ENGINE_FAILED } GstVlEngineState;
 
 /* Checks at once what can be checked without reading weights, then loads them beside, telling @owner's bus of the progress; a failure
- * to load is posted there as an error, once. Only a weak reference to @owner is kept. */
+ * to load is posted there as an error, once. So is a device that does not answer (kernels/watch.h): its engine has FAILED from then on,
+ * and closing it leaves the thread behind. Only a weak reference to @owner is kept. */
 GstVlEngine *gst_vl_engine_open (GstElement *owner, const GstVlEngineSettings *settings, GError **error);
 /* A kernel that runs is waited for half a second at most, then left to end by itself. NULL is fine. */
 void gst_vl_engine_close (GstVlEngine *engine);
@@ -62,7 +63,8 @@ void gst_vl_engine_interrupt (GstVlEngine *engine, gboolean interrupted);
 /* Only when READY. */
 void gst_vl_engine_submit (GstVlEngine *engine, GstVlJob *job);
 gboolean gst_vl_engine_is_done (GstVlEngine *engine, GstVlJob *job);
-gboolean gst_vl_engine_wait (GstVlEngine *engine, GstVlJob *job); /* FALSE if interrupted before it was done */
+/* FALSE if interrupted, or FAILED, before it was done. */
+gboolean gst_vl_engine_wait (GstVlEngine *engine, GstVlJob *job);
 
 /* Posts @error as one GST_ELEMENT_ERROR in the domain that fits its code. */
 void gst_vl_post_error (GstElement *element, const GError *error);

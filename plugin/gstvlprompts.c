@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlprompts.h"
 #include <string.h>
+#include "kernels/watch.h"
 
 #define PATIENCE (G_USEC_PER_SEC / 5) /* for an encoding under way at closing */
 
@@ -9,6 +10,7 @@ typedef struct {
   GstVlTask task;
   GstVlPromptSet *set;
   VlfModel *model;
+  VlfWatch *watch; /* over the worker while it encodes */
   GError *error;
 } Encoding;
 
@@ -199,7 +201,9 @@ encode (GstVlTask *task, GstVlWorker *worker)
   Encoding *encoding = (Encoding *) task;
 
   (void) worker;
+  vlf_watch_begin (encoding->watch);
   gst_vl_prompt_set_encode (encoding->set, encoding->model, &encoding->error);
+  vlf_watch_end ();
 }
 
 static void
@@ -209,6 +213,7 @@ encoding_free (GstVlTask *task)
 
   gst_vl_prompt_set_unref (encoding->set);
   vlf_model_unref (encoding->model);
+  vlf_watch_unref (encoding->watch);
   g_clear_error (&encoding->error);
   g_free (encoding);
 }
@@ -231,9 +236,10 @@ gst_vl_prompts_forget (GstVlPrompts *self)
 
   if (self->encoding)
     self->taken--; /* what was being encoded is asked for anew */
-  drop_encoding (self);
-  gst_vl_worker_close (self->worker, PATIENCE);
+  if (!gst_vl_worker_close (self->worker, PATIENCE) && self->encoding)
+    vlf_watch_leave (self->encoding->watch);
   self->worker = NULL;
+  drop_encoding (self);
   gst_vl_prompt_set_unref (self->own);
   self->own = set_new (prompts, markup);
   g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
@@ -248,12 +254,17 @@ set_own (GstVlPrompts *self, GstVlPromptSet *set)
   self->own = set;
 }
 
-/* An encoding that has ended takes effect; one that failed is told and forgotten. */
+/* An encoding that has ended takes effect; one that failed is told and forgotten, and so is one that hangs in the driver. */
 static void
 collect_encoding (GstVlPrompts *self, GError **error)
 {
-  if (!self->encoding || !gst_vl_worker_is_done (self->worker, &self->encoding->task))
+  if (!self->encoding)
     return;
+  if (!gst_vl_worker_is_done (self->worker, &self->encoding->task)) {
+    if (vlf_watch_is_stuck (self->encoding->watch, error))
+      drop_encoding (self);
+    return;
+  }
   if (self->encoding->error)
     g_propagate_error (error, g_steal_pointer (&self->encoding->error));
   else
@@ -270,6 +281,7 @@ start_encoding (GstVlPrompts *self, GstVlPromptSet *set)
   gst_vl_task_init (&self->encoding->task, encode, encoding_free);
   self->encoding->set = set;
   self->encoding->model = vlf_model_ref (self->model);
+  self->encoding->watch = vlf_watch_new ();
   gst_vl_worker_push (self->worker, &self->encoding->task);
 }
 

@@ -347,13 +347,20 @@ give_frame (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMome
   return FALSE;
 }
 
+/* Why a wait came to nothing: the stream flushes or stops, or the engine has failed, which it has posted. */
+static GstFlowReturn
+interrupted_flow (GstVlStream *self)
+{
+  return gst_vl_engine_state (self->engine) == GST_VL_ENGINE_FAILED ? GST_FLOW_ERROR : GST_FLOW_FLUSHING;
+}
+
 /* The result of @job, which has been submitted. */
 static GstFlowReturn
 await_result (GstVlStream *self, GstVlJob *job)
 {
   if (!gst_vl_engine_wait (self->engine, job)) {
     gst_vl_task_cancel (&job->task);
-    return GST_FLOW_FLUSHING;
+    return interrupted_flow (self);
   }
   gst_vl_frame_clear (&job->frame);
   return take_result (self, job, TRUE);
@@ -494,7 +501,7 @@ pass_with_result (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const Gst
   GstFlowReturn ret = GST_FLOW_OK;
 
   if (!gst_vl_engine_wait_loaded (self->engine))
-    ret = GST_FLOW_FLUSHING;
+    ret = interrupted_flow (self);
   else if (gst_vl_engine_state (self->engine) == GST_VL_ENGINE_FAILED)
     ret = GST_FLOW_ERROR; /* which the engine has posted */
   else if (!give_frame (self, job, buffer, moment, FALSE))

@@ -6,7 +6,7 @@ struct _GstVlWorker {
   GMutex lock;
   GCond changed; /* a task came, ended, or one of the flags below changed */
   GQueue tasks;  /* of GstVlTask, waiting to run */
-  gboolean interrupted, closing, ended;
+  gboolean busy, interrupted, closing, ended;
   gpointer data;
   GDestroyNotify destroy;
   GThread *thread;
@@ -61,10 +61,12 @@ worker_unref (GstVlWorker *worker)
 static void
 run_one (GstVlWorker *worker, GstVlTask *task)
 {
+  worker->busy = TRUE;
   g_mutex_unlock (&worker->lock);
   if (!gst_vl_task_is_cancelled (task))
     task->run (task, worker);
   g_mutex_lock (&worker->lock);
+  worker->busy = FALSE;
   task->done = TRUE;
   g_cond_broadcast (&worker->changed);
   g_mutex_unlock (&worker->lock);
@@ -141,16 +143,28 @@ gst_vl_worker_is_done (GstVlWorker *worker, GstVlTask *task)
 }
 
 gboolean
-gst_vl_worker_wait (GstVlWorker *worker, GstVlTask *task)
+gst_vl_worker_is_busy (GstVlWorker *worker)
 {
-  gboolean done;
+  gboolean busy;
 
   g_mutex_lock (&worker->lock);
-  while (!task->done && !worker->interrupted)
-    g_cond_wait (&worker->changed, &worker->lock);
-  done = task->done;
+  busy = worker->busy || !g_queue_is_empty (&worker->tasks);
   g_mutex_unlock (&worker->lock);
-  return done;
+  return busy;
+}
+
+GstVlWait
+gst_vl_worker_wait (GstVlWorker *worker, GstVlTask *task, gint64 patience)
+{
+  gint64 deadline = g_get_monotonic_time () + patience;
+  GstVlWait how;
+
+  g_mutex_lock (&worker->lock);
+  while (!task->done && !worker->interrupted && g_cond_wait_until (&worker->changed, &worker->lock, deadline))
+    continue;
+  how = task->done ? GST_VL_WAIT_DONE : worker->interrupted ? GST_VL_WAIT_INTERRUPTED : GST_VL_WAIT_TIMEOUT;
+  g_mutex_unlock (&worker->lock);
+  return how;
 }
 
 void
@@ -173,14 +187,14 @@ gst_vl_worker_is_closing (GstVlWorker *worker)
   return closing;
 }
 
-void
+gboolean
 gst_vl_worker_close (GstVlWorker *worker, gint64 patience)
 {
   gint64 deadline = g_get_monotonic_time () + patience;
   gboolean ended;
 
   if (!worker)
-    return;
+    return TRUE;
   g_mutex_lock (&worker->lock);
   worker->closing = worker->interrupted = TRUE;
   g_cond_broadcast (&worker->changed);
@@ -194,4 +208,5 @@ gst_vl_worker_close (GstVlWorker *worker, gint64 patience)
   else
     g_thread_unref (worker->thread);
   worker_unref (worker);
+  return ended;
 }

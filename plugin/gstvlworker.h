@@ -32,13 +32,16 @@ GstVlWorker *gst_vl_worker_new (const gchar *name, gpointer data, GDestroyNotify
 gpointer gst_vl_worker_get_data (GstVlWorker *worker);
 void gst_vl_worker_push (GstVlWorker *worker, GstVlTask *task);
 gboolean gst_vl_worker_is_done (GstVlWorker *worker, GstVlTask *task);
-/* Until @task has run; FALSE if interrupted before. */
-gboolean gst_vl_worker_wait (GstVlWorker *worker, GstVlTask *task);
+/* TRUE while a task runs or waits to run. */
+gboolean gst_vl_worker_is_busy (GstVlWorker *worker);
+typedef enum { GST_VL_WAIT_DONE, GST_VL_WAIT_INTERRUPTED, GST_VL_WAIT_TIMEOUT } GstVlWait;
+/* Until @task has run, at most @patience microseconds. */
+GstVlWait gst_vl_worker_wait (GstVlWorker *worker, GstVlTask *task, gint64 patience);
 /* While @interrupted, every wait ends at once. */
 void gst_vl_worker_interrupt (GstVlWorker *worker, gboolean interrupted);
 /* A long task asks now and then whether it should stop early. */
 gboolean gst_vl_worker_is_closing (GstVlWorker *worker);
-/* Ends the thread, waiting at most @patience microseconds for it; then it is left to end by itself. NULL is fine. */
-void gst_vl_worker_close (GstVlWorker *worker, gint64 patience);
+/* Ends the thread, waiting at most @patience microseconds for it; then it is left to end by itself, and FALSE. NULL is fine. */
+gboolean gst_vl_worker_close (GstVlWorker *worker, gint64 patience);
 
 G_END_DECLS

@@ -12,6 +12,10 @@ static struct {
   gboolean hang, fired;
   guint counts[FAULT_N];
 } plan;
+static struct {
+  cl_device_info what;
+  cl_ulong most; /* 0: none */
+} limit;
 
 /* Whether this call is the one. */
 static gboolean
@@ -59,8 +63,21 @@ STATUS (GetPlatformInfo, (cl_platform_id id, cl_platform_info what, size_t size,
         (id, what, size, to, needed))
 STATUS (GetDeviceIDs, (cl_platform_id id, cl_device_type type, cl_uint n, cl_device_id *ids, cl_uint *found),
         (id, type, n, ids, found))
-STATUS (GetDeviceInfo, (cl_device_id id, cl_device_info what, size_t size, void *to, size_t *needed),
-        (id, what, size, to, needed))
+static cl_int CL_API_CALL
+fault_GetDeviceInfo (cl_device_id id, cl_device_info what, size_t size, void *to, size_t *needed)
+{
+  cl_int status = strikes (FAULT_GetDeviceInfo) ? plan.status : real.GetDeviceInfo (id, what, size, to, needed);
+  cl_ulong value;
+
+  g_mutex_lock (&mutex);
+  if (status == CL_SUCCESS && limit.most > 0 && limit.what == what && to && size == sizeof value) {
+    memcpy (&value, to, sizeof value);
+    value = MIN (value, limit.most);
+    memcpy (to, &value, sizeof value);
+  }
+  g_mutex_unlock (&mutex);
+  return status;
+}
 OBJECT (cl_context, CreateContext,
         (const cl_context_properties *properties, cl_uint n, const cl_device_id *ids,
          void (CL_CALLBACK *notify) (const char *, const void *, size_t, void *), void *user, cl_int *status),
@@ -161,6 +178,15 @@ fault_release (void)
   g_mutex_lock (&mutex);
   plan.hang = FALSE;
   g_cond_broadcast (&released);
+  g_mutex_unlock (&mutex);
+}
+
+void
+fault_limit (cl_device_info what, cl_ulong most)
+{
+  g_mutex_lock (&mutex);
+  limit.what = what;
+  limit.most = most;
   g_mutex_unlock (&mutex);
 }
 

@@ -21,6 +21,9 @@ void fault_arm (FaultCall call, guint nth, cl_int status);
 void fault_hang (FaultCall call, guint nth);
 void fault_release (void);
 
+/* From here on devices say that their @what (a cl_ulong) is at most @most; 0: what they really have. */
+void fault_limit (cl_device_info what, cl_ulong most);
+
 guint fault_count (FaultCall call); /* calls since then */
 gboolean fault_fired (void);        /* whether it came to that call */
 const char *fault_name (FaultCall call);

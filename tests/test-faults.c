@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <glib/gstdio.h>
-#include "kernels/device.h"
+#include "kernels/tensor.h"
 #include "models/session.h"
 #include "tests/faults.h"
 
@@ -151,6 +151,74 @@ test_compile (gconstpointer data)
   alarm (0);
 }
 
+/* A device that says it has little: what is needed is said beside what there is, and nothing was allocated in vain. */
+static void
+expect_no_room (cl_device_info what, gsize most, const char *how)
+{
+  VlfModelOptions options = { .directory = folder, .device = "cpu" };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfModel) model = NULL;
+  g_autofree gchar *there = g_strdup_printf ("there are %.1f MiB", most / 1048576.0);
+
+  fault_limit (what, most);
+  fault_arm (FAULT_N, 0, CL_SUCCESS);
+  g_assert_false (vlf_model_check (&options, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY);
+  g_assert_nonnull (strstr (error->message, how));
+  g_assert_nonnull (strstr (error->message, there));
+  g_clear_error (&error);
+  model = vlf_model_open (&options, &error);
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY);
+  g_assert_null (model);
+  g_assert_cmpuint (fault_count (FAULT_CreateBuffer), ==, 0);
+  fault_limit (0, 0);
+}
+
+static void
+test_memory (void)
+{
+  VlfModelOptions options = { .directory = folder, .device = "cpu" };
+  g_autoptr (VlfModel) model = vlf_model_open (&options, NULL);
+  gsize held = vlf_model_device_memory (model);
+
+  g_clear_pointer (&model, vlf_model_unref);
+  expect_no_room (CL_DEVICE_MAX_MEM_ALLOC_SIZE, 30000, "in one piece");
+  expect_no_room (CL_DEVICE_GLOBAL_MEM_SIZE, held / 2, "are needed");
+  expect_works ("too little memory");
+}
+
+/* Room for the weights, but not for what a frame takes. */
+static void
+test_memory_of_frames (void)
+{
+  g_autoptr (GError) error = NULL;
+  VlfModelOptions options = { .directory = folder, .device = "cpu" };
+  g_autoptr (VlfModel) model = vlf_model_open (&options, NULL);
+  gsize held = vlf_model_device_memory (model);
+  double score;
+
+  g_clear_pointer (&model, vlf_model_unref);
+  fault_limit (CL_DEVICE_GLOBAL_MEM_SIZE, held + held / 10);
+  g_assert_false (attempt (&score, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY);
+  g_assert_nonnull (strstr (error->message, "beside what is held already"));
+  fault_limit (0, 0);
+  expect_works ("too little memory for activations");
+}
+
+/* What computes in the computer's own memory is held to what is free there. */
+static void
+test_memory_of_host (void)
+{
+  g_autoptr (VlfDevice) device = vlf_device_open ("reference", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (vlf_device_has_room (device, 1, 1, NULL));
+  g_assert_false (vlf_device_has_room (device, G_MAXSIZE / 2, 1, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY);
+  g_assert_nonnull (strstr (error->message, "of the computer's memory"));
+}
+
 static void
 test_clean (void)
 {
@@ -194,6 +262,9 @@ main (int argc, char **argv)
 
     g_test_add_data_func (path, GUINT_TO_POINTER (call), test_call);
   }
+  g_test_add_func ("/faults/memory/device", test_memory);
+  g_test_add_func ("/faults/memory/frames", test_memory_of_frames);
+  g_test_add_func ("/faults/memory/host", test_memory_of_host);
   g_test_add_data_func ("/faults/compile/source", GUINT_TO_POINTER (FAULT_CreateProgramWithSource), test_compile);
   g_test_add_data_func ("/faults/compile/build", GUINT_TO_POINTER (FAULT_BuildProgram), test_compile);
   rc = g_test_run ();

@@ -5,13 +5,17 @@
 #include "plugin/gstvlfusion.h"
 #include "tests/faults.h"
 
+#define EVERY_FRAME "mode=every-frame"
+#define LATEST      "mode=latest"
+
+/* So many frames that only an error or NULL ends the stream, or three. */
 static GstElement *
-pipeline_new (void)
+pipeline_new (const gchar *mode, gboolean endless)
 {
-  g_autofree gchar *launch =
-      g_strdup_printf ("videotestsrc num-buffers=3 ! video/x-raw,format=RGB,width=48,height=48 ! vlfusion name=f "
-                       "device=cpu prompt=\"a red circle\" model=%s ! fakesink",
-                       g_getenv ("VLF_TEST_MODEL"));
+  g_autofree gchar *launch = g_strdup_printf (
+      "videotestsrc is-live=%d num-buffers=%d ! video/x-raw,format=RGB,width=48,height=48,framerate=20/1 ! "
+      "vlfusion name=f device=cpu prompt=\"a red circle\" %s model=%s ! fakesink",
+      endless, endless ? 100000 : 3, mode, g_getenv ("VLF_TEST_MODEL"));
   GError *error = NULL;
   GstElement *pipeline;
 
@@ -21,24 +25,33 @@ pipeline_new (void)
   return pipeline;
 }
 
-/* Errors that vlfusion posts until the stream ends, with the pipeline stopped and gone afterwards. */
+/* Errors that vlfusion posts until the stream ends and for a while after. */
 static guint
-play (void)
+count_errors (GstElement *pipeline, GstClockTime patience)
 {
-  GstElement *pipeline = pipeline_new ();
   GstBus *bus = gst_element_get_bus (pipeline);
-  GstMessage *message;
+  GstMessage *message = gst_bus_timed_pop_filtered (bus, patience, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
   guint errors = 0;
 
-  gst_element_set_state (pipeline, GST_STATE_PLAYING);
-  message = gst_bus_timed_pop_filtered (bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_ERROR | GST_MESSAGE_EOS);
   for (; message; message = gst_bus_timed_pop_filtered (bus, GST_SECOND / 5, GST_MESSAGE_ERROR)) {
     if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_ERROR && g_str_equal (GST_MESSAGE_SRC_NAME (message), "f"))
       errors++;
     gst_message_unref (message);
   }
-  fail_unless_equals_int (gst_element_set_state (pipeline, GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
   gst_object_unref (bus);
+  return errors;
+}
+
+/* Errors that vlfusion posts, with the pipeline stopped and gone afterwards. */
+static guint
+play (void)
+{
+  GstElement *pipeline = pipeline_new (EVERY_FRAME, FALSE);
+  guint errors;
+
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  errors = count_errors (pipeline, GST_CLOCK_TIME_NONE);
+  fail_unless_equals_int (gst_element_set_state (pipeline, GST_STATE_NULL), GST_STATE_CHANGE_SUCCESS);
   gst_object_unref (pipeline);
   return errors;
 }
@@ -76,28 +89,92 @@ GST_START_TEST (test_one_error)
 }
 GST_END_TEST
 
-/* The driver never answers: the pipeline stops all the same and the thread that waits is left behind. */
-GST_START_TEST (test_hang)
+static void
+stop_in_time (GstElement *pipeline, const gchar *what)
+{
+  gint64 start = g_get_monotonic_time ();
+
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  fail_unless (g_get_monotonic_time () - start < 2 * G_USEC_PER_SEC, "%s: NULL took too long", what);
+  gst_object_unref (pipeline);
+}
+
+/* Stopped while the driver does not answer, before anybody has noticed: the thread that waits is left behind. */
+GST_START_TEST (test_null_in_time)
 {
   static const FaultCall calls[] = { FAULT_Finish, FAULT_EnqueueNDRangeKernel };
 
   fault_install ();
   expect_plays ();
   for (guint i = 0; i < G_N_ELEMENTS (calls); i++) {
-    GstElement *pipeline = pipeline_new ();
-    gint64 start;
+    GstElement *pipeline = pipeline_new (EVERY_FRAME, TRUE);
 
     fault_hang (calls[i], 2);
     gst_element_set_state (pipeline, GST_STATE_PLAYING);
     while (!fault_fired ())
       g_usleep (10000);
-    start = g_get_monotonic_time ();
-    gst_element_set_state (pipeline, GST_STATE_NULL);
-    fail_unless (g_get_monotonic_time () - start < 2 * G_USEC_PER_SEC, "%s: NULL took too long", fault_name (calls[i]));
-    gst_object_unref (pipeline);
+    stop_in_time (pipeline, fault_name (calls[i]));
     fault_release ();
     expect_plays ();
   }
+}
+GST_END_TEST
+
+/* The @nth @call never returns: one error on the bus, NULL in time, and another pipeline works while the thread still hangs. What only
+ * releases may hang when nobody waits for it any longer: then there is no error. */
+static void
+expect_noticed (FaultCall call, guint nth, const gchar *mode)
+{
+  g_autofree gchar *what = g_strdup_printf ("%s call %u, %s", fault_name (call), nth, mode);
+  gboolean releases = g_str_has_prefix (fault_name (call), "clRelease");
+  GstElement *pipeline = pipeline_new (mode, TRUE);
+  guint errors;
+
+  GST_INFO ("%s", what);
+  g_setenv ("VLF_WATCHDOG", "2", TRUE);
+  fault_hang (call, nth);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  errors = count_errors (pipeline, releases ? GST_SECOND : GST_CLOCK_TIME_NONE);
+  fail_unless (errors == 1 || (releases && errors == 0), "%s: %u errors", what, errors);
+  stop_in_time (pipeline, what);
+  fail_unless (fault_fired (), "%s: never came to that", what);
+  g_unsetenv ("VLF_WATCHDOG");
+  expect_plays ();
+  fault_release ();
+  g_usleep (G_USEC_PER_SEC / 5); /* for the thread to run out */
+}
+
+/* How often a stream of some frames makes each call. */
+static void
+count_calls (guint counts[FAULT_N])
+{
+  expect_plays ();
+  fault_arm (FAULT_N, 0, CL_SUCCESS);
+  fail_unless_equals_int (play (), 0);
+  for (guint call = 0; call < FAULT_N; call++)
+    counts[call] = fault_count ((FaultCall) call);
+}
+
+/* The first call of each entry point; with VLF_TEST_EXHAUSTIVE each call of each. */
+GST_START_TEST (test_hang_noticed)
+{
+  gboolean all = g_getenv ("VLF_TEST_EXHAUSTIVE") != NULL;
+  guint counts[FAULT_N];
+
+  fault_install ();
+  count_calls (counts);
+  for (guint call = 0; call < FAULT_N; call++)
+    for (guint nth = 1; nth <= (all ? counts[call] : MIN (counts[call], 1)); nth++)
+      expect_noticed ((FaultCall) call, nth, EVERY_FRAME);
+}
+GST_END_TEST
+
+/* Frames pass while inference hangs beside them, until that is noticed. */
+GST_START_TEST (test_hang_noticed_beside)
+{
+  fault_install ();
+  expect_plays ();
+  expect_noticed (FAULT_Finish, 2, LATEST);
 }
 GST_END_TEST
 
@@ -109,7 +186,9 @@ faults_suite (void)
 
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_one_error);
-  tcase_add_test (tc, test_hang);
+  tcase_add_test (tc, test_null_in_time);
+  tcase_add_test (tc, test_hang_noticed);
+  tcase_add_test (tc, test_hang_noticed_beside);
   return s;
 }
 
