@@ -51,6 +51,7 @@ struct _VlfQueue {
   VlfArena *arena;
   gpointer native;               /* the backend's own part */
   gboolean busy;                 /* a pass is under way */
+  double device_ms;              /* see vlf_queue_device_ms() */
   struct _VlfResample *resample; /* the last one made, see vlf_queue_resample(); whoever frees the queue frees it */
 };
 

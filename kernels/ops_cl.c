@@ -12,7 +12,7 @@
 typedef struct {
   cl_command_queue queue;
   GHashTable *kernels; /* name -> cl_kernel: setting arguments is not thread-safe, so that each queue has its own */
-  VlfProfile *profile; /* NULL: none */
+  VlfProfile *profile;
 } ClQueue;
 
 typedef struct {
@@ -135,7 +135,7 @@ queue_open (VlfQueue *queue, GError **error)
   if (!vlf_program_open (queue->device, error))
     return FALSE;
   profile = vlf_profile_new ();
-  commands = vlf_cl_api ()->CreateCommandQueue (cl->context, cl->id, vlf_profile_properties (profile), &status);
+  commands = vlf_cl_api ()->CreateCommandQueue (cl->context, cl->id, CL_QUEUE_PROFILING_ENABLE, &status);
   if (status != CL_SUCCESS) {
     vlf_profile_close (profile);
     vlf_cl_set_error (queue->device, status, "a command queue cannot be opened", error);
@@ -210,7 +210,7 @@ pass_finish (VlfPass *pass)
   vlf_cl_chain_flush (pass);
   if (!drain (pass)) /* memory that a driver may still use is never freed */
     g_ptr_array_set_free_func (native->host, NULL);
-  vlf_profile_collect (queue->profile, vlf_device_is_lost (pass->device));
+  pass->queue->device_ms = vlf_profile_collect (queue->profile, vlf_device_is_lost (pass->device));
   for (guint i = 0; i < native->mems->len && !vlf_device_is_lost (pass->device); i++)
     vlf_cl_api ()->ReleaseMemObject (native->mems->pdata[i]);
   g_ptr_array_unref (native->mems);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/arena.h"
+#include <math.h>
 
 #define MAX_DIMENSION (1u << 24)
 #define MAX_ROWS      (1u << 30) /* of all sequences: kernels count them in 32 bits */
@@ -37,6 +38,12 @@ vlf_queue_free (VlfQueue *queue)
   g_free (queue);
 }
 
+double
+vlf_queue_device_ms (VlfQueue *queue)
+{
+  return queue->device_ms;
+}
+
 VlfDevice *
 vlf_queue_device (VlfQueue *queue)
 {
@@ -60,6 +67,7 @@ vlf_pass_begin (VlfQueue *queue)
   } else {
     queue->busy = pass->open = TRUE;
     vlf_watch_use (queue->device);
+    queue->device_ms = NAN;
     vlf_arena_reset (queue->arena);
     pass->backend->pass_open (pass);
   }

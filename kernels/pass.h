@@ -10,6 +10,8 @@ typedef struct _VlfQueue VlfQueue;
 VlfQueue *vlf_queue_new (VlfDevice *device, GError **error);
 void vlf_queue_free (VlfQueue *queue);         /* NULL is fine; waits for what was enqueued */
 VlfDevice *vlf_queue_device (VlfQueue *queue); /* not a reference */
+/* Milliseconds that the device spent on the pass that ended last, by its own clock; NaN if it does not say. */
+double vlf_queue_device_ms (VlfQueue *queue);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfQueue, vlf_queue_free)
 
 /* One run over a frame. It only enqueues; it remembers its first error, after which operations do nothing and return an empty

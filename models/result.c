@@ -11,6 +11,7 @@ vlf_result_new (void)
   VlfResult *result = g_new0 (VlfResult, 1);
 
   result->refs = 1;
+  result->device_milliseconds = NAN;
   return result;
 }
 

@@ -44,7 +44,9 @@ typedef struct {
   float *image_embedding;     /* [image_embedding_size] text-free embedding of the frame */
   gchar *model, *fingerprint; /* name; SHA-256 in hex */
   double milliseconds;        /* of this inference; its share if several frames ran together */
-  double reused;              /* share of visual tokens not computed anew, 0..1 */
+  double
+      device_milliseconds; /* of them at work on the device, by its clock, shared out likewise; NaN: it does not say */
+  double reused;           /* share of visual tokens not computed anew, 0..1 */
 } VlfResult;
 
 /* Where any number of @prompt is not finite, apart from match, score and peak that are not known: sets it invalid, so that nothing of it

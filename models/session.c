@@ -250,8 +250,10 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
   }
   if (ok) {
     double milliseconds = (g_get_monotonic_time () - start) / 1000.0 / n_frames;
-    for (guint i = 0; i < n_frames; i++)
+    for (guint i = 0; i < n_frames; i++) {
       results[i] = vlf_run_result (&run, i, &frames[i], &plans[i], milliseconds);
+      results[i]->device_milliseconds = vlf_queue_device_ms (session->queue) / n_frames;
+    }
   }
   vlf_run_clear (&run);
   return ok;

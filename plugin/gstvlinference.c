@@ -509,8 +509,10 @@ install_properties (GObjectClass *klass)
       klass, PROP_STATS,
       g_param_spec_boxed (
           "stats", "Statistics",
-          "Counts of frames, inferences, frames with carried and late frames with skipped results; times of "
-          "inferences and the latency reported, in nanoseconds; since PAUSED",
+          "Counts of frames, inferences, frames with carried and late frames with skipped results; in nanoseconds, "
+          "times of inferences and the latency reported, and the 50th, 95th and 99th percentile (-p50, -p95, -p99) "
+          "of inference by the clock, device by OpenCL's events (0 where they do not say), passage of frames from "
+          "arrival to departure, and age of the results they carry; since PAUSED",
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlstream.h"
-#include "plugin/gstvljpeg.h"
 #include "plugin/gstvlmirror.h"
+#include "plugin/gstvlread.h"
+#include <math.h>
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
@@ -81,15 +82,15 @@ gst_vl_stream_set_info (GstVlStream *self, const GstVideoInfo *info)
 /* Frames that wait for results are late by the longest inference so far. The bound has some room above it, so that the pipeline is not
  * reconfigured for every new maximum. */
 static void
-measure (GstVlStream *self, GstClockTime duration, gboolean waited)
+measure (GstVlStream *self, const GstVlJob *job, gboolean waited)
 {
+  gdouble device = job->result ? job->result->device_milliseconds : NAN;
+  GstClockTime duration = job->duration;
   gboolean changed = FALSE;
 
   GST_OBJECT_LOCK (self->owner);
-  self->stats.inferences++;
-  self->stats.last = duration;
-  self->stats.total += duration;
-  self->stats.longest = MAX (self->stats.longest, duration);
+  gst_vl_stats_add_inference (&self->stats, duration,
+                              isnan (device) ? GST_CLOCK_TIME_NONE : (GstClockTime) (device * GST_MSECOND));
   if (waited && duration > self->latency) {
     self->latency = (duration + duration / 4) / GST_MSECOND * GST_MSECOND + GST_MSECOND;
     changed = self->live;
@@ -135,7 +136,7 @@ take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
     gst_vl_post_error (GST_ELEMENT (self->owner), job->error);
     return GST_FLOW_ERROR;
   }
-  measure (self, job->duration, waited);
+  measure (self, job, waited);
   forget_result (self);
   self->last = GST_VL_INFERENCE_GET_CLASS (self->owner)->finish (self->owner, job);
   self->last_time = job->stream_time;
@@ -155,14 +156,6 @@ time_since (const GstVlMoment *moment, GstClockTime stream_time)
   return moment->stream - stream_time;
 }
 
-static void
-count_carried (GstVlStream *self)
-{
-  GST_OBJECT_LOCK (self->owner);
-  self->stats.carried++;
-  GST_OBJECT_UNLOCK (self->owner);
-}
-
 /* @fresh: it is the frame's own. Copies the structure of a shared buffer, never its memory. */
 static void
 attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment, gboolean fresh)
@@ -175,12 +168,23 @@ attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment,
   name = gst_object_get_name (GST_OBJECT (self->owner));
   *buffer = gst_buffer_make_writable (*buffer);
   meta = gst_buffer_add_vl_meta (*buffer, self->last, name, GST_VL_INFERENCE_GET_CLASS (self->owner)->kind);
-  if (!fresh) {
+  if (!fresh)
     gst_vl_meta_set_carried (meta, time_since (moment, self->last_time));
-    count_carried (self);
-  }
   if (read_flag (self, &self->mirror))
     gst_vl_mirror_attach (*buffer, meta);
+}
+
+static void
+count_departure (GstVlStream *self, const GstVlMoment *moment, gboolean fresh)
+{
+  GstClockTime age = fresh ? 0 : time_since (moment, self->last_time);
+
+  GST_OBJECT_LOCK (self->owner);
+  gst_vl_times_add (&self->stats.passage, gst_util_get_timestamp () - moment->arrived);
+  self->stats.carried += self->last && !fresh;
+  if (self->last && GST_CLOCK_TIME_IS_VALID (age))
+    gst_vl_times_add (&self->stats.age, age);
+  GST_OBJECT_UNLOCK (self->owner);
 }
 
 /* Takes @buffer. */
@@ -200,6 +204,7 @@ push (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment, gboolean 
   }
   if (trans->segment.format == GST_FORMAT_TIME && GST_CLOCK_TIME_IS_VALID (moment->pts))
     trans->segment.position = moment->pts;
+  count_departure (self, moment, fresh);
   return gst_pad_push (GST_BASE_TRANSFORM_SRC_PAD (trans), buffer);
 }
 
@@ -293,42 +298,6 @@ is_due (GstVlStream *self, const GstVlJob *job, const GstVlMoment *moment, GstBu
 
 /* Inference. */
 
-static double
-pixel_aspect (const GstVideoInfo *info)
-{
-  return (double) GST_VIDEO_INFO_PAR_N (info) / GST_VIDEO_INFO_PAR_D (info);
-}
-
-typedef struct {
-  const VlfModel *model;
-  VlfFit fit;
-  double aspect;
-} JpegNeed;
-
-/* More than twice what the model's resize makes of the picture, so that its filter sees little of how the decoder scaled: at just twice,
- * maps of a photograph of fur agree with a full decode to a cosine of 0.998, here all that were tried to 0.999. */
-static void
-need_enough (gpointer user, guint width, guint height, guint *least_width, guint *least_height)
-{
-  const JpegNeed *need = user;
-
-  vlf_model_resized_size (need->model, width, height, need->aspect, need->fit, least_width, least_height);
-  *least_width = *least_width * 5 / 2;
-  *least_height = *least_height * 5 / 2;
-}
-
-static gboolean
-read_frame (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, gboolean copy, GError **error)
-{
-  if (GST_VIDEO_INFO_FORMAT (&self->info) == GST_VIDEO_FORMAT_ENCODED) {
-    JpegNeed need = { gst_vl_engine_model (self->engine), job->fit, pixel_aspect (&self->info) };
-
-    return gst_vl_jpeg_decode (&job->frame, &self->info, buffer, need_enough, &need, error);
-  }
-  return copy ? gst_vl_frame_copy (&job->frame, &self->info, buffer, error)
-              : gst_vl_frame_map (&job->frame, &self->info, buffer, error);
-}
-
 /* Only when the engine is ready. */
 static gboolean
 give_frame (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMoment *moment, gboolean copy)
@@ -337,10 +306,8 @@ give_frame (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMome
 
   job->pts = moment->pts;
   job->stream_time = moment->stream;
-  if (read_frame (self, job, buffer, copy, &error)) {
-    job->frame.image.pixel_aspect = pixel_aspect (&self->info);
+  if (gst_vl_read_frame (job, gst_vl_engine_model (self->engine), &self->info, buffer, copy, &error))
     return TRUE;
-  }
   if (!self->complained)
     GST_ELEMENT_WARNING (self->owner, STREAM, FORMAT, ("A frame passes without result: %s.", error->message), (NULL));
   self->complained = TRUE;
@@ -560,6 +527,7 @@ find_moment (const GstSegment *segment, GstBuffer *buffer, GstVlMoment *moment)
   GstClockTime shown;
   guint64 time;
 
+  moment->arrived = gst_util_get_timestamp ();
   moment->pts = GST_BUFFER_PTS (buffer);
   moment->stream = moment->running = GST_CLOCK_TIME_NONE;
   if (!GST_CLOCK_TIME_IS_VALID (moment->pts) || segment->format != GST_FORMAT_TIME)
@@ -580,6 +548,7 @@ gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer)
   gboolean waits, live;
   GstFlowReturn ret;
 
+  find_moment (&GST_BASE_TRANSFORM (self->owner)->segment, buffer, &moment);
   update_live (self);
   GST_OBJECT_LOCK (self->owner);
   live = self->live;
@@ -588,7 +557,6 @@ gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer)
   self->stats.frames++;
   GST_OBJECT_UNLOCK (self->owner);
 
-  find_moment (&GST_BASE_TRANSFORM (self->owner)->segment, buffer, &moment);
   ret = self->flow;
   self->flow = GST_FLOW_OK;
   if (ret == GST_FLOW_OK && !ask (self, &moment, waits, timeout, &job))
@@ -630,11 +598,5 @@ gst_vl_stream_query_latency (GstVlStream *self, GstQuery *query)
 GstStructure *
 gst_vl_stream_make_stats (const GstVlStream *self)
 {
-  guint64 n = self->stats.inferences;
-
-  return gst_structure_new ("application/x-vlf-stats", "frames", G_TYPE_UINT64, self->stats.frames, "inferences",
-                            G_TYPE_UINT64, n, "carried", G_TYPE_UINT64, self->stats.carried, "late", G_TYPE_UINT64,
-                            self->stats.late, "last-time", G_TYPE_UINT64, self->stats.last, "average-time",
-                            G_TYPE_UINT64, n ? self->stats.total / n : 0, "longest-time", G_TYPE_UINT64,
-                            self->stats.longest, "latency", G_TYPE_UINT64, self->latency, NULL);
+  return gst_vl_stats_describe (&self->stats, self->latency);
 }

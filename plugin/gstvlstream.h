@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "plugin/gstvlinference.h"
+#include "plugin/gstvlstats.h"
 #include "plugin/gstvltexts.h"
 
 G_BEGIN_DECLS
@@ -8,6 +9,7 @@ G_BEGIN_DECLS
 /* When a frame is shown; GST_CLOCK_TIME_NONE: unknown. */
 typedef struct {
   GstClockTime pts, stream, running;
+  GstClockTime arrived; /* gst_util_get_timestamp() of its arrival */
 } GstVlMoment;
 
 /* What becomes of the frames of an inference element: which of them run an inference and which wait for it, what they carry, and what
@@ -27,10 +29,7 @@ typedef struct {
   gdouble proportion;
   GstClockTime latency; /* that waiting for results adds, a bound from measurement */
   gboolean ask_live;
-  struct {
-    guint64 frames, inferences, carried, late;
-    GstClockTime last, longest, total; /* of inferences */
-  } stats;
+  GstVlStats stats;
 
   /* With the stream lock of the sink pad: of the streaming thread, and of the pusher. */
   GstVideoInfo info;

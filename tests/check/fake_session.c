@@ -322,6 +322,7 @@ make_result (const VlfImage *image, VlfText *const *texts, guint n_texts, gint r
   result->model = g_strdup ("fake");
   result->fingerprint = g_strdup ("0123");
   result->milliseconds = 1;
+  result->device_milliseconds = FAKE_DEVICE_MS;
   return result;
 }
 

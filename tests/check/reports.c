@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Results of vlfusion for those who do not know GstVlResult: the mirror on buffers, the messages on the bus. */
+#include "plugin/gstvlstats.h"
 #include "tests/check/fusionharness.h"
 #include <string.h>
 
@@ -223,6 +224,62 @@ GST_START_TEST (test_markup)
 }
 GST_END_TEST
 
+/* Percentiles are right to 3 % over the whole range, whatever the order. */
+GST_START_TEST (test_percentiles)
+{
+  static const GstClockTime scales[] = { 1, 1000, GST_MSECOND, GST_SECOND, 1000 * GST_SECOND };
+  static const guint percents[] = { 1, 50, 95, 99, 100 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (scales); i++) {
+    GstVlTimes *times = g_new0 (GstVlTimes, 1);
+
+    fail_unless_equals_uint64 (gst_vl_times_percentile (times, 50), 0);
+    for (guint k = 0; k < 1000; k++)
+      gst_vl_times_add (times, (k * 617 % 1000 + 1) * scales[i]);
+    for (guint k = 0; k < G_N_ELEMENTS (percents); k++) {
+      gdouble expected = 10.0 * percents[k] * scales[i], found = gst_vl_times_percentile (times, percents[k]);
+
+      fail_unless (ABS (found - expected) <= 0.032 * expected, "p%u of %g is %g", percents[k], expected, found);
+    }
+    gst_vl_times_add (times, GST_CLOCK_TIME_NONE - 1);
+    fail_unless (gst_vl_times_percentile (times, 100) > G_MAXUINT64 / 100 * 96);
+    g_free (times);
+  }
+}
+GST_END_TEST
+
+static guint64
+stat_of (Fusion *f, const gchar *field)
+{
+  GstStructure *stats = NULL;
+  guint64 value;
+
+  g_object_get (f->element, "stats", &stats, NULL);
+  fail_unless (gst_structure_get_uint64 (stats, field, &value), "stats say no %s", field);
+  gst_structure_free (stats);
+  return value;
+}
+
+/* Frames wait for their results: each is in passage for as long as its inference at least, and no result is old. */
+GST_START_TEST (test_stats)
+{
+  Fusion *f = fusion_new ("prompt=star mode=every-frame");
+
+  fake.run_ms = 20;
+  fusion_set_caps (f, "RGB", 16, 16);
+  for (guint i = 0; i < 10; i++)
+    gst_buffer_unref (fusion_pass (f));
+  fail_unless_equals_uint64 (stat_of (f, "frames"), 10);
+  fail_unless_equals_uint64 (stat_of (f, "inferences"), 10);
+  fail_unless (stat_of (f, "inference-p50") >= 19 * GST_MSECOND);
+  fail_unless (stat_of (f, "passage-p50") >= 19 * GST_MSECOND);
+  fail_unless (stat_of (f, "inference-p50") <= stat_of (f, "inference-p99"));
+  fail_unless (ABS ((gint64) stat_of (f, "device-p95") - (gint64) (FAKE_DEVICE_MS * GST_MSECOND)) < GST_MSECOND / 4);
+  fail_unless_equals_uint64 (stat_of (f, "age-p99"), 0);
+  fusion_free (f);
+}
+GST_END_TEST
+
 static Suite *
 reports_suite (void)
 {
@@ -235,6 +292,8 @@ reports_suite (void)
   tcase_add_test (tc, test_messages);
   tcase_add_test (tc, test_message_times);
   tcase_add_test (tc, test_markup);
+  tcase_add_test (tc, test_percentiles);
+  tcase_add_test (tc, test_stats);
   return s;
 }
 

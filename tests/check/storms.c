@@ -364,6 +364,51 @@ GST_START_TEST (test_live_waits)
 }
 GST_END_TEST
 
+static guint64
+stat_of (GstElement *element, const gchar *field)
+{
+  GstStructure *stats = NULL;
+  guint64 value;
+
+  g_object_get (element, "stats", &stats, NULL);
+  fail_unless (gst_structure_get_uint64 (stats, field, &value), "stats say no %s", field);
+  gst_structure_free (stats);
+  return value;
+}
+
+/* A camera of 1080p at 30 frames a second before a model of 300 ms: every frame arrives, none waits for the model, no more than one
+ * inference is under way, and results are as old as that makes them. */
+GST_START_TEST (test_slow_model_live)
+{
+  GError *error = NULL;
+  GstElement *pipeline, *fusion;
+  GstMessage *message;
+
+  fusion_register ();
+  fake_reset ();
+  fake.run_ms = 300;
+  pipeline = gst_parse_launch ("videotestsrc is-live=true num-buffers=90 pattern=black ! "
+                               "video/x-raw,format=I420,width=1920,height=1080,framerate=30/1 ! "
+                               "vlfusion name=f prompt=a ! fakesink sync=true",
+                               &error);
+  fail_unless (pipeline && !error);
+  fusion = gst_bin_get_by_name (GST_BIN (pipeline), "f");
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  message =
+      gst_bus_timed_pop_filtered (GST_ELEMENT_BUS (pipeline), 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+  fail_unless (message && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS);
+  gst_message_unref (message);
+  fail_unless_equals_uint64 (stat_of (fusion, "frames"), 90);
+  fail_unless (fake.runs >= 3 && fake.runs <= 10, "%d runs", fake.runs);
+  fail_unless (stat_of (fusion, "passage-p95") < stat_of (fusion, "inference-p50") / 4);
+  fail_unless (stat_of (fusion, "age-p50") >= 290 * GST_MSECOND);
+  fail_unless_equals_uint64 (stat_of (fusion, "latency"), 0);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (fusion);
+  gst_object_unref (pipeline);
+}
+GST_END_TEST
+
 static Suite *
 storms_suite (void)
 {
@@ -378,6 +423,7 @@ storms_suite (void)
   tcase_add_test (tc, test_overlap);
   tcase_add_test (tc, test_order);
   tcase_add_test (tc, test_live_waits);
+  tcase_add_test (tc, test_slow_model_live);
   return s;
 }
 
