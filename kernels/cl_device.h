@@ -15,7 +15,7 @@ typedef struct {
   gsize memory;    /* bytes of all */
   guint units;     /* compute units */
   guint width;     /* floats per vector, 8 or 16 */
-  guint int8;      /* VLF_INT8 of cl/int8.cl, see tier.h; known when the program is there */
+  guint tiers;     /* VlfTier: instructions that the program has; known when it is there */
 
   GMutex mutex;            /* of all below */
   cl_command_queue upload; /* for buffer_write() */

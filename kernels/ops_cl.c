@@ -34,9 +34,9 @@ vlf_cl_vector_width (const VlfDevice *device)
 }
 
 guint
-vlf_cl_int8_tier (const VlfDevice *device)
+vlf_cl_tiers (const VlfDevice *device)
 {
-  return ((const VlfClDevice *) device->cl)->int8;
+  return ((const VlfClDevice *) device->cl)->tiers;
 }
 
 guint

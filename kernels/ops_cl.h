@@ -59,8 +59,8 @@ gboolean vlf_cl_check (VlfPass *pass, cl_int status, const char *what);
 
 /* floats per explicit vector that the CPU family's kernels were built with, VLF_WIDTH there: 8 or 16. */
 guint vlf_cl_vector_width (const VlfDevice *device);
-/* How the CPU family multiplies in 8 bits, VLF_INT8 of cl/int8.cl; 0: plain OpenCL C. */
-guint vlf_cl_int8_tier (const VlfDevice *device);
+/* Instructions beyond OpenCL C that the device's program has, VlfTier of tier.h. */
+guint vlf_cl_tiers (const VlfDevice *device);
 /* Compute units of the device, at least 1. */
 guint vlf_cl_compute_units (const VlfDevice *device);
 

@@ -7,6 +7,7 @@
 #include "kernels/int8.h"
 #include "kernels/ops_cl_chain.h"
 #include "kernels/program.h"
+#include "kernels/tier.h"
 
 #define F16_MAX 65504.0f
 
@@ -15,11 +16,13 @@
 #define GPU_PANEL      32u
 #define GPU_GROUP_SIDE 16u
 
-/* Columns that dot products of bytes take at once. */
+/* Columns that dot products of bytes and of bf16 take at once. */
 #define INT8_GROUP 4u
+#define BF16_GROUP 2u
 
 /* A weight [n, k] in panels of @panel rows: [n / panel, k, panel], so that the kernel reads it in order, whatever the shape. Rows
- * beyond n are 0. The bias is padded alike, and 0 where there is none; for VLF_I8 see cl/int8.cl, where k is a multiple of 4. */
+ * beyond n are 0. The bias is padded alike, and 0 where there is none; for VLF_I8 see cl/int8.cl, where k is a multiple of 4, for
+ * VLF_BF16_DOT cl/bf16.cl, where it is one of 2. */
 typedef struct {
   VlfWeight base;
   VlfBuffer *buffer, *bias;
@@ -50,7 +53,7 @@ panel_width (const VlfDevice *device)
 static gboolean
 packing_open (Packing *p, GError **error)
 {
-  gsize elements = (gsize) p->panel * p->inputs;
+  gsize elements = (gsize) p->panel * (p->inputs + 1); /* one to pad with */
 
   p->scales = g_new (float, p->panel);
   p->offsets = g_new (gint32, p->panel);
@@ -134,6 +137,18 @@ pack_int8 (Packing *p, guint group, guint padded)
   }
 }
 
+/* p->rows in bf16 to p->packed, pairs of a row side by side. */
+static void
+pack_pairs (Packing *p, guint padded)
+{
+  for (guint k = 0; k < padded; k++) {
+    for (guint n = 0; n < p->panel; n++)
+      p->turned[((gsize) (k / BF16_GROUP) * p->panel + n) * BF16_GROUP + k % BF16_GROUP] =
+          k < p->inputs ? p->rows[(gsize) n * p->inputs + k] : 0.0f;
+  }
+  vlf_f32_to (VLF_BF16, p->turned, (gsize) padded * p->panel, p->packed);
+}
+
 static void
 pack_floats (Packing *p)
 {
@@ -153,10 +168,12 @@ pack_panel (Packing *p, guint panel_index, ClWeight *weight, GError **error)
 
   if (!read_rows (p, panel_index * p->panel, error) || !check_range (p, error))
     return FALSE;
-  if (p->stored != VLF_I8) {
+  if (p->stored == VLF_BF16_DOT) {
+    pack_pairs (p, weight->inputs);
+  } else if (p->stored != VLF_I8) {
     pack_floats (p);
   } else {
-    pack_int8 (p, vlf_cl_int8_tier (weight->base.device) ? INT8_GROUP : 1, weight->inputs);
+    pack_int8 (p, vlf_cl_tiers (weight->base.device) & VLF_TIER_INT8 ? INT8_GROUP : 1, weight->inputs);
     if (!backend->buffer_write (weight->bias, column + panel_index * some, p->scales, some, error) ||
         !backend->buffer_write (weight->bias, 2 * column + panel_index * some, p->offsets, some, error))
       return FALSE;
@@ -218,8 +235,10 @@ vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource 
 {
   ClWeight *weight;
 
-  if (stored == VLF_I8 && !vlf_program_open (device, error)) /* how bytes are packed depends on the kernels */
+  if (stored > VLF_BF16 && !vlf_program_open (device, error)) /* how these are packed depends on the kernels */
     return NULL;
+  if (stored == VLF_BF16_DOT && !(vlf_cl_tiers (device) & VLF_TIER_BF16))
+    stored = VLF_BF16;
   weight = g_new0 (ClWeight, 1);
   weight->base.device = device;
   weight->base.inputs = weights->cols;
@@ -231,6 +250,8 @@ vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource 
   weight->inputs = weight->base.inputs;
   if (stored == VLF_I8)
     weight->inputs = (weight->inputs + INT8_GROUP - 1) / INT8_GROUP * INT8_GROUP;
+  if (stored == VLF_BF16_DOT)
+    weight->inputs = (weight->inputs + BF16_GROUP - 1) / BF16_GROUP * BF16_GROUP;
   if (fill (weight, weights, biases, n_parts, error))
     return &weight->base;
   vlf_cl_weight_free (&weight->base);
@@ -305,7 +326,7 @@ tile_grid (const VlfDevice *device, guint panel, guint rows, guint cols)
 static VlfTensor
 quantise (VlfPass *pass, VlfTensor x, guint inputs, VlfTensor *scales)
 {
-  const gboolean bytes = vlf_cl_int8_tier (pass->device) != 0;
+  const gboolean bytes = vlf_cl_tiers (pass->device) & VLF_TIER_INT8;
   VlfTensor q = vlf_pass_alloc (pass, 1, x.rows, bytes ? inputs / INT8_GROUP : inputs);
   VlfClArgs args = { 0 };
 
@@ -324,10 +345,30 @@ quantise (VlfPass *pass, VlfTensor x, guint inputs, VlfTensor *scales)
   return q;
 }
 
+/* Rows of @x in bf16, @inputs of them, as half as many floats: [1, m, @inputs / 2]. */
+static VlfTensor
+round_rows (VlfPass *pass, VlfTensor x, guint inputs)
+{
+  VlfTensor q = vlf_pass_alloc (pass, 1, x.rows, inputs / BF16_GROUP);
+  VlfClArgs args = { 0 };
+
+  if (pass->error)
+    return q;
+  vlf_cl_arg_tensor (&args, &q);
+  vlf_cl_arg_uint (&args, q.stride);
+  vlf_cl_arg_tensor (&args, &x);
+  vlf_cl_arg_uint (&args, x.stride);
+  vlf_cl_arg_uint (&args, x.cols);
+  vlf_cl_arg_uint (&args, inputs);
+  vlf_cl_launch (pass, "vlf_round", (VlfClGrid){ .groups = { x.rows } }, &args);
+  return q;
+}
+
 void
 vlf_cl_linear (VlfPass *pass, const VlfClStep *step)
 {
-  static const char *const kernels[] = { "vlf_gemm_f32", "vlf_gemm_f16", "vlf_gemm_bf16", "vlf_gemm_i8" };
+  static const char *const kernels[] = { "vlf_gemm_f32", "vlf_gemm_f16", "vlf_gemm_bf16", "vlf_gemm_i8",
+                                         "vlf_gemm_pair" };
   const ClWeight *weight = (const ClWeight *) step->w;
   guint scope = vlf_pass_open (pass);
   VlfTensor a = matrix (pass, step->x), r = step->z.buffer ? matrix (pass, step->z) : step->z, scales = { 0 };
@@ -339,6 +380,8 @@ vlf_cl_linear (VlfPass *pass, const VlfClStep *step)
     return;
   if (step->w->stored == VLF_I8)
     a = quantise (pass, a, weight->inputs, &scales);
+  if (step->w->stored == VLF_BF16_DOT && !pass->error)
+    a = round_rows (pass, a, weight->inputs);
   if (pass->error)
     return;
   vlf_cl_flatten (&y);

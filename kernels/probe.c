@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vlf-probe DEVICE: builds the kernels with every instruction that the processor seems to have, and compares their products with ones made
- * by hand. Prints "proven" and ends with 0 if all are exact; anything else, a crash included, is a refusal. See tier.h. */
+/* vlf-probe DEVICE TIERS: builds the kernels with the instructions of TIERS, a sum of VlfTier, and compares their products with ones made
+ * by hand. Prints "proven" and ends with 0 if all are exact and bf16 is quicker than f32; anything else, a crash included, is a refusal.
+ * See tier.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "kernels/int8.h"
 #include "kernels/ops.h"
 #include "kernels/tier.h"
@@ -12,8 +14,15 @@
 #define MAX_INPUTS  3072u
 #define MAX_OUTPUTS 97u
 
-/* Whole numbers whose largest is 127, so that scales are 1 and results are exact. */
+/* Of the product whose time counts, and how often it is taken. */
+#define TIMED_ROWS  192u
+#define TIMED_SIDE  512u
+#define TIMED_TIMES 25u
+
+/* Whole numbers that make results exact: for bytes the largest is 127, so that scales are 1; for bf16, which is summed in f32, 16. */
 typedef struct {
+  VlfDType stored;
+  gint most;
   guint rows, inputs, outputs;
   float x[MAX_ROWS * MAX_INPUTS], w[MAX_OUTPUTS * MAX_INPUTS], y[MAX_ROWS * MAX_OUTPUTS];
 } Product;
@@ -30,12 +39,12 @@ read_weight (gpointer user, guint first, guint n, gpointer to, GError **error)
 
 /* @extreme: nothing but the largest numbers, which saturate what may. */
 static void
-draw (GRand *rand, gboolean extreme, float *to, guint rows, guint cols)
+draw (GRand *rand, gint most, gboolean extreme, float *to, guint rows, guint cols)
 {
   for (gsize i = 0; i < (gsize) rows * cols; i++) {
-    to[i] = (float) g_rand_int_range (rand, -VLF_INT8_MAX, VLF_INT8_MAX + 1);
+    to[i] = (float) g_rand_int_range (rand, -most, most + 1);
     if (extreme || i % cols == 0)
-      to[i] = to[i] < 0 ? -VLF_INT8_MAX : VLF_INT8_MAX;
+      to[i] = (float) (to[i] < 0 ? -most : most);
   }
 }
 
@@ -59,7 +68,7 @@ static gboolean
 try_product (VlfQueue *queue, Product *p)
 {
   VlfSource source = { VLF_F32, p->outputs, p->inputs, read_weight, p };
-  g_autoptr (VlfWeight) weight = vlf_weight_new (vlf_queue_device (queue), &source, NULL, 1, VLF_I8, NULL);
+  g_autoptr (VlfWeight) weight = vlf_weight_new (vlf_queue_device (queue), &source, NULL, 1, p->stored, NULL);
   VlfPass *pass;
 
   if (!weight)
@@ -71,19 +80,21 @@ try_product (VlfQueue *queue, Product *p)
 }
 
 static gboolean
-try_all (VlfQueue *queue)
+try_all (VlfQueue *queue, VlfDType stored, gint most)
 {
   static const guint inputs[] = { 4, 64, 97, 768, MAX_INPUTS };
   Product *p = g_new (Product, 1);
   GRand *rand = g_rand_new_with_seed (8);
   gboolean good = TRUE;
 
+  p->stored = stored;
+  p->most = most;
   for (guint i = 0; i < G_N_ELEMENTS (inputs) && good; i++) {
     for (p->rows = 1; p->rows <= MAX_ROWS && good; p->rows += p->rows < 13 ? 1 : 12) {
       p->inputs = inputs[i];
       p->outputs = p->rows % 2 ? MAX_OUTPUTS : 64;
-      draw (rand, p->rows % 4 == 3, p->x, p->rows, p->inputs);
-      draw (rand, p->rows % 8 == 7, p->w, p->outputs, p->inputs);
+      draw (rand, most, p->rows % 4 == 3, p->x, p->rows, p->inputs);
+      draw (rand, most, p->rows % 8 == 7, p->w, p->outputs, p->inputs);
       good = try_product (queue, p);
     }
   }
@@ -92,16 +103,61 @@ try_all (VlfQueue *queue)
   return good;
 }
 
+static double
+processor_seconds (void)
+{
+  struct timespec now = { 0 };
+
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double) now.tv_sec + (double) now.tv_nsec * 1e-9;
+}
+
+/* The least processor time that a product takes, INFINITY where it fails. */
+static double
+time_product (VlfQueue *queue, const float *x, const VlfWeight *weight)
+{
+  double start = processor_seconds ();
+  VlfPass *pass = vlf_pass_begin (queue);
+  VlfTensor a = vlf_input (pass, x, 1, TIMED_ROWS, TIMED_SIDE);
+
+  for (guint i = 0; i < 4; i++)
+    a = vlf_linear (pass, a, weight, VLF_NONE, NULL);
+  return vlf_pass_end (pass, NULL) ? processor_seconds () - start : INFINITY;
+}
+
+/* Whether products in bf16 take less time than in f32, as some processors have the instruction for convenience only. */
+static gboolean
+bf16_pays (VlfQueue *queue)
+{
+  Product zeros = { .inputs = TIMED_SIDE };
+  VlfSource source = { VLF_F32, 64, TIMED_SIDE, read_weight, &zeros }, parts[TIMED_SIDE / 64];
+  g_autofree float *x = g_new0 (float, TIMED_ROWS *TIMED_SIDE);
+  g_autoptr (VlfWeight) exact = NULL, dot = NULL;
+  double exact_best = INFINITY, dot_best = INFINITY;
+
+  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+    parts[i] = source;
+  exact = vlf_weight_new (vlf_queue_device (queue), parts, NULL, G_N_ELEMENTS (parts), VLF_F32, NULL);
+  dot = vlf_weight_new (vlf_queue_device (queue), parts, NULL, G_N_ELEMENTS (parts), VLF_BF16_DOT, NULL);
+  for (guint i = 0; i < TIMED_TIMES && exact && dot; i++) {
+    exact_best = MIN (exact_best, time_product (queue, x, exact));
+    dot_best = MIN (dot_best, time_product (queue, x, dot));
+  }
+  return dot_best < exact_best;
+}
+
 int
 main (int argc, char **argv)
 {
+  const guint tiers = argc == 3 ? (guint) strtoul (argv[2], NULL, 10) : 0;
   g_autoptr (VlfDevice) device = NULL;
   g_autoptr (VlfQueue) queue = NULL;
 
-  vlf_tier_assume ();
-  device = argc == 2 ? vlf_device_open (argv[1], NULL) : NULL;
+  vlf_tier_assume (tiers);
+  device = tiers ? vlf_device_open (argv[1], NULL) : NULL;
   queue = device ? vlf_queue_new (device, NULL) : NULL;
-  if (!queue || !try_all (queue))
+  if (!queue || (tiers & VLF_TIER_INT8 && !try_all (queue, VLF_I8, VLF_INT8_MAX)) ||
+      (tiers & VLF_TIER_BF16 && (!try_all (queue, VLF_BF16_DOT, 16) || !bf16_pays (queue))))
     return EXIT_FAILURE;
   puts ("proven");
   return EXIT_SUCCESS;

@@ -15,7 +15,8 @@ static gchar *
 build_options (const VlfClDevice *cl)
 {
   if (cl->family == VLF_FAMILY_CPU)
-    return g_strdup_printf (OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u -DVLF_INT8=%u", cl->width, cl->int8);
+    return g_strdup_printf (OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u -DVLF_INT8=%d -DVLF_BF16=%d", cl->width,
+                            (cl->tiers & VLF_TIER_INT8) != 0, (cl->tiers & VLF_TIER_BF16) != 0);
   return g_strdup (OPTIONS " -DVLF_GPU=1");
 }
 
@@ -159,22 +160,25 @@ program_binary (cl_program program)
   return NULL;
 }
 
-/* How the program is built, and its key: with the instructions that are proven on this machine. */
+/* How the program is built, and its key: with the instructions that are proven on this machine: all, one kind, or none. */
 static void
 choose_program (VlfDevice *device, gchar **options, gchar **key)
 {
   VlfClDevice *cl = device->cl;
+  const guint seeming = cl->family == VLF_FAMILY_CPU ? vlf_tier_seeming (cl->width) : 0;
+  const guint sets[] = { seeming, seeming & VLF_TIER_INT8, seeming & VLF_TIER_BF16, 0 };
 
-  cl->int8 = cl->family == VLF_FAMILY_CPU ? vlf_tier_int8 (cl->width) : VLF_INT8_PLAIN;
-  *options = build_options (cl);
-  *key = program_key (cl, *options);
-  if (cl->int8 == VLF_INT8_PLAIN || vlf_tier_proven (device, *key))
-    return;
-  g_free (*options);
-  g_free (*key);
-  cl->int8 = VLF_INT8_PLAIN;
-  *options = build_options (cl);
-  *key = program_key (cl, *options);
+  for (guint i = 0; i < G_N_ELEMENTS (sets); i++) {
+    if (i > 0 && sets[i] == sets[i - 1])
+      continue;
+    g_free (*options);
+    g_free (*key);
+    cl->tiers = sets[i];
+    *options = build_options (cl);
+    *key = program_key (cl, *options);
+    if (sets[i] == 0 || vlf_tier_proven (device, sets[i], *key))
+      return;
+  }
 }
 
 gboolean

@@ -26,28 +26,47 @@
 
 extern char **environ;
 
-static gboolean assumed;
+#define NONE 0x80u /* a bit that no tier has: none are assumed, unlike nothing is */
+
+static guint assumed;
 
 void
-vlf_tier_assume (void)
+vlf_tier_assume (guint tiers)
 {
-  assumed = TRUE;
+  assumed = tiers | NONE;
 }
 
-VlfInt8
-vlf_tier_int8 (guint width)
+/* What the processor has for vectors of @width floats. */
+static guint
+processor_tiers (guint width)
 {
+  guint tiers = 0;
 #if defined(__x86_64__) || defined(__i386__)
   guint a, b, c, d;
 
-  if (width == 16 && __get_cpuid_count (7, 0, &a, &b, &c, &d) && (c & 1u << 11)) /* AVX512_VNNI */
-    return VLF_INT8_VNNI;
-  if (width == 8 && __get_cpuid_count (7, 1, &a, &b, &c, &d) && (a & 1u << 4)) /* AVX-VNNI */
-    return VLF_INT8_VNNI;
+  if (__get_cpuid_count (7, 0, &a, &b, &c, &d) && width == 16 && (c & 1u << 11)) /* AVX512_VNNI */
+    tiers |= VLF_TIER_INT8;
+  if (__get_cpuid_count (7, 1, &a, &b, &c, &d)) {
+    if (width == 8 && (a & 1u << 4)) /* AVX-VNNI */
+      tiers |= VLF_TIER_INT8;
+    if (width == 16 && (a & 1u << 5)) /* AVX512_BF16 */
+      tiers |= VLF_TIER_BF16;
+  }
 #else
   (void) width;
 #endif
-  return VLF_INT8_PLAIN;
+  return tiers;
+}
+
+guint
+vlf_tier_seeming (guint width)
+{
+  const gchar *wish = g_getenv ("VLF_TIERS");
+  guint wanted = VLF_TIER_INT8 | VLF_TIER_BF16;
+
+  if (wish)
+    wanted = (strstr (wish, "int8") ? VLF_TIER_INT8 : 0u) | (strstr (wish, "bf16") ? VLF_TIER_BF16 : 0u);
+  return processor_tiers (width) & wanted;
 }
 
 /* Verdicts */
@@ -125,9 +144,10 @@ find_probe (void)
 
 /* Starts @path with its output in @output. Not through fork(), since this process has threads. 0: it did not start. */
 static pid_t
-spawn (const char *path, const char *device, int output)
+spawn (const char *path, const char *device, guint tiers, int output)
 {
-  char *const argv[] = { (char *) path, (char *) device, NULL };
+  char number[] = { (char) ('0' + tiers), '\0' };
+  char *const argv[] = { (char *) path, (char *) device, number, NULL };
   posix_spawn_file_actions_t actions;
   pid_t pid = 0;
 
@@ -171,7 +191,7 @@ read_answer (int fd, char *to, gsize size)
 
 /* Runs the probe to its end, one way or the other. */
 static gboolean
-probe (const char *path, const char *device)
+probe (const char *path, const char *device, guint tiers)
 {
   char answer[64] = "";
   gboolean in_time;
@@ -180,7 +200,7 @@ probe (const char *path, const char *device)
 
   if (pipe2 (ends, O_CLOEXEC) != 0)
     return FALSE;
-  pid = spawn (path, device, ends[1]);
+  pid = spawn (path, device, tiers, ends[1]);
   close (ends[1]);
   in_time = pid > 0 && read_answer (ends[0], answer, sizeof answer);
   close (ends[0]);
@@ -194,15 +214,13 @@ probe (const char *path, const char *device)
 }
 
 gboolean
-vlf_tier_proven (const VlfDevice *device, const char *key)
+vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key)
 {
   g_autofree gchar *verdict_at = NULL, *verdict = NULL, *path = NULL;
   gboolean proven;
 
   if (assumed)
-    return TRUE;
-  if (g_strcmp0 (g_getenv ("VLF_INT8"), "plain") == 0)
-    return FALSE;
+    return (assumed & ~NONE) == tiers;
   verdict_at = verdict_key (key);
   verdict = load_verdict (verdict_at);
   if (verdict && (strcmp (verdict, PROVEN) == 0 || strcmp (verdict, REFUSED) == 0))
@@ -210,9 +228,9 @@ vlf_tier_proven (const VlfDevice *device, const char *key)
   path = find_probe ();
   if (!path || (verdict && is_under_way (verdict)) || !announce (verdict_at))
     return FALSE;
-  proven = probe (path, vlf_device_name (device));
+  proven = probe (path, vlf_device_name (device), tiers);
   store_verdict (verdict_at, proven ? PROVEN : REFUSED);
-  g_info ("%s: products in 8 bits with the processor's own instructions are %s", vlf_device_name (device),
+  g_info ("%s: the processor's own dot products (%u) are %s", vlf_device_name (device), tiers,
           proven ? PROVEN : REFUSED);
   return proven;
 }

@@ -11,17 +11,21 @@
 
 G_BEGIN_DECLS
 
-/* VLF_INT8 of cl/int8.cl. */
-typedef enum { VLF_INT8_PLAIN, VLF_INT8_VNNI } VlfInt8;
+/* Bits of a set of tiers. */
+typedef enum {
+  VLF_TIER_INT8 = 1, /* cl/int8.cl: dot products of bytes, AVX512-VNNI or AVX-VNNI */
+  VLF_TIER_BF16 = 2  /* cl/bf16.cl: AVX512_BF16 */
+} VlfTier;
 
-/* What the processor seems to have for vectors of @width floats, proven or not. */
-VlfInt8 vlf_tier_int8 (guint width);
+/* The tiers that the processor seems to have for vectors of @width floats, proven or not. VLF_TIERS in the environment names those that are
+ * wanted ("none", "int8", "bf16", "int8,bf16"); unset: all. */
+guint vlf_tier_seeming (guint width);
 
-/* Whether the tier is proven on @device, whose program with it has @key; runs vlf-probe where nobody has yet, which takes as long as
- * compiling. VLF_INT8=plain in the environment: never. VLF_PROBE names another vlf-probe. Thread-safe. */
-gboolean vlf_tier_proven (const VlfDevice *device, const char *key);
+/* Whether @tiers are proven together on @device, whose program with them has @key; runs vlf-probe where nobody has yet, which takes as
+ * long as compiling. VLF_PROBE names another vlf-probe. Thread-safe. */
+gboolean vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key);
 
-/* From now on every tier that the processor seems to have counts as proven: only for vlf-probe, before it opens a device. */
-void vlf_tier_assume (void);
+/* From now on just @tiers count as proven: only for vlf-probe, before it opens a device. */
+void vlf_tier_assume (guint tiers);
 
 G_END_DECLS

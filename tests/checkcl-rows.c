@@ -59,7 +59,7 @@ any_type (Check *c)
 static const gchar *
 type_name (VlfDType type)
 {
-  static const gchar *const names[] = { "f32", "f16", "bf16", "i8" };
+  static const gchar *const names[] = { "f32", "f16", "bf16", "i8", "bf16 dot" };
 
   return names[type];
 }
@@ -68,7 +68,17 @@ type_name (VlfDType type)
 static VlfDType
 any_stored (Check *c)
 {
-  return (VlfDType) g_rand_int_range (c->rand, VLF_F32, VLF_I8 + 1);
+  return (VlfDType) g_rand_int_range (c->rand, VLF_F32, VLF_BF16_DOT + 1);
+}
+
+/* Numbers that bf16 holds, of which it can be said what their products are. */
+static void
+round_input (const Input *x)
+{
+  const gsize n = (gsize) x->batch * (x->above + x->rows) * (x->left + x->cols + x->right);
+
+  for (gsize i = 0; i < n; i++)
+    x->data[i] = vlf_f32_from_bf16 (vlf_bf16_from_f32 (x->data[i]));
 }
 
 /* In 8 bits a number halfway between two wholes may go either way, and shifts all results of its row by its share. */
@@ -161,6 +171,8 @@ check_linear (Check *c)
   shape = g_strdup_printf ("linear [%u, %u, %u] to %u, %u parts, %s, activation %d", b, m, k, all, n_parts,
                            type_name (stored), (int) x.act);
   x.in[0] = vlf_check_input (c, b, m, k);
+  if (stored == VLF_BF16_DOT)
+    round_input (x.in[0]);
   x.in[1] = vlf_check_maybe (c) ? vlf_check_input (c, b, m, all) : NULL;
   if (make_weights (c, &x, k, n_parts, n, stored))
     g_free (vlf_check_compare (c, op_linear, &x, close_to (stored), shape));
@@ -183,6 +195,8 @@ check_linear_part (Check *c)
   shape = g_strdup_printf ("linear_part [%u, %u, %u] to %u of %u from %u, %s", b, m, k, x.n, all, x.first,
                            type_name (stored));
   x.layer.in[0] = vlf_check_input (c, b, m, k);
+  if (stored == VLF_BF16_DOT)
+    round_input (x.layer.in[0]);
   if (make_weights (c, &x.layer, k, 1, &all, stored)) {
     part = vlf_check_compare (c, op_linear_part, &x, close_to (stored), shape);
     x.whole = TRUE;
@@ -305,7 +319,8 @@ op_store (VlfPass *pass, guint side, gpointer user)
 static void
 check_store (Check *c)
 {
-  guint b = vlf_check_any (c, 1, 2, 3, 0), m = any_rows (c), n = any_cols (c), first = vlf_check_any (c, 0, 1, 5, 0);
+  guint b = vlf_check_any (c, 1, 2, 3, 0), m = any_rows (c), n = any_cols (c),
+        first = vlf_check_any (c, 1, 2, 6, 0) - 1;
   g_autofree gchar *shape = g_strdup_printf ("store [%u, %u + %u, %u]", b, first, m, n);
   Stored x = { .in.in = { vlf_check_input (c, b, m, n) }, .first = first };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* precision=int8 on the golden models against the f32 of the same device: embeddings point the same way, and what f32 is sure of, int8
- * decides alike. Usage: test-int8 FOLDER DEVICE. */
+/* A lower precision on the golden models against the f32 of the same device: embeddings point the same way, and what f32 is sure of, is
+ * decided alike. Usage: test-int8 FOLDER DEVICE [PRECISION]; int8 if none is named. */
 #include <math.h>
 #include <string.h>
 #include "models/safetensors.h"
@@ -9,7 +9,7 @@
 #define COSINE 0.999
 #define MARGIN 0.1
 
-static const char *device_name;
+static const char *device_name, *precision_name = "int8";
 
 /* One named output of a run. */
 typedef struct {
@@ -115,7 +115,7 @@ check_decision (const char *folder, const Output *exact, const Output *found)
     double sure = (double) exact->data[2 * i + 1] - exact->data[2 * i];
     double seems = (double) found->data[2 * i + 1] - found->data[2 * i];
 
-    g_test_message ("%s: logits differ by %.4f, in 8 bits by %.4f", folder, sure, seems);
+    g_test_message ("%s: logits differ by %.4f, in %s by %.4f", folder, sure, precision_name, seems);
     if (fabs (sure) > MARGIN)
       g_assert_true (sure > 0 ? seems > 0 : seems < 0);
   }
@@ -126,7 +126,7 @@ check_case (gconstpointer data)
 {
   static const char *const embeddings[] = { "pooler_output", "text_embeds", "image_embeds", "cross_embeds" };
   const char *folder = data;
-  g_autoptr (GHashTable) exact = run (folder, "f32"), found = run (folder, "int8");
+  g_autoptr (GHashTable) exact = run (folder, "f32"), found = run (folder, precision_name);
   const Output *logits = g_hash_table_lookup (exact, "logits");
 
   for (guint i = 0; i < G_N_ELEMENTS (embeddings); i++)
@@ -147,6 +147,8 @@ main (int argc, char **argv)
   if (argc < 3)
     g_error ("usage: test-int8 FOLDER DEVICE");
   device_name = argv[2];
+  if (argc > 3)
+    precision_name = argv[3];
   list_path = g_build_filename (argv[1], "cases.txt", NULL);
   if (!g_file_get_contents (list_path, &list, NULL, NULL))
     g_error ("%s: no list of cases", list_path);

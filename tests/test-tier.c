@@ -25,7 +25,7 @@ set_up (Fixture *f, gconstpointer script)
   f->probe = g_build_filename (f->folder, "probe", NULL);
   g_setenv ("VLF_CACHE_DIR", f->folder, TRUE);
   g_unsetenv ("VLF_CACHE");
-  g_unsetenv ("VLF_INT8");
+  g_setenv ("VLF_TIERS", "int8", TRUE);
   g_setenv ("VLF_PROBE", script ? f->probe : real_probe, TRUE);
   if (script) {
     g_autofree gchar *text = g_strdup_printf ("#!/bin/sh\necho >> '%s/calls'\n%s\n", f->folder, (const char *) script);
@@ -92,7 +92,7 @@ multiply (float *y)
   vlf_output (pass, vlf_linear (pass, vlf_input (pass, x, 1, ROWS, INPUTS), weight, VLF_GELU, NULL), y);
   vlf_pass_end (pass, &error);
   g_assert_no_error (error);
-  return ((const VlfClDevice *) device->cl)->int8;
+  return ((const VlfClDevice *) device->cl)->tiers;
 }
 
 static guint
@@ -100,7 +100,7 @@ seeming_tier (void)
 {
   g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
 
-  return vlf_tier_int8 (((const VlfClDevice *) device->cl)->width);
+  return vlf_tier_seeming (((const VlfClDevice *) device->cl)->width);
 }
 
 static guint
@@ -125,8 +125,8 @@ test_proven (Fixture *f, gconstpointer script)
   g_setenv ("VLF_PROBE", "/nonexistent", TRUE); /* the verdict is kept */
   g_assert_cmpuint (multiply (again), ==, seeming);
   g_assert_cmpmem (fast, sizeof fast, again, sizeof again);
-  g_setenv ("VLF_INT8", "plain", TRUE);
-  g_assert_cmpuint (multiply (plain), ==, VLF_INT8_PLAIN);
+  g_setenv ("VLF_TIERS", "none", TRUE);
+  g_assert_cmpuint (multiply (plain), ==, 0);
   g_assert_cmpmem (plain, sizeof plain, fast, sizeof fast);
 }
 
@@ -136,15 +136,15 @@ test_refused (Fixture *f, gconstpointer script)
   float refused[ROWS * OUTPUTS], plain[ROWS * OUTPUTS];
 
   (void) script;
-  if (seeming_tier () == VLF_INT8_PLAIN) {
+  if (seeming_tier () == 0) {
     g_test_skip ("this processor has no tier to probe");
     return;
   }
-  g_assert_cmpuint (multiply (refused), ==, VLF_INT8_PLAIN);
+  g_assert_cmpuint (multiply (refused), ==, 0);
   g_assert_cmpuint (calls (f), ==, 1);
-  g_assert_cmpuint (multiply (refused), ==, VLF_INT8_PLAIN);
+  g_assert_cmpuint (multiply (refused), ==, 0);
   g_assert_cmpuint (calls (f), ==, 1); /* not asked twice */
-  g_setenv ("VLF_INT8", "plain", TRUE);
+  g_setenv ("VLF_TIERS", "none", TRUE);
   multiply (plain);
   g_assert_cmpmem (refused, sizeof refused, plain, sizeof plain);
 }
@@ -156,7 +156,7 @@ test_no_cache (Fixture *f, gconstpointer script)
 
   (void) script;
   g_setenv ("VLF_CACHE", "off", TRUE);
-  g_assert_cmpuint (multiply (y), ==, VLF_INT8_PLAIN);
+  g_assert_cmpuint (multiply (y), ==, 0);
   g_assert_cmpuint (calls (f), ==, 0);
 }
 
@@ -168,7 +168,7 @@ test_no_probe (Fixture *f, gconstpointer script)
   (void) f;
   (void) script;
   g_setenv ("VLF_PROBE", "/nonexistent", TRUE);
-  g_assert_cmpuint (multiply (y), ==, VLF_INT8_PLAIN);
+  g_assert_cmpuint (multiply (y), ==, 0);
 }
 
 int
