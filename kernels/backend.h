@@ -52,6 +52,7 @@ struct _VlfQueue {
   gpointer native;               /* the backend's own part */
   gboolean busy;                 /* a pass is under way */
   double device_ms;              /* see vlf_queue_device_ms() */
+  double operations;             /* see vlf_queue_operations() */
   struct _VlfResample *resample; /* the last one made, see vlf_queue_resample(); whoever frees the queue frees it */
 };
 

@@ -67,6 +67,13 @@ batches_agree (VlfTensor x, VlfTensor y)
   return x.batch == y.batch || x.batch == 1 || y.batch == 1;
 }
 
+/* Counts @rows * @inputs * @outputs multiply-adds. */
+static void
+count (VlfPass *pass, double rows, double inputs, double outputs)
+{
+  pass->queue->operations += 2 * rows * inputs * outputs;
+}
+
 static gboolean
 check_linear (VlfPass *pass, VlfTensor x, const VlfWeight *w)
 {
@@ -90,8 +97,10 @@ vlf_linear (VlfPass *pass, VlfTensor x, const VlfWeight *w, VlfActivation act, c
     return fail (pass, "linear: residual is " SHAPE "; expected " SHAPE, IN (*residual), x.batch, x.rows, w->outputs);
 
   y = vlf_pass_alloc (pass, x.batch, x.rows, w->outputs);
-  if (y.buffer)
-    pass->backend->linear (pass, y, x, w, 0, act, residual);
+  if (!y.buffer)
+    return y;
+  count (pass, (double) x.batch * x.rows, w->inputs, w->outputs);
+  pass->backend->linear (pass, y, x, w, 0, act, residual);
   return y;
 }
 
@@ -110,6 +119,7 @@ vlf_linear_part (VlfPass *pass, VlfTensor x, const VlfWeight *w, guint first, gu
   y = vlf_pass_alloc (pass, x.batch, x.rows, lead + n);
   if (!y.buffer)
     return NO_TENSOR;
+  count (pass, (double) x.batch * x.rows, w->inputs, n);
   pass->backend->linear (pass, y, x, w, first - lead, VLF_NONE, NULL);
   return vlf_cols (y, lead, n);
 }
@@ -237,8 +247,10 @@ vlf_attention (VlfPass *pass, VlfTensor q, VlfTensor k, VlfTensor v, guint heads
     all.key_bias = &bias;
   }
   y = vlf_pass_alloc (pass, batch, q.rows, q.cols);
-  if (y.buffer)
-    pass->backend->attention (pass, y, broadcast (q, batch), broadcast (k, batch), broadcast (v, batch), heads, &all);
+  if (!y.buffer)
+    return y;
+  count (pass, 2.0 * batch * q.rows, k.rows, q.cols);
+  pass->backend->attention (pass, y, broadcast (q, batch), broadcast (k, batch), broadcast (v, batch), heads, &all);
   return y;
 }
 

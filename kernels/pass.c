@@ -50,6 +50,12 @@ vlf_queue_device (VlfQueue *queue)
   return queue->device;
 }
 
+double
+vlf_queue_operations (const VlfQueue *queue)
+{
+  return queue->operations;
+}
+
 VlfPass *
 vlf_pass_begin (VlfQueue *queue)
 {

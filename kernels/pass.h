@@ -12,6 +12,8 @@ void vlf_queue_free (VlfQueue *queue);         /* NULL is fine; waits for what w
 VlfDevice *vlf_queue_device (VlfQueue *queue); /* not a reference */
 /* Milliseconds that the device spent on the pass that ended last, by its own clock; NaN if it does not say. */
 double vlf_queue_device_ms (VlfQueue *queue);
+/* What products and attention have enqueued so far, a multiply-add counted as two operations. */
+double vlf_queue_operations (const VlfQueue *queue);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfQueue, vlf_queue_free)
 
 /* One run over a frame. It only enqueues; it remembers its first error, after which operations do nothing and return an empty

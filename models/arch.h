@@ -48,6 +48,7 @@ typedef struct {
   VlfTensor image_bias; /* [n, 1, T]: the same and what marks ask for, for the image's look at the text */
   VlfTensor last;       /* [n, T, dim] of the tower's last layer; only from encode() */
   VlfEntry entry;       /* only from enter() */
+  VlfKeep *keep;        /* of the image as it meets these texts; NULL: nothing is kept */
 } VlfTextBatch;
 
 /* Images on the device, seen by the vision tower alone. P = 1 + grid cells, class token first. */
@@ -101,8 +102,9 @@ struct _VlfArch {
   /* @ids [n, T] and @mask [n, T] (0 or 1) in host memory. */
   VlfTextBatch (*encode) (const VlfNet *net, VlfPass *pass, const guint32 *ids, const guint8 *mask, guint n,
                           guint tokens);
-  /* @patches [frames, grid cells, 3 patch^2]. With two towers taps[0] are the patches in the space of the texts, of unit length. */
-  VlfSight (*see) (const VlfNet *net, VlfPass *pass, VlfTensor patches);
+  /* @patches [frames, grid cells, 3 patch^2]. With two towers taps[0] are the patches in the space of the texts, of unit length. With
+   * @keep (NULL: nothing) only the fresh rows are computed and returned. */
+  VlfSight (*see) (const VlfNet *net, VlfPass *pass, VlfTensor patches, VlfKeep *keep);
   /* Whether texts can be encoded elsewhere: all that fuse() reads of them is their taps. */
   gboolean travels;
   /* Whether the maps of fuse() are outputs of vlf_session_run_tensors(). */
@@ -114,7 +116,7 @@ struct _VlfArch {
   void (*enter) (const VlfNet *net, VlfPass *pass, VlfTextBatch *texts);
   /* The texts alone, as encode() made them, in the space of sight->embedding: [n, 1, embedding_size], unit length. */
   VlfTensor (*embed) (const VlfNet *net, VlfPass *pass, const VlfTextBatch *texts);
-  /* @sight: of one frame. @texts with their entry. With two towers: @pooled are the texts, of unit length. */
+  /* @sight: of one frame, all rows. @texts with their entry. With two towers: @pooled are the texts, of unit length. */
   VlfFusion (*fuse) (const VlfNet *net, VlfPass *pass, const VlfSight *sight, const VlfTextBatch *texts, VlfMaps *maps);
 
   /* Where the network generates: what a decoder looks at, @keys_values [layers] of [1, M, 2 dim], for one frame; @question: what fuse()

@@ -65,20 +65,21 @@ enter (const VlfNet *base, VlfPass *p, VlfTextBatch *texts)
   VlfAttention self = { .key_bias = &texts->key_bias };
 
   if (net->encoder.layers)
-    texts->entry.state = vlf_post_norm_self (p, &net->encoder.layers[0], texts->taps[0], texts->taps[0].rows, &self);
+    texts->entry.state =
+        vlf_post_norm_self (p, &net->encoder.layers[0], texts->taps[0], texts->taps[0].rows, &self, NULL);
 }
 
 /* The keys and values that every layer of the encoder looks at depend on the picture alone: they are made once for all prompts. */
 static VlfSight
-see (const VlfNet *base, VlfPass *p, VlfTensor patches)
+see (const VlfNet *base, VlfPass *p, VlfTensor patches, VlfKeep *keep)
 {
   const Blip *net = (const Blip *) base;
   VlfTensor x = vlf_linear (p, patches, net->patch_embedding, VLF_NONE, NULL);
   VlfSight sight = { 0 };
 
-  x = vlf_add (p, vlf_concat_rows (p, net->class_embedding, x), net->image_positions);
+  x = vlf_keep_fresh (p, keep, vlf_add (p, vlf_concat_rows (p, net->class_embedding, x), net->image_positions));
   for (guint i = 0; i < net->n_blocks; i++)
-    x = vlf_pre_norm_block (p, &net->blocks[i], x, NULL);
+    x = vlf_pre_norm_block (p, &net->blocks[i], x, NULL, keep);
   sight.last = vlf_norm (p, x, &net->post_norm);
   for (guint i = 0; i < base->layers && net->encoder.layers; i++)
     sight.taps[i] = vlf_keys_values (p, &net->encoder.layers[i].cross, sight.last);
@@ -96,7 +97,7 @@ prepare_maps (VlfPass *p, const VlfNet *net, const VlfPostNormLayer *layer, VlfT
 
   maps->text[i] = vlf_pass_alloc (p, n * net->heads, x.rows, cells);
   maps->image[i] = vlf_pass_alloc (p, n * net->heads, 1, x.rows);
-  vlf_self_attention (p, &layer->self, x, 1, &self, NULL);
+  vlf_self_attention (p, &layer->self, x, 1, &self, NULL, NULL);
 }
 
 static VlfFusion
@@ -117,7 +118,7 @@ fuse (const VlfNet *base, VlfPass *p, const VlfSight *sight, const VlfTextBatch 
     if (maps->wanted[i])
       prepare_maps (p, base, layer, x, n, sight->taps[i].rows, &texts->key_bias, maps, i);
     if (i > 0)
-      state = vlf_post_norm_self (p, layer, x, words, &self);
+      state = vlf_post_norm_self (p, layer, x, words, &self, NULL);
     x = vlf_post_norm_cross (p, layer, vlf_rows (state, 0, words), all ? tokens : 1, sight->taps[i], &look);
   }
   out.text = x;

@@ -96,9 +96,9 @@ encode (const VlfNet *base, VlfPass *p, const guint32 *ids, const guint8 *mask, 
 /* A stream that comes into a fusion layer, of which the first @asking rows go on; @reader is the other stream's layer. */
 static VlfEntry
 enter (VlfPass *p, const VlfPostNormLayer *layer, const VlfPostNormLayer *reader, VlfTensor x, guint asking,
-       const VlfAttention *self)
+       const VlfAttention *self, VlfKeep *keep)
 {
-  return (VlfEntry){ .state = vlf_post_norm_self (p, layer, x, asking, self),
+  return (VlfEntry){ .state = vlf_post_norm_self (p, layer, x, asking, self, keep),
                      .keys_values = vlf_keys_values (p, &reader->cross, x) };
 }
 
@@ -108,7 +108,8 @@ enter_text (const VlfNet *base, VlfPass *p, VlfTextBatch *texts)
   const BridgeTower *net = (const BridgeTower *) base;
   VlfAttention self = { .key_bias = &texts->key_bias };
 
-  texts->entry = enter (p, &net->text.layers[0], &net->image.layers[0], texts->taps[0], texts->taps[0].rows, &self);
+  texts->entry =
+      enter (p, &net->text.layers[0], &net->image.layers[0], texts->taps[0], texts->taps[0].rows, &self, NULL);
 }
 
 static VlfTensor
@@ -121,15 +122,15 @@ embed_image (const BridgeTower *net, VlfPass *p, VlfTensor patches)
 }
 
 static VlfSight
-see (const VlfNet *base, VlfPass *p, VlfTensor patches)
+see (const VlfNet *base, VlfPass *p, VlfTensor patches, VlfKeep *keep)
 {
   const BridgeTower *net = (const BridgeTower *) base;
   guint last = base->layers - 1;
   VlfSight sight = { 0 };
-  VlfTensor x = embed_image (net, p, patches);
+  VlfTensor x = vlf_keep_fresh (p, keep, embed_image (net, p, patches));
 
   for (guint i = 0; i < net->n_tower; i++) {
-    x = vlf_pre_norm_block (p, &net->blocks[i], x, NULL);
+    x = vlf_pre_norm_block (p, &net->blocks[i], x, NULL, keep);
     if (i + 1 >= net->split)
       sight.taps[i + 1 - net->split] = tap (p, &net->image, i + 1 - net->split, vlf_norm (p, x, &net->ln_post));
   }
@@ -137,7 +138,7 @@ see (const VlfNet *base, VlfPass *p, VlfTensor patches)
     sight.embedding =
         vlf_normalize (p, vlf_linear (p, vlf_rows (sight.taps[last], 0, 1), net->itc_image, VLF_NONE, NULL));
   x = sight.taps[0] = vlf_norm (p, sight.taps[0], &net->image.norm);
-  sight.entry = enter (p, &net->image.layers[0], &net->text.layers[0], x, x.rows, NULL);
+  sight.entry = enter (p, &net->image.layers[0], &net->text.layers[0], x, x.rows, NULL, keep);
   return sight;
 }
 
@@ -160,28 +161,33 @@ wanted (VlfPass *p, const VlfNet *net, const VlfMaps *maps, VlfTensor *map, guin
 }
 
 /* All layers of the fusion. Each reads both streams as they were before it, so neither direction sees the other's update. Of the last
- * layer only the class rows are read, and where the words looked. */
+ * layer only the class rows are read, and where the words looked. Of the image stream only the fresh rows go through the layers; the words
+ * look at all of them. */
 static void
 cross (const BridgeTower *net, VlfPass *p, const VlfSight *sight, const VlfTextBatch *texts, VlfMaps *maps,
        VlfFusion *out)
 {
   const guint n = texts->key_bias.batch, tokens = texts->key_bias.cols, cells = sight->entry.state.rows;
+  VlfKeep *keep = texts->keep;
   const VlfAttention self = { .key_bias = &texts->key_bias };
-  VlfEntry text = texts->entry, image = sight->entry;
+  VlfEntry text = texts->entry, image = { vlf_keep_fresh (p, keep, sight->entry.state), sight->entry.keys_values };
+  const guint fresh = image.state.rows;
 
   for (guint i = 0; i < net->base.layers; i++) {
     const VlfPostNormLayer *text_layer = &net->text.layers[i], *image_layer = &net->image.layers[i];
     const gboolean all = maps->all_rows || i + 1 < net->base.layers;
-    const guint words = all || maps->wanted[i] ? tokens : 1, patches = all ? cells : 1;
+    const guint words = all || maps->wanted[i] ? tokens : 1, patches = all ? fresh : 1;
     VlfAttention to_image = { .maps = wanted (p, &net->base, maps, &maps->text[i], i, n, words, cells) };
     VlfAttention to_text = { .key_bias = &texts->image_bias,
                              .maps = wanted (p, &net->base, maps, &maps->image[i], i, n, patches, tokens) };
 
     if (i > 0) {
       text = enter (p, text_layer, image_layer, bridge (p, &net->text.link[i - 1], texts->taps[i], out->text), words,
-                    &self);
-      image = enter (p, image_layer, text_layer, bridge (p, &net->image.link[i - 1], sight->taps[i], out->image),
-                     patches, NULL);
+                    &self, NULL);
+      image = enter (p, image_layer, text_layer,
+                     bridge (p, &net->image.link[i - 1], vlf_keep_fresh (p, keep, sight->taps[i]), out->image), patches,
+                     NULL, keep);
+      image.keys_values = vlf_keep_rows (p, keep, image.keys_values);
     }
     out->text = vlf_post_norm_cross (p, text_layer, vlf_rows (text.state, 0, words), all ? tokens : 1,
                                      image.keys_values, &to_image);

@@ -182,7 +182,7 @@ look (Job *job, GError **error)
 {
   const VlfNet *net = job->net;
   VlfPass *pass = vlf_pass_begin (vlf_session_queue (job->session));
-  VlfSight sight = net->arch->see (net, pass, vlf_patches (pass, job->frame, &job->plan, 1));
+  VlfSight sight = net->arch->see (net, pass, vlf_patches (pass, job->frame, &job->plan, 1), NULL);
 
   for (guint i = 0; i < job->n_tasks; i++) {
     guint scope = vlf_pass_open (pass);

@@ -66,7 +66,7 @@ encode (const VlfNet *base, VlfPass *p, const guint32 *ids, const guint8 *mask, 
   texts.key_bias = vlf_input (p, bias, n, 1, tokens);
   x = embed_text (net, p, ids, n, tokens);
   for (guint i = 0; i < net->n_text_blocks; i++)
-    x = vlf_pre_norm_block (p, &net->text_blocks[i], x, &look);
+    x = vlf_pre_norm_block (p, &net->text_blocks[i], x, &look, NULL);
   x = vlf_linear (p, vlf_norm (p, x, &net->text_norm), net->text_projection, VLF_NONE, NULL);
   x = vlf_normalize (p, x);
   texts.taps[0] = vlf_add (p, x, x); /* room of the same shape */
@@ -104,17 +104,17 @@ project (const Clip *net, VlfPass *p, VlfTensor x)
 }
 
 static VlfSight
-see (const VlfNet *base, VlfPass *p, VlfTensor patches)
+see (const VlfNet *base, VlfPass *p, VlfTensor patches, VlfKeep *keep)
 {
   const Clip *net = (const Clip *) base;
   VlfTensor x = vlf_linear (p, patches, net->patch_embedding, VLF_NONE, NULL), before;
   VlfSight sight = { 0 };
 
-  x = vlf_add (p, vlf_concat_rows (p, net->class_embedding, x), net->image_positions);
+  x = vlf_keep_fresh (p, keep, vlf_add (p, vlf_concat_rows (p, net->class_embedding, x), net->image_positions));
   x = before = vlf_norm (p, x, &net->pre_norm);
   for (guint i = 0; i < net->n_blocks; i++) {
     before = x;
-    x = vlf_pre_norm_block (p, &net->blocks[i], x, NULL);
+    x = vlf_pre_norm_block (p, &net->blocks[i], x, NULL, keep);
   }
   sight.embedding = project (net, p, vlf_rows (x, 0, 1));
   sight.taps[0] = project (net, p, dense (p, &net->blocks[net->n_blocks - 1], before));

@@ -3,7 +3,7 @@
 
 VlfTensor
 vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint asking, const VlfAttention *options,
-                    const VlfTensor *residual)
+                    const VlfTensor *residual, VlfKeep *keep)
 {
   guint d = x.cols;
   VlfTensor q, kv, qkv, seen;
@@ -16,6 +16,7 @@ vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint as
     q = vlf_linear_part (pass, vlf_rows (x, 0, asking), mh->qkv, 0, d);
     kv = vlf_linear_part (pass, x, mh->qkv, d, 2 * d);
   }
+  kv = vlf_keep_rows (pass, keep, kv);
   seen = vlf_attention (pass, q, vlf_cols (kv, 0, d), vlf_cols (kv, d, d), mh->heads, options);
   return vlf_linear (pass, seen, mh->output, VLF_NONE, residual);
 }
@@ -39,11 +40,12 @@ vlf_cross_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint r
 }
 
 VlfTensor
-vlf_pre_norm_block (VlfPass *pass, const VlfPreNormBlock *block, VlfTensor x, const VlfAttention *options)
+vlf_pre_norm_block (VlfPass *pass, const VlfPreNormBlock *block, VlfTensor x, const VlfAttention *options,
+                    VlfKeep *keep)
 {
   guint scope = vlf_pass_open (pass);
   VlfTensor n = vlf_norm (pass, x, &block->norm1);
-  VlfTensor a = vlf_self_attention (pass, &block->attention, n, n.rows, options, &x);
+  VlfTensor a = vlf_self_attention (pass, &block->attention, n, n.rows, options, &x, keep);
   VlfTensor h = vlf_linear (pass, vlf_norm (pass, a, &block->norm2), block->up, block->act, NULL);
 
   return vlf_pass_close (pass, scope, vlf_linear (pass, h, block->down, VLF_NONE, &a));
@@ -62,14 +64,16 @@ vlf_post_norm_layer (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, 
 {
   guint scope = vlf_pass_open (pass);
 
-  return vlf_pass_close (pass, scope, feed_forward (pass, layer, vlf_post_norm_self (pass, layer, x, x.rows, self)));
+  return vlf_pass_close (pass, scope,
+                         feed_forward (pass, layer, vlf_post_norm_self (pass, layer, x, x.rows, self, NULL)));
 }
 
 VlfTensor
-vlf_post_norm_self (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, guint asking, const VlfAttention *self)
+vlf_post_norm_self (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, guint asking, const VlfAttention *self,
+                    VlfKeep *keep)
 {
   guint scope = vlf_pass_open (pass);
-  VlfTensor seen = vlf_self_attention (pass, &layer->self, x, asking, self, NULL);
+  VlfTensor seen = vlf_self_attention (pass, &layer->self, x, asking, self, NULL, keep);
 
   return vlf_pass_close (pass, scope, vlf_add_norm (pass, seen, vlf_rows (x, 0, asking), &layer->self_norm));
 }

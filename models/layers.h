@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "models/keep.h"
 #include "models/weights.h"
 
 G_BEGIN_DECLS
@@ -15,9 +16,10 @@ typedef struct {
   guint heads;
 } VlfMultiHead;
 
-/* output (attention (x, x)), plus @residual if given: all of x [b, n, d] is looked at by its first @asking rows, [b, asking, d]. */
+/* output (attention (x, x)), plus @residual if given: all of x [b, n, d] is looked at by its first @asking rows, [b, asking, d]. With @keep
+ * x are the fresh rows, and those that were kept are looked at too. */
 VlfTensor vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint asking,
-                              const VlfAttention *options, const VlfTensor *residual);
+                              const VlfAttention *options, const VlfTensor *residual, VlfKeep *keep);
 /* Keys beside values [b, m, 2 d] that cross-attention reads of y [b, m, d]. */
 VlfTensor vlf_keys_values (VlfPass *pass, const VlfMultiHead *mh, VlfTensor y);
 /* x [b, n, d] looks at what @keys_values [b, m, 2 d] were made of; either may be broadcast. All rows look and have maps, the first @rows
@@ -33,7 +35,9 @@ typedef struct {
   VlfActivation act;
 } VlfPreNormBlock;
 
-VlfTensor vlf_pre_norm_block (VlfPass *pass, const VlfPreNormBlock *block, VlfTensor x, const VlfAttention *options);
+/* @keep: as in vlf_self_attention(), NULL for nothing. */
+VlfTensor vlf_pre_norm_block (VlfPass *pass, const VlfPreNormBlock *block, VlfTensor x, const VlfAttention *options,
+                              VlfKeep *keep);
 
 /* BERT's layer: norm (x + attention (x)), [norm (x + cross attention (x, y)),] norm (x + mlp (x)). */
 typedef struct {
@@ -47,9 +51,9 @@ typedef struct {
 VlfTensor vlf_post_norm_layer (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, const VlfAttention *self);
 
 /* The layer with cross-attention comes in two parts, because the first one knows nothing of the other stream.
- * norm (x + attention (x)) for the first @asking rows of x [b, n, d]: [b, asking, d]. */
-VlfTensor
-vlf_post_norm_self (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, guint asking, const VlfAttention *self);
+ * norm (x + attention (x)) for the first @asking rows of x [b, n, d]: [b, asking, d]. @keep: as in vlf_self_attention(). */
+VlfTensor vlf_post_norm_self (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, guint asking,
+                              const VlfAttention *self, VlfKeep *keep);
 /* The rest. All rows of @x, which the first part returned, look at @keys_values (see vlf_keys_values()) and have maps; the first @rows of
  * them are returned. The result's batch is the larger of both. */
 VlfTensor vlf_post_norm_cross (VlfPass *pass, const VlfPostNormLayer *layer, VlfTensor x, guint rows,

@@ -115,6 +115,20 @@ next_reading (VlfRun *run, guint frame, guint first, VlfText *const *texts, guin
   return reading;
 }
 
+/* What @group keeps for the next frame and has of the last one; NULL: nothing. */
+static VlfKeep *
+begin_keep (const VlfRun *run, VlfTextGroup *group)
+{
+  guint n;
+  const guint32 *rows = vlf_reuse_rows (run->session->reuse, &n);
+
+  if (run->reuse != VLF_REUSE_APPROXIMATE)
+    return NULL;
+  vlf_keep_begin (group->keep, group->filled ? rows : NULL, n);
+  group->filled = TRUE;
+  return group->keep;
+}
+
 /* What all frames are asked. */
 static void
 fuse_groups (VlfRun *run, VlfPass *pass, guint frame, const VlfSight *sight)
@@ -122,11 +136,12 @@ fuse_groups (VlfRun *run, VlfPass *pass, guint frame, const VlfSight *sight)
   const VlfSession *session = run->session;
 
   for (guint g = 0; g < session->groups->len; g++) {
-    const VlfTextGroup *group = g_ptr_array_index (session->groups, g);
+    VlfTextGroup *group = g_ptr_array_index (session->groups, g);
     VlfText *const *texts = (VlfText *const *) session->texts->pdata + g * VLF_GROUP;
     VlfTextBatch batch = vlf_text_group_batch (run->net, group);
     guint scope = vlf_pass_open (pass);
 
+    batch.keep = begin_keep (run, group);
     fuse_texts (run, pass, sight, &batch, next_reading (run, frame, g * VLF_GROUP, texts, group->n));
     vlf_pass_close (pass, scope, (VlfTensor){ 0 });
   }
@@ -149,13 +164,49 @@ fuse_found (VlfRun *run, VlfPass *pass, guint frame, const VlfSight *sight)
   }
 }
 
+static VlfSight
+see (VlfRun *run, VlfPass *pass, VlfTensor patches)
+{
+  VlfReuse *reuse = run->session->reuse;
+  VlfSight sight;
+
+  if (run->reuse == VLF_REUSE_OFF)
+    return run->net->arch->see (run->net, pass, patches, NULL);
+  sight = vlf_reuse_see (reuse, run->reuse, run->net, pass, patches);
+  run->reused = vlf_reuse_share (reuse);
+  return sight;
+}
+
+/* Takes what was read back of the last frame, with the same texts, where that is all that is asked of the same picture now. */
+static gboolean
+answer_again (VlfRun *run)
+{
+  VlfRun *last = &run->session->last;
+
+  if (run->reuse == VLF_REUSE_OFF || !vlf_reuse_unchanged (run->session->reuse) || !last->net || run->retrieval.bank ||
+      last->maps != run->maps || last->n_layers != run->n_layers ||
+      memcmp (last->layers, run->layers, run->n_layers * sizeof *run->layers) ||
+      memcmp (last->heads, run->heads, run->net->heads * sizeof *run->heads))
+    return FALSE;
+  run->readings = g_steal_pointer (&last->readings);
+  run->n_readings = last->n_readings;
+  run->image_embeddings = g_steal_pointer (&last->image_embeddings);
+  run->image_embedding_size = last->image_embedding_size;
+  run->patches = g_steal_pointer (&last->patches);
+  last->n_readings = 0;
+  vlf_run_clear (last);
+  return TRUE;
+}
+
 static void
 enqueue (VlfRun *run, VlfPass *pass, const VlfImage *frames, const VlfImagePlan *plans, guint n_frames)
 {
   const VlfNet *net = run->net;
   const guint groups = run->session->groups->len + (run->retrieval.n_rerank + VLF_GROUP - 1) / VLF_GROUP;
-  VlfSight sight = net->arch->see (net, pass, vlf_patches (pass, frames, plans, n_frames));
+  VlfSight sight = see (run, pass, vlf_patches (pass, frames, plans, n_frames));
 
+  if (answer_again (run))
+    return;
   run->image_embeddings = read_back (pass, sight.embedding);
   run->image_embedding_size = sight.embedding.cols;
   if (net->two_towers && run->maps)
@@ -226,37 +277,80 @@ choose_texts (VlfRun *run, VlfText *const *texts, guint n, const VlfRunOptions *
   return vlf_session_set_texts (run->session, all, n + run->n_negatives, error);
 }
 
-gboolean
-vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
-                 const VlfRunOptions *options, VlfResult **results, GError **error)
+/* With reuse what was read back is kept for the next frame, unless a bank was searched. @result: NULL if the run failed. */
+static void
+finish (VlfRun *run, const VlfResult *result)
+{
+  VlfSession *session = run->session;
+  const gboolean keep = result && run->reuse != VLF_REUSE_OFF;
+
+  if (keep)
+    vlf_reuse_attend (session->reuse, result);
+  else
+    vlf_reuse_flush (session->reuse);
+  vlf_run_clear (&session->last);
+  if (keep && !run->retrieval.bank)
+    session->last = *run;
+  else
+    vlf_run_clear (run);
+}
+
+/* Frames that are enqueued together and waited for once. */
+static gboolean
+run_together (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
+              const VlfRunOptions *options, VlfResult **results, GError **error)
 {
   const VlfModel *model = session->model;
-  g_autofree VlfImagePlan *plans = g_new (VlfImagePlan, MAX (n_frames, 1));
-  VlfRun run = { .session = session, .net = model->net };
+  g_autofree VlfImagePlan *plans = g_new (VlfImagePlan, n_frames);
+  VlfRun run = { .session = session, .net = model->net, .reuse = options->reuse };
   gint64 start = g_get_monotonic_time ();
-  VlfPass *pass;
-  gboolean ok;
+  gboolean ok = choose_texts (&run, texts, n_texts, options, error) && choose_maps (&run, options, error) &&
+                vlf_retrieval_open (&run.retrieval, model, options, n_frames, error);
+  double milliseconds;
 
-  if (n_frames == 0)
-    return TRUE;
-  ok = choose_texts (&run, texts, n_texts, options, error) && choose_maps (&run, options, error) &&
-       vlf_retrieval_open (&run.retrieval, model, options, n_frames, error);
   if (ok) {
+    VlfPass *pass;
+
     for (guint i = 0; i < n_frames; i++)
-      plans[i] = vlf_model_plan_frame (model, &frames[i], options ? options->fit : VLF_FIT_MODEL);
+      plans[i] = vlf_model_plan_frame (model, &frames[i], options->fit);
     pass = vlf_pass_begin (session->queue);
     enqueue (&run, pass, frames, plans, n_frames);
     ok = vlf_pass_end (pass, error);
   }
-  if (ok) {
-    double milliseconds = (g_get_monotonic_time () - start) / 1000.0 / n_frames;
-    for (guint i = 0; i < n_frames; i++) {
-      results[i] = vlf_run_result (&run, i, &frames[i], &plans[i], milliseconds);
-      results[i]->device_milliseconds = vlf_queue_device_ms (session->queue) / n_frames;
-    }
+  milliseconds = (g_get_monotonic_time () - start) / 1000.0 / n_frames;
+  for (guint i = 0; i < n_frames && ok; i++) {
+    results[i] = vlf_run_result (&run, i, &frames[i], &plans[i], milliseconds);
+    results[i]->device_milliseconds = vlf_queue_device_ms (session->queue) / n_frames;
   }
-  vlf_run_clear (&run);
+  finish (&run, ok ? results[0] : NULL);
   return ok;
+}
+
+gboolean
+vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
+                 const VlfRunOptions *options, VlfResult **results, GError **error)
+{
+  const VlfRunOptions all = options ? *options : (VlfRunOptions){ 0 };
+  const guint together = all.reuse == VLF_REUSE_OFF ? n_frames : 1;
+  g_autoptr (GPtrArray) made = g_ptr_array_new_with_free_func ((GDestroyNotify) vlf_result_unref);
+
+  if (n_frames == 0)
+    return TRUE;
+  if (all.cut)
+    vlf_reuse_flush (session->reuse);
+  g_ptr_array_set_size (made, (gint) n_frames);
+  for (guint i = 0; i < n_frames; i += together)
+    if (!run_together (session, frames + i, together, texts, n_texts, &all, (VlfResult **) made->pdata + i, error))
+      return FALSE;
+  for (guint i = 0; i < n_frames; i++)
+    results[i] = g_steal_pointer (&made->pdata[i]);
+  return TRUE;
+}
+
+double
+vlf_session_operations (const VlfSession *session)
+{
+  return vlf_queue_operations (session->queue);
 }
 
 VlfSession *
@@ -273,6 +367,7 @@ vlf_session_new (VlfModel *model, GError **error)
   session->texts = g_ptr_array_new_with_free_func ((GDestroyNotify) vlf_text_unref);
   session->groups = g_ptr_array_new_with_free_func (vlf_text_group_free);
   session->memories = g_ptr_array_new_with_free_func ((GDestroyNotify) vlf_constant_free);
+  session->reuse = vlf_reuse_new (model->device);
   return session;
 }
 
@@ -309,6 +404,8 @@ vlf_session_free (VlfSession *session)
   if (!session)
     return;
   vlf_queue_free (session->queue);
+  vlf_run_clear (&session->last);
+  vlf_reuse_free (session->reuse);
   g_ptr_array_unref (session->memories);
   g_ptr_array_unref (session->groups);
   g_ptr_array_unref (session->texts);

@@ -107,6 +107,11 @@ gboolean vlf_model_embed_text (VlfModel *model, const char *prompt, float *to, G
 
 typedef struct _VlfBank VlfBank; /* models/bank.h */
 
+/* What of a frame is not computed because the stream's last frame was alike. OFF: nothing is compared. EXACT: a frame whose every patch is
+ * what it was has the results that it had, bit for bit; otherwise all is computed. APPROXIMATE: only the patches that changed go
+ * through the network, and see the others as they were (models/reuse.h); results differ a little from those of the whole. */
+typedef enum { VLF_REUSE_OFF, VLF_REUSE_EXACT, VLF_REUSE_APPROXIMATE } VlfReuseMode;
+
 /* What a run is asked for; all zero is the model's own way with everything included. Lists: negative counts from the end (-1 is the
  * last); NULL: the model's default (vlfusion.json), else all. An index out of range is VLF_ERROR_RANGE. */
 typedef struct {
@@ -115,6 +120,8 @@ typedef struct {
   guint n_layers; /* cross-attention layers that the maps are the mean of */
   const gint *heads;
   guint n_heads;
+  VlfReuseMode reuse;
+  gboolean cut;     /* the first frame does not follow the one before: nothing is reused for it */
   gboolean no_maps; /* neither maps nor peaks nor word weights: saves their computation */
 
   /* What a frame may show that is none of the prompts. Negatives take their part of the match and are in no result; only where the
@@ -143,6 +150,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfSession, vlf_session_free)
  * receives a reference each; untouched on failure. @options NULL: default. No texts: results without prompts. */
 gboolean vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts,
                           guint n_texts, const VlfRunOptions *options, VlfResult **results, GError **error);
+
+/* What @session has enqueued so far in products and attention, a multiply-add counted as two operations; texts that are encoded on the
+ * way are not in it. */
+double vlf_session_operations (const VlfSession *session);
 
 /* The network alone, as `vlf-run --tensors`: B independent pairs of an image and token ids. */
 typedef struct {

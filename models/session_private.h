@@ -2,6 +2,7 @@
 /* Private to models/: what the files of a session share. */
 #pragma once
 #include "models/retrieval.h"
+#include "models/reuse.h"
 
 G_BEGIN_DECLS
 
@@ -14,15 +15,9 @@ typedef struct {
   VlfConstant *taps[VLF_MAX_FUSION_LAYERS]; /* [net->taps] of [n, tokens, dim] */
   VlfConstant *key_bias, *image_bias;       /* [n, 1, tokens] */
   VlfConstant *state, *keys_values;         /* of the entry; the second may be NULL */
+  VlfKeep *keep;                            /* of the image stream as it meets these texts */
+  gboolean filled;                          /* there is something in it */
 } VlfTextGroup;
-
-struct _VlfSession {
-  VlfModel *model;
-  VlfQueue *queue;
-  GPtrArray *texts;    /* VlfText, what @groups were made of */
-  GPtrArray *groups;   /* VlfTextGroup */
-  GPtrArray *memories; /* VlfConstant, see vlf_session_memory() */
-};
 
 /* What is read back for one frame and one group of prompts. */
 typedef struct {
@@ -39,6 +34,8 @@ typedef struct {
 typedef struct {
   VlfSession *session;
   const VlfNet *net;
+  VlfReuseMode reuse;
+  double reused; /* see VlfResult */
   guint n_layers;
   guint *layers;   /* chosen */
   gboolean *heads; /* [net->heads] */
@@ -54,6 +51,16 @@ typedef struct {
   VlfRetrieval retrieval;
 } VlfRun;
 
+struct _VlfSession {
+  VlfModel *model;
+  VlfQueue *queue;
+  GPtrArray *texts;    /* VlfText, what @groups were made of */
+  GPtrArray *groups;   /* VlfTextGroup */
+  GPtrArray *memories; /* VlfConstant, see vlf_session_memory() */
+  VlfReuse *reuse;
+  VlfRun last; /* with reuse: what was read back of the last frame, with the same texts; net is NULL: nothing */
+};
+
 /* session_texts.c: makes session->groups of @texts, or keeps them where the same are asked again. */
 gboolean vlf_session_set_texts (VlfSession *session, VlfText *const *texts, guint n, GError **error);
 void vlf_text_group_free (gpointer group);
@@ -66,6 +73,6 @@ VlfTextBatch vlf_text_batch_new (VlfPass *pass, VlfText *const *texts, guint n);
 /* session_result.c: what @run, which has ended, says about one of its frames. */
 VlfResult *
 vlf_run_result (VlfRun *run, guint frame, const VlfImage *image, const VlfImagePlan *plan, double milliseconds);
-void vlf_run_clear (VlfRun *run);
+void vlf_run_clear (VlfRun *run); /* leaves it zeroed */
 
 G_END_DECLS

@@ -25,6 +25,7 @@ vlf_run_clear (VlfRun *run)
   g_free (run->image_embeddings);
   g_free (run->patches);
   vlf_retrieval_clear (&run->retrieval);
+  *run = (VlfRun){ 0 };
 }
 
 /* ITM logits [other, match]: their difference is the score, its sigmoid the softmax of the second. */
@@ -135,6 +136,7 @@ vlf_run_result (VlfRun *run, guint frame, const VlfImage *image, const VlfImageP
   result->model = g_strdup (model->name);
   result->fingerprint = g_strdup (model->fingerprint);
   result->milliseconds = milliseconds;
+  result->reused = run->reused;
   if (run->image_embeddings) {
     gsize size = result->image_embedding_size = run->image_embedding_size;
     result->image_embedding = g_memdup2 (run->image_embeddings + frame * size, size * sizeof (float));

@@ -151,7 +151,8 @@ enqueue_pair (Gather *gather, VlfSession *session, const VlfTensorInput *in)
     net->arch->enter (net, pass, &texts);
   sight = net->arch->see (net, pass,
                           patch_rows (pass, net, in->pixel_values + (gsize) gather->pair * 3 * in->height * in->width,
-                                      in->width, in->height));
+                                      in->width, in->height),
+                          NULL);
   fusion = net->taps ? net->arch->fuse (net, pass, &sight, &texts, &maps) : (VlfFusion){ 0 };
   gather->next = 0;
   net->arch->outputs (net, pass, &texts, &sight, &fusion, emit, gather);

@@ -15,6 +15,7 @@ vlf_text_group_free (gpointer data)
   vlf_constant_free (group->image_bias);
   vlf_constant_free (group->state);
   vlf_constant_free (group->keys_values);
+  vlf_keep_free (group->keep);
   g_free (group);
 }
 
@@ -140,6 +141,7 @@ group_new (VlfSession *session, VlfText *const *texts, guint n, GError **error)
   VlfTextGroup *group = g_new0 (VlfTextGroup, 1);
 
   group->n = n;
+  group->keep = vlf_keep_new (session->model->device);
   group->tokens = longest (texts, n);
   for (guint layer = 0; layer < session->model->net->taps; layer++)
     if (!(group->taps[layer] = group_tap (session, texts, group, layer, error)))
@@ -191,6 +193,7 @@ vlf_session_set_texts (VlfSession *session, VlfText *const *texts, guint n, GErr
 {
   if (same_texts (session, texts, n))
     return TRUE;
+  vlf_run_clear (&session->last);
   g_ptr_array_set_size (session->texts, 0);
   g_ptr_array_set_size (session->groups, 0);
   for (guint i = 0; i < n; i++)

@@ -84,7 +84,7 @@ fuse (VlfModel *model, gboolean all_rows, gboolean with_maps, Reading *r)
   for (guint i = 0; i < net->layers; i++)
     maps.wanted[i] = with_maps;
   pass = vlf_pass_begin (queue);
-  sight = net->arch->see (net, pass, random_patches (pass, net));
+  sight = net->arch->see (net, pass, random_patches (pass, net), NULL);
   texts = random_texts (pass, net);
   fusion = net->arch->fuse (net, pass, &sight, &texts, &maps);
   r->pooled = read_back (pass, fusion.pooled, &r->pooled_size);

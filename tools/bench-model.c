@@ -10,8 +10,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define WARM_UP        3
-#define DEFAULT_PROMPT "a red circle"
+#define WARM_UP 3
 
 /* A model ready to be timed. */
 typedef struct {
@@ -91,7 +90,7 @@ choose_prompt (Subject *s, const BenchOptions *o, GError **error)
   if (o->tokens > 0)
     s->prompt = synthetic_prompt (tokenizer, (guint) o->tokens, error);
   else
-    s->prompt = g_strdup (o->prompt ? o->prompt : DEFAULT_PROMPT);
+    s->prompt = g_strdup (o->prompt ? o->prompt : BENCH_PROMPT);
   return s->prompt && count_tokens (tokenizer, s->prompt, &s->tokens, error);
 }
 

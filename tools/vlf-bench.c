@@ -81,6 +81,8 @@ run (BenchOptions *o, GError **error)
 {
   if (o->serve)
     return bench_serve (o, error);
+  if (o->video)
+    return bench_video (o, error);
   if (!o->ops && !o->whole)
     o->ops = o->whole = TRUE;
   return run_ops (o, error) && (!o->whole || bench_model (o, error));
@@ -90,7 +92,7 @@ static gboolean
 check (const BenchOptions *o)
 {
   return o->frames >= 1 && o->frames <= 1000000 && o->rows >= 1 && o->rows <= 65536 && o->tokens >= 0 &&
-         o->tokens <= 65536;
+         o->tokens <= 65536 && (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
 }
 
 /* "640x480", or NULL for the default. */
@@ -106,7 +108,9 @@ parse_size (const char *size, BenchOptions *o)
 int
 main (int argc, char **argv)
 {
-  BenchOptions o = { .frames = 50, .rows = 325, .width = 640, .height = 480, .maps = TRUE };
+  BenchOptions o = {
+    .frames = 50, .rows = 325, .width = 640, .height = 480, .maps = TRUE, .reuse = g_strdup ("approximate")
+  };
   gchar *size = NULL;
   const GOptionEntry entries[] = {
     { "ops", 0, 0, G_OPTION_ARG_NONE, &o.ops, "Time single operations (default: these and the whole model)", NULL },
@@ -120,6 +124,9 @@ main (int argc, char **argv)
       "N" },
     { "frames", 'n', 0, G_OPTION_ARG_INT, &o.frames, "Timed inferences; default: 50", "N" },
     { "size", 0, 0, G_OPTION_ARG_FILENAME, &size, "Of the frames; default: 640x480", "WxH" },
+    { "video", 0, 0, G_OPTION_ARG_FILENAME, &o.video,
+      "Compare reuse with every frame in full on raw RGB frames of --size", "FILE" },
+    { "reuse", 0, 0, G_OPTION_ARG_STRING, &o.reuse, "For --video: exact or approximate (default)", "MODE" },
     { "rows", 0, 0, G_OPTION_ARG_INT, &o.rows, "Tokens of the single operations; default: 325", "N" },
     { "encode", 0, 0, G_OPTION_ARG_NONE, &o.encode, "Encode the prompt anew for each frame", NULL },
     { "no-maps", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE, &o.maps, "Do not make attention maps", NULL },
@@ -130,8 +137,8 @@ main (int argc, char **argv)
 
   if (cli_parse (entries, "Measures this machine and this model; a line of JSON per measurement.", 0, &argc, &argv)) {
     if (!check (&o) || !parse_size (size, &o))
-      status = cli_usage ("expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536 "
-                          "and --size of 1x1 to 8192x8192");
+      status = cli_usage ("expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536"
+                          ", --size of 1x1 to 8192x8192, and --reuse exact or approximate");
     else
       status = run (&o, &error) ? CLI_OK : cli_fail (error);
   }
@@ -139,6 +146,8 @@ main (int argc, char **argv)
   g_free (o.device);
   g_free (o.precision);
   g_free (o.prompt);
+  g_free (o.video);
+  g_free (o.reuse);
   g_free (size);
   return status;
 }

@@ -16,13 +16,19 @@ typedef struct {
   gboolean ops, whole;   /* what to time; neither: both */
   gboolean encode, maps; /* the time of a frame includes encoding the prompt; making maps */
   gboolean serve;
+  gchar *video, *reuse; /* a file of raw frames instead of noise; "exact" or "approximate" */
 } BenchOptions;
+
+#define BENCH_PROMPT "a red circle" /* unless told otherwise */
 
 /* Lines of JSON to stdout. Other work on the machine slows everything down, so the peak beside a figure is measured beside it. */
 gboolean bench_ops (const BenchOptions *options, VlfBench *bench, GError **error);
 gboolean bench_model (const BenchOptions *options, GError **error);
 /* Says it is ready with a line, then answers each line "run N" on stdin with one: {"ms": [N numbers]}. Ends with the input. */
 gboolean bench_serve (const BenchOptions *options, GError **error);
+
+/* The frames of options->video, raw RGB of the given size, in full and with reuse by turns: a line with what is saved and what it costs. */
+gboolean bench_video (const BenchOptions *options, GError **error);
 
 /* A JSON number, null for NaN. */
 void bench_append (GString *to, const char *name, double value);

@@ -17,13 +17,22 @@ vlf_fetch (__global const uchar *row, uint x, uint width, uint pixel_stride, uin
   const uint16 lanes = (uint16) (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   uint16 at;
 
-  if (x + RUN < width) { /* one more, because the second of two interleaved components starts a byte later */
+  if (x + RUN < width) { /* one more, because interleaved components start up to three bytes later */
     if (pixel_stride == 1 && shift == 0)
       return convert_int16 (vload16 (0, row + x));
     if (pixel_stride == 1 && shift == 1)
       return convert_int16 (vload8 (0, row + x / 2).s0011223344556677);
     if (pixel_stride == 2 && shift == 1)
       return convert_int16 (vload16 (0, row + x).s0022446688aaccee);
+    if (pixel_stride == 3 && shift == 0) {
+      const uchar16 a = vload16 (0, row + 3 * x), b = vload16 (1, row + 3 * x), c = vload16 (2, row + 3 * x);
+      return convert_int16 ((uchar16) (a.s0369, a.scf, b.s258b, b.se, c.s147a, c.sd));
+    }
+    if (pixel_stride == 4 && shift == 0) {
+      const uchar16 a = vload16 (0, row + 4 * x), b = vload16 (1, row + 4 * x), c = vload16 (2, row + 4 * x),
+                    d = vload16 (3, row + 4 * x);
+      return convert_int16 ((uchar16) (a.s048c, b.s048c, c.s048c, d.s048c));
+    }
   }
   at = (min (lanes + x, width - 1) >> shift) * pixel_stride;
   return (int16) (row[at.s0], row[at.s1], row[at.s2], row[at.s3], row[at.s4], row[at.s5], row[at.s6], row[at.s7],
