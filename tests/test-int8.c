@@ -104,7 +104,8 @@ check_embedding (const char *folder, const char *name, const Output *exact, cons
 
     g_test_message ("%s: %s %u: cosine %.6f", folder, name, i, c);
     g_assert_cmpfloat (c, >=, COSINE);
-    g_assert_cmpfloat (c, <, 1); /* it is another computation */
+    if (g_str_equal (precision_name, "int8"))
+      g_assert_cmpfloat (c, <, 1); /* it is another computation; the weights that bf16 stores may be exact */
   }
 }
 
