@@ -84,6 +84,11 @@ gst_vl_post_error (GstElement *element, const GError *error)
       code = table[i].gst_code;
     }
   }
+  if (g_error_matches (error, VLF_ERROR, VLF_ERROR_DEVICE))
+    gst_element_post_message (
+        element,
+        gst_message_new_element (GST_OBJECT (element),
+                                 gst_structure_new ("vlf-device-lost", "reason", G_TYPE_STRING, error->message, NULL)));
   gst_element_message_full (element, GST_MESSAGE_ERROR, domain, code, g_strdup (error->message), NULL, __FILE__,
                             GST_FUNCTION, __LINE__);
 }
@@ -159,6 +164,22 @@ report_failure (Loaded *loaded, GstVlWorker *worker, const GError *error)
 }
 
 static void
+tell_loaded (Loaded *loaded)
+{
+  GstElement *owner = g_weak_ref_get (&loaded->owner);
+  GstStructure *s;
+
+  post_progress (loaded, GST_PROGRESS_TYPE_COMPLETE, "loaded %s on %s", loaded->directory,
+                 vlf_model_device_name (loaded->model));
+  if (!owner)
+    return;
+  s = gst_structure_new ("vlf-model-loaded", "model", G_TYPE_STRING, vlf_model_name (loaded->model), "device",
+                         G_TYPE_STRING, vlf_model_device_name (loaded->model), NULL);
+  gst_element_post_message (owner, gst_message_new_element (GST_OBJECT (owner), s));
+  gst_object_unref (owner);
+}
+
+static void
 load (GstVlTask *task, GstVlWorker *worker)
 {
   Loaded *loaded = gst_vl_worker_get_data (worker);
@@ -176,8 +197,7 @@ load (GstVlTask *task, GstVlWorker *worker)
     return;
   }
   GST_INFO ("loaded model %s on %s", vlf_model_name (loaded->model), vlf_model_device_name (loaded->model));
-  post_progress (loaded, GST_PROGRESS_TYPE_COMPLETE, "loaded %s on %s", loaded->directory,
-                 vlf_model_device_name (loaded->model));
+  tell_loaded (loaded);
 }
 
 static void

@@ -19,7 +19,8 @@
  *
  * What is found can be had in three ways: as #GstVlMeta on each frame, from libgstvlfusion-1.0; with #GstVlInference:mirror as a
  * #GstCustomMeta named `GstVlFusion`, a flat #GstStructure that any language binding can read and that goes where the #GstVlMeta goes;
- * and with #GstVlInference:post-messages as an element message named `vlfusion` for each new result.
+ * and with #GstVlInference:post-messages as an element message named `vlfusion` for each new result. With
+ * #GstVlInference:post-events the bus hears `vlf-match-start` and `vlf-match-end` when a prompt begins and ceases to match.
  *
  * Frames may be JPEG pictures, as many cameras send them: they pass as they are and are decoded here, no larger than the model needs.
  * One that is broken passes without meta, and a warning says so once.

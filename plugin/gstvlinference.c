@@ -7,16 +7,20 @@
 GST_DEBUG_CATEGORY (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
 
-#define DEFAULT_MODEL        ""
-#define DEFAULT_DEVICE       "auto"
-#define DEFAULT_PRECISION    "auto"
-#define DEFAULT_MODE         GST_VL_MODE_AUTO
-#define DEFAULT_INTERVAL     0
-#define DEFAULT_TEXT_TIMEOUT GST_SECOND
-#define DEFAULT_QOS          TRUE
-#define DEFAULT_FIT          VLF_FIT_MODEL
-#define DEFAULT_MIRROR       FALSE
-#define DEFAULT_POST         FALSE
+#define DEFAULT_MODEL              ""
+#define DEFAULT_DEVICE             "auto"
+#define DEFAULT_PRECISION          "auto"
+#define DEFAULT_MODE               GST_VL_MODE_AUTO
+#define DEFAULT_INTERVAL           0
+#define DEFAULT_TEXT_TIMEOUT       GST_SECOND
+#define DEFAULT_QOS                TRUE
+#define DEFAULT_POST_EVENTS        FALSE
+#define DEFAULT_EVENT_THRESHOLD    -1
+#define DEFAULT_EVENT_HYSTERESIS   0.1
+#define DEFAULT_EVENT_MIN_DURATION 0
+#define DEFAULT_FIT                VLF_FIT_MODEL
+#define DEFAULT_MIRROR             FALSE
+#define DEFAULT_POST               FALSE
 
 enum {
   PROP_0,
@@ -29,6 +33,10 @@ enum {
   PROP_FIT,
   PROP_MIRROR,
   PROP_POST_MESSAGES,
+  PROP_POST_EVENTS,
+  PROP_EVENT_THRESHOLD,
+  PROP_EVENT_HYSTERESIS,
+  PROP_EVENT_MIN_DURATION,
   PROP_STATS
 };
 
@@ -258,6 +266,7 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
   switch (GST_EVENT_TYPE (event)) {
   case GST_EVENT_FLUSH_START: interrupt (self, FLUSHING, TRUE); break;
   case GST_EVENT_FLUSH_STOP:
+    gst_vl_stream_end_events (&priv->stream, "flush");
     gst_vl_stream_forget (&priv->stream);
     gst_vl_texts_set_flags (priv->stream.texts, GST_VL_TEXTS_VIDEO_EOS, FALSE);
     interrupt (self, FLUSHING, FALSE);
@@ -266,7 +275,10 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
     gst_vl_texts_set_flags (priv->stream.texts, GST_VL_TEXTS_VIDEO_EOS, FALSE);
     gst_vl_stream_ask_live (&priv->stream);
     break;
-  case GST_EVENT_EOS: gst_vl_texts_set_flags (priv->stream.texts, GST_VL_TEXTS_VIDEO_EOS, TRUE); break;
+  case GST_EVENT_EOS:
+    gst_vl_stream_end_events (&priv->stream, "end-of-stream");
+    gst_vl_texts_set_flags (priv->stream.texts, GST_VL_TEXTS_VIDEO_EOS, TRUE);
+    break;
   default: break;
   }
   return GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
@@ -405,6 +417,10 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
   case PROP_FIT: priv->stream.fit = (VlfFit) g_value_get_enum (value); break;
   case PROP_MIRROR: priv->stream.mirror = g_value_get_boolean (value); break;
   case PROP_POST_MESSAGES: priv->stream.post_messages = g_value_get_boolean (value); break;
+  case PROP_POST_EVENTS: priv->stream.post_events = g_value_get_boolean (value); break;
+  case PROP_EVENT_THRESHOLD: priv->stream.rule.threshold = g_value_get_double (value); break;
+  case PROP_EVENT_HYSTERESIS: priv->stream.rule.hysteresis = g_value_get_double (value); break;
+  case PROP_EVENT_MIN_DURATION: priv->stream.rule.least = g_value_get_uint64 (value); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
   GST_OBJECT_UNLOCK (object);
@@ -426,6 +442,10 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
   case PROP_FIT: g_value_set_enum (value, (gint) priv->stream.fit); break;
   case PROP_MIRROR: g_value_set_boolean (value, priv->stream.mirror); break;
   case PROP_POST_MESSAGES: g_value_set_boolean (value, priv->stream.post_messages); break;
+  case PROP_POST_EVENTS: g_value_set_boolean (value, priv->stream.post_events); break;
+  case PROP_EVENT_THRESHOLD: g_value_set_double (value, priv->stream.rule.threshold); break;
+  case PROP_EVENT_HYSTERESIS: g_value_set_double (value, priv->stream.rule.hysteresis); break;
+  case PROP_EVENT_MIN_DURATION: g_value_set_uint64 (value, priv->stream.rule.least); break;
   case PROP_STATS: g_value_take_boxed (value, gst_vl_stream_make_stats (&priv->stream)); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -440,6 +460,7 @@ gst_vl_inference_finalize (GObject *object)
   close_engine (GST_VL_INFERENCE (object));
   gst_vl_engine_settings_clear (&priv->settings);
   gst_vl_texts_unref (priv->stream.texts);
+  gst_vl_events_free (priv->stream.events);
   for (guint i = 0; i < GST_VL_MAX_SETTINGS; i++)
     g_clear_error (&priv->refused[i]);
   G_OBJECT_CLASS (parent_class)->finalize (object);
@@ -505,6 +526,25 @@ install_properties (GObjectClass *klass)
           "stream-time, running-time, and text-N, match-N, score-N, peak-x-N, peak-y-N of prompt N; "
           "caption-N of what was written",
           DEFAULT_POST, playing));
+  g_object_class_install_property (
+      klass, PROP_POST_EVENTS,
+      g_param_spec_boolean ("post-events", "Post events",
+                            "Post element messages vlf-match-start and vlf-match-end when a prompt begins or ceases to "
+                            "match, and vlf-caption-changed",
+                            DEFAULT_POST_EVENTS, playing));
+  g_object_class_install_property (klass, PROP_EVENT_THRESHOLD,
+                                   g_param_spec_double ("event-threshold", "Event threshold",
+                                                        "A match begins at this probability; -1: what the model says",
+                                                        -1, 1, DEFAULT_EVENT_THRESHOLD, playing));
+  g_object_class_install_property (klass, PROP_EVENT_HYSTERESIS,
+                                   g_param_spec_double ("event-hysteresis", "Event hysteresis",
+                                                        "A match ends this much below where it begins", 0, 1,
+                                                        DEFAULT_EVENT_HYSTERESIS, playing));
+  g_object_class_install_property (
+      klass, PROP_EVENT_MIN_DURATION,
+      g_param_spec_uint64 ("event-min-duration", "Event minimum duration",
+                           "Matches, and gaps between them, shorter than this are not told; nanoseconds of stream time",
+                           0, G_MAXINT64, DEFAULT_EVENT_MIN_DURATION, playing));
   g_object_class_install_property (
       klass, PROP_STATS,
       g_param_spec_boxed (
@@ -584,6 +624,9 @@ gst_vl_inference_init (GstVlInference *self)
   priv->stream.fit = DEFAULT_FIT;
   priv->stream.mirror = DEFAULT_MIRROR;
   priv->stream.post_messages = DEFAULT_POST;
+  priv->stream.post_events = DEFAULT_POST_EVENTS;
+  priv->stream.rule = (GstVlEventRule){ DEFAULT_EVENT_THRESHOLD, DEFAULT_EVENT_HYSTERESIS, DEFAULT_EVENT_MIN_DURATION };
+  priv->stream.events = gst_vl_events_new ();
   priv->stream.texts = gst_vl_texts_new ();
   priv->stream.owner = self;
   gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), TRUE);

@@ -64,6 +64,7 @@ gst_vl_stream_stop (GstVlStream *self)
 {
   gst_vl_worker_close (g_steal_pointer (&self->pusher),
                        G_TIME_SPAN_HOUR); /* which ends at once: nothing can hold it up */
+  gst_vl_stream_end_events (self, "stopped");
   gst_vl_stream_forget (self);
 }
 
@@ -100,24 +101,6 @@ measure (GstVlStream *self, const GstVlJob *job, gboolean waited)
     gst_element_post_message (GST_ELEMENT (self->owner), gst_message_new_latency (GST_OBJECT (self->owner)));
 }
 
-/* On the way that messages of `level` have: where the frame is in its stream, and what was found. */
-static void
-post_result (GstVlStream *self)
-{
-  const GstSegment *segment = &GST_BASE_TRANSFORM (self->owner)->segment;
-  GstClockTime pts = gst_vl_result_get_source_pts (self->last), stream = GST_CLOCK_TIME_NONE, running = stream;
-  GstStructure *structure;
-
-  if (segment->format == GST_FORMAT_TIME) {
-    stream = gst_segment_to_stream_time (segment, GST_FORMAT_TIME, pts);
-    running = gst_segment_to_running_time (segment, GST_FORMAT_TIME, pts);
-  }
-  structure = gst_structure_new (GST_VL_INFERENCE_GET_CLASS (self->owner)->message, "timestamp", G_TYPE_UINT64, pts,
-                                 "stream-time", G_TYPE_UINT64, stream, "running-time", G_TYPE_UINT64, running, NULL);
-  gst_vl_mirror_describe (structure, self->last, NULL);
-  gst_element_post_message (GST_ELEMENT (self->owner), gst_message_new_element (GST_OBJECT (self->owner), structure));
-}
-
 static gboolean
 read_flag (GstVlStream *self, const gboolean *flag)
 {
@@ -127,6 +110,43 @@ read_flag (GstVlStream *self, const gboolean *flag)
   value = *flag;
   GST_OBJECT_UNLOCK (self->owner);
   return value;
+}
+
+/* When the last result's frame is. */
+static GstVlInstant
+instant_of_last (GstVlStream *self)
+{
+  const GstSegment *segment = &GST_BASE_TRANSFORM (self->owner)->segment;
+  GstVlInstant at = { gst_vl_result_get_source_pts (self->last), self->last_time, GST_CLOCK_TIME_NONE };
+
+  if (segment->format == GST_FORMAT_TIME)
+    at.running = gst_segment_to_running_time (segment, GST_FORMAT_TIME, at.timestamp);
+  return at;
+}
+
+static void
+tell_result (GstVlStream *self)
+{
+  GstVlInstant at = instant_of_last (self);
+  GstVlEventRule rule;
+  gboolean messages, events;
+
+  GST_OBJECT_LOCK (self->owner);
+  messages = self->post_messages;
+  events = self->post_events;
+  rule = self->rule;
+  GST_OBJECT_UNLOCK (self->owner);
+  if (messages)
+    gst_vl_events_post_result (GST_ELEMENT (self->owner), GST_VL_INFERENCE_GET_CLASS (self->owner)->message, self->last,
+                               &at);
+  if (events)
+    gst_vl_events_take (self->events, GST_ELEMENT (self->owner), &rule, self->last, &at);
+}
+
+void
+gst_vl_stream_end_events (GstVlStream *self, const gchar *reason)
+{
+  gst_vl_events_end (self->events, GST_ELEMENT (self->owner), reason);
 }
 
 static GstFlowReturn
@@ -141,8 +161,7 @@ take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
   self->last = GST_VL_INFERENCE_GET_CLASS (self->owner)->finish (self->owner, job);
   self->last_time = job->stream_time;
   self->last_generation = job->generation;
-  if (read_flag (self, &self->post_messages))
-    post_result (self);
+  tell_result (self);
   return GST_FLOW_OK;
 }
 
@@ -455,6 +474,7 @@ pass (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment)
   GstFlowReturn ret = release_held (self);
 
   forget_result (self);
+  gst_vl_stream_end_events (self, "prompt-gone");
   if (ret == GST_FLOW_OK)
     return push (self, buffer, moment, FALSE);
   gst_buffer_unref (buffer);

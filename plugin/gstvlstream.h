@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
+#include "plugin/gstvlevents.h"
 #include "plugin/gstvlinference.h"
 #include "plugin/gstvlstats.h"
 #include "plugin/gstvltexts.h"
@@ -23,7 +24,8 @@ typedef struct {
   GstVlMode mode;
   GstClockTime interval, text_timeout;
   VlfFit fit;
-  gboolean mirror, post_messages;
+  gboolean mirror, post_messages, post_events;
+  GstVlEventRule rule;
   /*< private >*/
   GstClockTime earliest; /* running time before which frames are too late for inference, says downstream */
   gdouble proportion;
@@ -38,7 +40,8 @@ typedef struct {
   GstVlResult *last;      /* newest result, or NULL */
   GstClockTime last_time; /* stream time of its frame */
   guint64 last_generation;
-  GstBuffer *held; /* waits for its own result while the next frame is made; or NULL */
+  GstVlEvents *events; /* what the bus is told of */
+  GstBuffer *held;     /* waits for its own result while the next frame is made; or NULL */
   GstVlJob *held_job;
   GstVlMoment held_moment;
   GstFlowReturn flow; /* of a frame that left by itself, which the next one is answered with */
@@ -58,6 +61,8 @@ void gst_vl_stream_ask_live (GstVlStream *self);
  * held instead of waited for; it leaves as soon as its result is there, by whoever comes first: the next frame, an event, or a thread
  * that waits for nothing else. With the stream lock, as is gst_vl_stream_drain(). */
 GstFlowReturn gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer);
+/* No frame follows, for @reason: what is under way ends. With the stream lock. */
+void gst_vl_stream_end_events (GstVlStream *self, const gchar *reason);
 /* The frame that is held waits for its result and leaves: before everything that must not overtake it. */
 void gst_vl_stream_drain (GstVlStream *self);
 

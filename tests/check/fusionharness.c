@@ -128,7 +128,7 @@ fusion_messages (Fusion *f, GstMessageType type, gchar **text)
   while ((message = gst_bus_pop_filtered (f->bus, type))) {
     GError *error = NULL;
 
-    n++;
+    n += !gst_message_has_name (message, "vlf-model-loaded");
     if (type == GST_MESSAGE_ERROR)
       gst_message_parse_error (message, &error, NULL);
     else if (type == GST_MESSAGE_WARNING)
@@ -141,6 +141,19 @@ fusion_messages (Fusion *f, GstMessageType type, gchar **text)
     gst_message_unref (message);
   }
   return n;
+}
+
+GstMessage *
+fusion_next_event (Fusion *f, GstClockTime timeout)
+{
+  GstMessage *message;
+
+  while ((message = gst_bus_timed_pop_filtered (f->bus, timeout, GST_MESSAGE_ELEMENT))) {
+    if (!gst_message_has_name (message, "vlf-model-loaded"))
+      return message;
+    gst_message_unref (message);
+  }
+  return NULL;
 }
 
 gint64

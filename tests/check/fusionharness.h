@@ -32,8 +32,10 @@ GstBuffer *fusion_pass (Fusion *f);
 GstVlMeta *fusion_meta (GstBuffer *buffer);
 /* Pushes a frame and returns the generation of its result, 0 if it has none. */
 guint64 fusion_generation (Fusion *f);
-/* Pops all messages of @type; returns how many, and the last one's text (free it) in @text unless that is NULL. */
+/* Pops all messages of @type; returns how many, that of a loaded model apart, and the last one's text (free it) in @text unless that is NULL. */
 guint fusion_messages (Fusion *f, GstMessageType type, gchar **text);
+/* Pops element messages until one that does not tell of a loaded model; NULL: none within @timeout. */
+GstMessage *fusion_next_event (Fusion *f, GstClockTime timeout);
 /* A pipeline's NULL while something runs: milliseconds that it takes. */
 gint64 fusion_stop (Fusion *f);
 /* Until *@counter is at least @value, a minute at most. */

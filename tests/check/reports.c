@@ -133,7 +133,7 @@ GST_START_TEST (test_messages)
     guint64 times[3];
 
     out = fusion_pass (f);
-    message = gst_bus_pop_filtered (f->bus, GST_MESSAGE_ELEMENT);
+    message = fusion_next_event (f, 0);
     fail_unless (message && gst_message_has_name (message, "vlfusion"));
     fail_unless (GST_MESSAGE_SRC (message) == GST_OBJECT (f->element));
     expect_described (gst_message_get_structure (message), fusion_meta (out)->result);
@@ -172,7 +172,7 @@ GST_START_TEST (test_message_times)
   frame = fusion_frame (f, 1);
   GST_BUFFER_PTS (frame) = 3 * GST_SECOND;
   fail_unless_equals_int (fusion_push (f, frame), GST_FLOW_OK);
-  message = gst_bus_timed_pop_filtered (f->bus, 60 * GST_SECOND, GST_MESSAGE_ELEMENT);
+  message = fusion_next_event (f, 60 * GST_SECOND);
   fail_unless (message && gst_structure_get (gst_message_get_structure (message), "stream-time", G_TYPE_UINT64, &stream,
                                              "running-time", G_TYPE_UINT64, &running, NULL));
   fail_unless_equals_uint64 (stream, 6 * GST_SECOND);
