@@ -32,6 +32,11 @@
  * In mode every-frame each frame waits for its own result. If the source is not live, the next frame is decoded and the one before is
  * drawn or encoded meanwhile: two frames are in flight, and each leaves as soon as its result is there, also when no other follows.
  *
+ * Where much of the picture rests, as a fixed camera's does, #GstVlfusion:reuse spares what was computed before: `exact` answers frames
+ * that did not change at all, with the same bits; `approximate` computes only the parts that changed, and those that words looked at.
+ * Each result says which share of the picture it did not compute (gst_vl_result_get_reused(), `reused` in JSON). A moving camera gains
+ * nothing by it.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlfusion prompt="a red circle" ! vloverlay ! videoconvert ! autovideosink
@@ -53,8 +58,9 @@ GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
 #define DEFAULT_PROMPT "" /* of both properties */
 #define DEFAULT_MARKUP FALSE
 #define DEFAULT_LIST   "" /* of layers and heads: the model's own */
+#define DEFAULT_REUSE  VLF_REUSE_OFF
 
-enum { PROP_0, PROP_PROMPT, PROP_PROMPTS, PROP_PROMPT_MARKUP, PROP_ATTENTION_LAYERS, PROP_ATTENTION_HEADS };
+enum { PROP_0, PROP_PROMPT, PROP_PROMPTS, PROP_PROMPT_MARKUP, PROP_ATTENTION_LAYERS, PROP_ATTENTION_HEADS, PROP_REUSE };
 
 /* What can be refused, each for itself: a good value of one does not excuse a bad one of another. */
 enum { SETTING_PROMPTS, SETTING_LAYERS, SETTING_HEADS };
@@ -72,6 +78,7 @@ struct _GstVlfusion {
   /* Guarded by the object lock. */
   gboolean told_invalid; /* streaming thread */
   Numbers layers, heads;
+  VlfReuseMode reuse;
 };
 
 /* A frame's questions. */
@@ -79,6 +86,7 @@ typedef struct {
   GstVlJob job;
   GstVlPromptSet *set;
   GArray *layers, *heads;
+  VlfReuseMode reuse;
 } FusionJob;
 
 G_DEFINE_TYPE_WITH_CODE (GstVlfusion, gst_vl_fusion, GST_TYPE_VL_INFERENCE,
@@ -87,13 +95,29 @@ G_DEFINE_TYPE_WITH_CODE (GstVlfusion, gst_vl_fusion, GST_TYPE_VL_INFERENCE,
 
 GST_ELEMENT_REGISTER_DEFINE (vlfusion, "vlfusion", GST_RANK_NONE, GST_TYPE_VL_FUSION)
 
+GType
+gst_vl_reuse_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { VLF_REUSE_OFF, "Compute every frame in full", "off" },
+    { VLF_REUSE_EXACT, "A frame like the one before has its results, bit for bit", "exact" },
+    { VLF_REUSE_APPROXIMATE, "Compute what changed and what words looked at, all of it now and then", "approximate" },
+    { 0, NULL, NULL },
+  };
+  static gsize type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVlReuse", values));
+  return type;
+}
+
 /* Inference. */
 
 static gboolean
 fusion_infer (GstVlJob *base, VlfModel *model, VlfSession *session, GError **error)
 {
   FusionJob *job = (FusionJob *) base;
-  VlfRunOptions options = { .fit = base->fit };
+  VlfRunOptions options = { .fit = base->fit, .reuse = job->reuse, .cut = base->cut };
 
   if (job->layers->len > 0) {
     options.layers = (const gint *) job->layers->data;
@@ -135,6 +159,7 @@ fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
   GST_OBJECT_LOCK (self);
   job->layers = g_array_ref (self->layers.numbers);
   job->heads = g_array_ref (self->heads.numbers);
+  job->reuse = self->reuse;
   GST_OBJECT_UNLOCK (self);
   return &job->job;
 }
@@ -243,6 +268,11 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
   case PROP_ATTENTION_HEADS:
     set_numbers (self, SETTING_HEADS, pspec->name, &self->heads, g_value_get_string (value));
     break;
+  case PROP_REUSE:
+    GST_OBJECT_LOCK (self);
+    self->reuse = (VlfReuseMode) g_value_get_enum (value);
+    GST_OBJECT_UNLOCK (self);
+    break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
 }
@@ -269,6 +299,7 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
   switch (id) {
   case PROP_ATTENTION_LAYERS: g_value_set_string (value, self->layers.text); break;
   case PROP_ATTENTION_HEADS: g_value_set_string (value, self->heads.text); break;
+  case PROP_REUSE: g_value_set_enum (value, (gint) self->reuse); break;
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
   GST_OBJECT_UNLOCK (self);
@@ -335,6 +366,12 @@ install_properties (GObjectClass *klass)
       g_param_spec_string ("attention-heads", "Attention heads",
                            "Attention heads that maps are the mean of, like 0,3; empty: the model's choice, else all",
                            DEFAULT_LIST, flags));
+  g_object_class_install_property (
+      klass, PROP_REUSE,
+      g_param_spec_enum (
+          "reuse", "Reuse",
+          "What of a frame is not computed because the frame before was alike; results say how much it was",
+          GST_TYPE_VL_REUSE, DEFAULT_REUSE, flags));
 }
 
 static void
@@ -353,6 +390,7 @@ gst_vl_fusion_class_init (GstVlfusionClass *klass)
   inference_class->prepare = fusion_prepare;
   inference_class->finish = fusion_finish;
   install_properties (object_class);
+  gst_type_mark_as_plugin_api (GST_TYPE_VL_REUSE, 0);
   gst_element_class_set_static_metadata (
       element_class, "Vision-language fusion", "Filter/Analyzer/Video",
       "Asks a vision-language model about each frame: how well text prompts match it and where their words look, by "
@@ -364,6 +402,7 @@ static void
 gst_vl_fusion_init (GstVlFusion *self)
 {
   self->prompts = gst_vl_prompts_new ();
+  self->reuse = DEFAULT_REUSE;
   self->layers.text = g_strdup (DEFAULT_LIST);
   self->layers.numbers = g_array_new (FALSE, FALSE, sizeof (gint));
   self->heads.text = g_strdup (DEFAULT_LIST);

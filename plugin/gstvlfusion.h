@@ -12,4 +12,8 @@ typedef GstVlfusion GstVlFusion;
 
 GST_ELEMENT_REGISTER_DECLARE (vlfusion)
 
+/* VlfReuseMode */
+#define GST_TYPE_VL_REUSE (gst_vl_reuse_get_type ())
+GType gst_vl_reuse_get_type (void);
+
 G_END_DECLS

@@ -33,6 +33,7 @@ gst_vl_read_frame (GstVlJob *job, const VlfModel *model, const GstVideoInfo *inf
   JpegNeed need = { model, job->fit, pixel_aspect (info) };
   gboolean done;
 
+  job->cut = GST_BUFFER_FLAG_IS_SET (buffer, GST_BUFFER_FLAG_DISCONT);
   if (GST_VIDEO_INFO_FORMAT (info) == GST_VIDEO_FORMAT_ENCODED)
     done = gst_vl_jpeg_decode (&job->frame, info, buffer, need_enough, &need, error);
   else if (copy)

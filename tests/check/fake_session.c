@@ -345,8 +345,10 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
     if (options->layers[i] < -4 || options->layers[i] > 3)
       g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "attention-layers: expected -4..3, found %d", options->layers[i]);
   if ((!error || !*error) && !fails (&fake.run_error, "run", error))
-    for (guint i = 0; i < n_frames; i++)
+    for (guint i = 0; i < n_frames; i++) {
       results[i] = make_result (&frames[i], texts, n_texts, run);
+      results[i]->reused = options && !options->cut ? options->reuse * FAKE_REUSED : 0;
+    }
   g_atomic_int_set (&session->busy, 0);
   return !error || !*error;
 }

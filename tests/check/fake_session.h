@@ -25,7 +25,8 @@ void fake_reset (void);
 
 #define FAKE_DEVICE_MS 7 /* what every result says */
 #define FAKE_GRID      4
-#define FAKE_INPUT     16 /* pixels a side that every frame is resized to */
+#define FAKE_REUSED    0.25 /* times VlfReuseMode is what results say, 0 after a cut */
+#define FAKE_INPUT     16   /* pixels a side that every frame is resized to */
 
 /* A result's image_embedding is: mean red, green, blue of the frame (0..255, by its matrix), number of the run from 1. Each prompt's
  * match is fake_match() of it. */

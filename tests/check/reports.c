@@ -60,6 +60,46 @@ expect_mirrored (GstBuffer *buffer)
   fail_unless (gst_structure_get_uint (mirror, "frame-width", &width) && width == meta->frame_width);
 }
 
+/* What the next result says of reuse; @cut: the frame does not follow the one before. */
+static gdouble
+reused (Fusion *f, gboolean cut)
+{
+  GstBuffer *frame = fusion_frame (f, (guint) f->pushed), *out;
+  gdouble share;
+
+  if (cut)
+    GST_BUFFER_FLAG_SET (frame, GST_BUFFER_FLAG_DISCONT);
+  else
+    GST_BUFFER_FLAG_UNSET (frame, GST_BUFFER_FLAG_DISCONT);
+  fail_unless_equals_int (fusion_push (f, frame), GST_FLOW_OK);
+  out = gst_harness_pull (f->h);
+  share = gst_vl_result_get_reused (fusion_meta (out)->result);
+  gst_buffer_unref (out);
+  return share;
+}
+
+/* The property goes to the session from frame to frame, and with it where a stream does not go on. */
+GST_START_TEST (test_reuse)
+{
+  Fusion *f = fusion_new ("prompt=star");
+  gint mode;
+
+  g_object_get (f->element, "reuse", &mode, NULL);
+  fail_unless_equals_int (mode, VLF_REUSE_OFF);
+  fusion_set_caps (f, "RGB", 64, 48);
+  fail_unless_equals_float (reused (f, TRUE), 0);
+  fail_unless_equals_float (reused (f, FALSE), 0);
+  gst_util_set_object_arg (G_OBJECT (f->element), "reuse", "exact");
+  fail_unless_equals_float (reused (f, FALSE), VLF_REUSE_EXACT * FAKE_REUSED);
+  gst_util_set_object_arg (G_OBJECT (f->element), "reuse", "approximate");
+  fail_unless_equals_float (reused (f, FALSE), VLF_REUSE_APPROXIMATE * FAKE_REUSED);
+  fail_unless_equals_float (reused (f, TRUE), 0);
+  g_object_get (f->element, "reuse", &mode, NULL);
+  fail_unless_equals_int (mode, VLF_REUSE_APPROXIMATE);
+  fusion_free (f);
+}
+GST_END_TEST
+
 GST_START_TEST (test_mirror)
 {
   Fusion *f = fusion_new ("prompt=\"a red circle\\\\na star\"");
@@ -287,6 +327,7 @@ reports_suite (void)
   TCase *tc = tcase_create ("general");
 
   suite_add_tcase (s, tc);
+  tcase_add_test (tc, test_reuse);
   tcase_add_test (tc, test_mirror);
   tcase_add_test (tc, test_mirror_follows);
   tcase_add_test (tc, test_messages);

@@ -60,6 +60,7 @@ is_done () { # COMMAND
   case $1 in
   *phone.mp4*) grep -q 'vlfusion0.*width=(int)240, height=(int)320' output ;;
   *two.jsonl*) grep -q '"text":"a red circle".*"text":"a star"' two.jsonl ;;
+  *reused.jsonl*) grep -q '"reused":0\.[1-9]' reused.jsonl ;;
   *marked.jsonl*) grep -q '"text":"a red circle"' marked.jsonl ;;
   *camera.jsonl*) grep -q '"frame":\[1280,720\].*"text":"a red circle"' camera.jsonl ;;
   *annotated.mp4*) gst-launch-1.0 -q filesrc location=annotated.mp4 ! decodebin ! fakesink ;;
