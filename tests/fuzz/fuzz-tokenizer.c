@@ -3,37 +3,8 @@
  * their bounds. */
 #include "models/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
-#include <glib/gstdio.h>
-#include <stdlib.h>
+#include "tests/fuzz/folder.h"
 #include <string.h>
-#include <unistd.h>
-
-static gchar *dir;
-
-static void
-remove_dir (void)
-{
-  static const char *const names[] = { "tokenizer.json", "tokenizer_config.json" };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
-    g_autofree gchar *path = g_build_filename (dir, names[i], NULL);
-    g_unlink (path);
-  }
-  g_rmdir (dir);
-  g_free (dir);
-}
-
-static void
-put (const char *name, const void *data, gsize size)
-{
-  g_autofree gchar *path = g_build_filename (dir, name, NULL);
-  FILE *file;
-
-  g_unlink (path);
-  file = fopen (path, "wb");
-  g_assert_true (file && fwrite (data, 1, size, file) == size);
-  fclose (file);
-}
 
 static void
 check (const VlfTokenizer *tokenizer, const char *text, gsize size)
@@ -59,13 +30,9 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
 
   if (!second)
     return 0;
-  if (!dir) {
-    dir = g_dir_make_tmp ("vlf-fuzz-XXXXXX", NULL);
-    atexit (remove_dir);
-  }
-  put ("tokenizer.json", data, (gsize) (first - data));
-  put ("tokenizer_config.json", first + 1, (gsize) (second - first - 1));
-  tokenizer = vlf_tokenizer_new (dir, "bridgetower", NULL);
+  fuzz_folder_put ("tokenizer.json", data, (gsize) (first - data));
+  fuzz_folder_put ("tokenizer_config.json", first + 1, (gsize) (second - first - 1));
+  tokenizer = vlf_tokenizer_new (fuzz_folder (), "bridgetower", NULL);
   if (tokenizer)
     check (tokenizer, (const char *) second + 1, (gsize) (end - second - 1));
   return 0;

@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A fuzz target reads one input and must neither crash nor break memory; what it returns does not count. Each target
- * links with replay.c, which runs it on files (the tests do that with corpus/), or without it as a libFuzzer:
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I. -o fuzz-json tests/fuzz/fuzz-json.c \
- *     kernels/error.c models/json*.c models/file.c $(pkg-config --cflags --libs glib-2.0)
- *   ./fuzz-json NEW_CORPUS tests/fuzz/corpus/json */
+/* A fuzz target reads one input and must neither crash nor break memory; what it returns does not count. Each target is built
+ *   with replay.c, which runs it on files: the tests do that with corpus/;
+ *   as NAME-starved with starve.c, which runs it again and again with one allocation after the other failing;
+ *   either of them as a libFuzzer, without replay.c (tools/check --fuzz):
+ *     CC=clang meson setup build-fuzz -Dfuzzers=true -Db_sanitize=address,undefined -Db_lundef=false
+ *     ninja -C build-fuzz && build-fuzz/tests/fuzz/fuzz-json NEW-FOLDER tests/fuzz/corpus/json
+ * An input that was a finding stays in the corpus as found-N. */
 #pragma once
 #include <glib.h>
 
+G_BEGIN_DECLS
+
 int LLVMFuzzerTestOneInput (const guint8 *data, gsize size);
+
+/* What must hold unless memory ran out. */
+#ifdef FUZZ_STARVED
+#define fuzz_expect(x) ((void) (x))
+#else
+#define fuzz_expect(x) g_assert_true (x)
+#endif
+
+G_END_DECLS

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Runs the fuzz target it is linked with on every file of a folder, and on every beginning of each. Usage: TARGET
- * FOLDER */
+/* Runs the fuzz target it is linked with on every file of a folder, and on beginnings of each, spread over its length.
+ * Usage: TARGET FOLDER [BEGINNINGS] */
 #include "tests/fuzz/fuzz.h"
 #include <string.h>
 
 static const char *folder;
+static guint beginnings = 400;
 
 /* In memory of the exact size, so that a sanitizer sees a read beyond it. */
 static void
@@ -32,8 +33,8 @@ replay (void)
     g_file_get_contents (path, &data, &size, &error);
     g_assert_no_error (error);
     run_copy (data, size);
-    for (gsize n = 0; n < MIN (size, 400); n++)
-      run_copy (data, n);
+    for (gsize i = 0; i < MIN (size, beginnings); i++)
+      run_copy (data, i * size / MIN (size, beginnings));
     files++;
   }
   g_dir_close (dir);
@@ -44,9 +45,11 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  if (argc != 2)
-    g_error ("usage: %s FOLDER", argv[0]);
+  if (argc != 2 && argc != 3)
+    g_error ("usage: %s FOLDER [BEGINNINGS]", argv[0]);
   folder = argv[1];
+  if (argc == 3)
+    beginnings = (guint) g_ascii_strtoull (argv[2], NULL, 10);
   g_test_add_func ("/fuzz/replay", replay);
   return g_test_run ();
 }
