@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Captions and answers: a frame and a question in, words and where each looked out. */
-#include "models/caption.h"
+#include "models/caption_private.h"
 #include <math.h>
 #include <string.h>
-#include "models/generate.h"
 
 #define MAX_LENGTH 20u /* as transformers, where nothing else is said */
 
@@ -202,69 +201,6 @@ look (Job *job, GError **error)
 
 /* ---- from ids to words ---- */
 
-static gboolean
-is_special (const Job *job, guint32 id)
-{
-  static const char *const frame[] = { "[CLS]", "[SEP]", NULL };
-  const VlfTokenizer *tokenizer = job->model->tokenizer;
-  const char *content = vlf_tokenizer_content (tokenizer, id);
-
-  if (!content || g_strv_contains (frame, content))
-    return TRUE;
-  if (id == job->net->start_id || id == job->net->end_id)
-    return TRUE;
-  for (VlfTokenRole role = VLF_TOKEN_BOS; role <= VLF_TOKEN_UNK; role++)
-    if (vlf_tokenizer_id (tokenizer, role) == (gint) id)
-      return TRUE;
-  return FALSE;
-}
-
-/* Whether a token stands right behind the one before: a word's further piece, and what BERT's decoder cleans up. */
-static gboolean
-is_glued (const char *content)
-{
-  static const char *const behind[] = { "##", ".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (behind); i++)
-    if (g_str_has_prefix (content, behind[i]))
-      return TRUE;
-  return FALSE;
-}
-
-/* A word's map under way. */
-typedef struct {
-  GString *text;
-  float *map; /* sum over @n tokens */
-  guint n;
-  double log_prob;
-} Word;
-
-static void
-close_word (const Job *job, VlfCaption *caption, GArray *words, Word *word)
-{
-  const gsize cells = (gsize) job->net->rows * job->net->cols;
-  VlfWordResult result = { .text = g_strdup (word->text->str), .weight = NAN };
-
-  if (word->text->len > 0) {
-    if (word->n > 0 && word->map) {
-      for (gsize i = 0; i < cells; i++)
-        word->map[i] /= (float) word->n;
-      result.map = g_memdup2 (word->map, cells * sizeof (float));
-    }
-    if (word->n > 0)
-      result.weight = (float) exp (word->log_prob);
-    g_array_append_val (words, result);
-    caption->n_words = words->len;
-  } else {
-    g_free (result.text);
-  }
-  g_string_truncate (word->text, 0);
-  word->n = 0;
-  word->log_prob = 0;
-  if (word->map)
-    memset (word->map, 0, cells * sizeof (float));
-}
-
 /* Where a step looked in the picture, its class token left out. @map [M] of the decoder's context. */
 static void
 add_map (const Job *job, const Task *task, const float *map, float *to)
@@ -290,44 +226,26 @@ add_map (const Job *job, const Task *task, const float *map, float *to)
       }
 }
 
-static void
-read_words (const Job *job, const Task *task, const VlfGenerated *generated, VlfCaption *caption)
+/* The same of every generated token, [n, cells]; NULL: nothing is known. */
+static float *
+token_maps (const Job *job, const Task *task, const VlfGenerated *generated)
 {
   const gsize cells = (gsize) job->net->rows * job->net->cols;
-  GArray *words = g_array_new (FALSE, FALSE, sizeof (VlfWordResult));
-  GString *text = g_string_new (NULL);
-  Word word = { .text = g_string_new (NULL), .map = generated->maps ? g_new0 (float, cells) : NULL };
+  float *maps;
 
-  for (guint t = 0; t < generated->n; t++) {
-    const char *content = vlf_tokenizer_content (job->model->tokenizer, generated->ids[t]);
-
-    if (is_special (job, generated->ids[t]) || (task->question && t < generated->n_prefix))
-      continue;
-    if (text->len > 0 && !is_glued (content)) {
-      close_word (job, caption, words, &word);
-      g_string_append_c (text, ' ');
-    }
-    content += text->len > 0 && g_str_has_prefix (content, "##") ? 2 : 0;
-    g_string_append (text, content);
-    g_string_append (word.text, content);
-    if (t < generated->n_prefix)
-      continue;
-    word.n++;
-    word.log_prob += generated->log_probs[t];
-    if (word.map)
-      add_map (job, task, generated->maps + (gsize) t * task->context.rows, word.map);
-  }
-  close_word (job, caption, words, &word);
-  caption->text = g_string_free (text, FALSE);
-  caption->words = (VlfWordResult *) g_array_free (words, FALSE);
-  g_string_free (word.text, TRUE);
-  g_free (word.map);
+  if (!generated->maps)
+    return NULL;
+  maps = g_new0 (float, generated->n *cells);
+  for (guint t = generated->n_prefix; t < generated->n; t++)
+    add_map (job, task, generated->maps + (gsize) t * task->context.rows, maps + t * cells);
+  return maps;
 }
 
 static VlfCaption *
 make_caption (const Job *job, const Task *task, const VlfGenerated *generated, double milliseconds)
 {
   VlfCaption *caption = g_new0 (VlfCaption, 1);
+  g_autofree float *maps = token_maps (job, task, generated);
 
   caption->question = g_strdup (task->question);
   caption->n_tokens = generated->n;
@@ -340,7 +258,7 @@ make_caption (const Job *job, const Task *task, const VlfGenerated *generated, d
   caption->rows = job->net->rows;
   caption->cols = job->net->cols;
   caption->milliseconds = milliseconds;
-  read_words (job, task, generated, caption);
+  vlf_caption_read (caption, job->model, generated, task->question ? task->n_prefix : 0, maps);
   return caption;
 }
 
@@ -355,7 +273,9 @@ search_of (const Job *job, const Task *task)
   VlfSearch search = { .beams = MAX (o->beams, 1),
                        .min_length = o->min_length ? o->min_length + before : 0,
                        .max_length = o->max_length ? o->max_length : MAX_LENGTH,
-                       .repetition_penalty = o->repetition_penalty ? (float) o->repetition_penalty : 1 };
+                       .repetition_penalty = o->repetition_penalty ? (float) o->repetition_penalty : 1,
+                       .keep_going = o->keep_going,
+                       .user = o->user };
 
   if (before > 0 && search.max_length <= job->net->max_tokens)
     search.max_length = MIN (search.max_length + before, job->net->max_tokens);
@@ -429,4 +349,55 @@ vlf_caption_free (VlfCaption *caption)
   g_free (caption->text);
   g_free (caption->question);
   g_free (caption);
+}
+
+/* A score is the mean log probability of the generated tokens: by it texts of any length compare. */
+static double
+score_of (const VlfCaption *caption)
+{
+  double sum = 0;
+  guint n = 0;
+
+  for (guint t = 0; t < caption->n_tokens; t++) {
+    sum += caption->tokens[t].log_prob;
+    n += caption->tokens[t].log_prob < 0;
+  }
+  return n > 0 ? sum / n : NAN;
+}
+
+static void
+move_caption (VlfCaption *caption, VlfPromptResult *to)
+{
+  *to = (VlfPromptResult){ .text = g_strdup (caption->question ? caption->question : ""),
+                           .caption = g_steal_pointer (&caption->text),
+                           .match = NAN,
+                           .score = score_of (caption),
+                           .peak_x = NAN,
+                           .peak_y = NAN,
+                           .n_words = caption->n_words,
+                           .words = g_steal_pointer (&caption->words) };
+  caption->n_words = 0;
+}
+
+VlfResult *
+vlf_result_of_captions (const VlfModel *model, VlfCaption **captions, guint n)
+{
+  VlfResult *result = vlf_result_new ();
+
+  result->model = g_strdup (model->name);
+  result->fingerprint = g_strdup (model->fingerprint);
+  result->frame_width = captions[0]->frame_width;
+  result->frame_height = captions[0]->frame_height;
+  memcpy (result->region, captions[0]->region, sizeof result->region);
+  result->rows = captions[0]->rows;
+  result->cols = captions[0]->cols;
+  result->n_prompts = n;
+  result->prompts = g_new0 (VlfPromptResult, n);
+  for (guint i = 0; i < n; i++) {
+    result->milliseconds += captions[i]->milliseconds;
+    move_caption (captions[i], &result->prompts[i]);
+    vlf_prompt_result_validate (&result->prompts[i], (gsize) result->rows * result->cols);
+    vlf_caption_free (captions[i]);
+  }
+  return result;
 }

@@ -11,7 +11,10 @@ typedef struct {
   guint min_length, max_length; /* tokens, start token and prefix included, a question not; max 0: 20 */
   double repetition_penalty;    /* above 1 avoids words that are there already; 0: 1, none */
   VlfFit fit;
-  gboolean no_maps; /* no word has a map */
+  gboolean no_maps; /* no word has a map, which saves reading them back after every step */
+  /* Asked before every token, on the calling thread: FALSE ends with VLF_ERROR_CANCELLED. NULL: nobody is. */
+  gboolean (*keep_going) (gpointer user);
+  gpointer user;
 } VlfCaptionOptions;
 
 /* One generated token. */
@@ -51,6 +54,13 @@ gboolean vlf_model_answers (const VlfModel *model);
 gboolean
 vlf_session_caption (VlfSession *session, const VlfImage *frame, const char *const *questions, guint n_questions,
                      const VlfCaptionOptions *options, VlfCaption **captions, GError **error);
+
+/* The same as what sessions give for prompts: a prompt's text is the question, empty for a caption; its score the mean log probability of the
+ * tokens. @captions [@n >= 1], of one frame, are taken over. */
+VlfResult *vlf_result_of_captions (const VlfModel *model, VlfCaption **captions, guint n);
+
+/* What an empty model name means to whoever wants captions: see vlf_model_find(). */
+#define VLF_DEFAULT_CAPTIONER "vlf-captions"
 
 /* Appends one line of JSON to @to, no newline: text, question, frame, region, grid, ms, tokens with id and log_prob, words with text, weight
  * and map. Unknown values are null; locale-independent. */

@@ -130,6 +130,11 @@ run (Search *s, VlfDecoding *d, VlfPass *pass, GError **error)
   VlfTensor logits;
   gboolean done;
 
+  if (s->search->keep_going && !s->search->keep_going (s->search->user)) {
+    vlf_pass_fail (pass, g_error_new (VLF_ERROR, VLF_ERROR_CANCELLED, "generating was stopped"));
+    return vlf_pass_end (pass, error);
+  }
+
   d->context = s->context;
   d->cache = s->cache;
   d->last_only = !d->alternatives;

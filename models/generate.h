@@ -10,6 +10,8 @@ typedef struct {
   guint beams;                  /* 1: greedy */
   guint min_length, max_length; /* no end token before the one; nothing beyond the other */
   float repetition_penalty; /* 1: none. Scores of ids that are there already are divided by it, or times it below 0 */
+  gboolean (*keep_going) (gpointer user); /* as in VlfCaptionOptions */
+  gpointer user;
 } VlfSearch;
 
 /* What was found; prefix included. */

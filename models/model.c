@@ -190,13 +190,14 @@ fail_in (const char *directory, GError *from, GError **error)
 }
 
 static gboolean
-check_ability (const VlfNet *net, VlfAbility needs, const char *directory, GError **error)
+check_ability (const VlfModel *model, VlfAbility needs, const char *directory, GError **error)
 {
+  const VlfNet *net = model->net;
   const char *expected = NULL;
 
   if (needs == VLF_ABILITY_GENERATES && !net->generates)
     expected = "a model that writes text, like those of class BlipForConditionalGeneration";
-  if (needs == VLF_ABILITY_ANSWERS && !net->answers)
+  if (needs == VLF_ABILITY_ANSWERS && !net->answers && !(net->generates && model->questions_as_prefix))
     expected = "a model that answers questions, like those of class BlipForQuestionAnswering";
   if (expected)
     g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "%s: expected %s, found one that %s", directory, expected,
@@ -253,8 +254,8 @@ vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *o
   }
   if (loader.error)
     return fail_in (directory, loader.error, error);
-  return check_ability (model->net, options->needs, directory, error) && read_tokenizer (model, directory, error) &&
-         read_defaults (model, directory, error) &&
+  return read_tokenizer (model, directory, error) && read_defaults (model, directory, error) &&
+         check_ability (model, options->needs, directory, error) &&
          vlf_image_processor_load (&model->processor, directory, arch->processor, model->net->image_size,
                                    model->net->patch, error);
 }

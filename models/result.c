@@ -31,6 +31,7 @@ prompt_clear (VlfPromptResult *prompt)
   }
   g_free (prompt->words);
   g_free (prompt->text);
+  g_free (prompt->caption);
   g_free (prompt->map);
   g_free (prompt->embedding);
 }
@@ -246,6 +247,10 @@ write_prompt (const Writer *writer, const VlfPromptResult *prompt)
 
   g_string_append (to, "{\"text\":");
   write_text (to, prompt->text);
+  if (prompt->caption) {
+    g_string_append (to, ",\"caption\":");
+    write_text (to, prompt->caption);
+  }
   g_string_append (to, ",\"match\":");
   write_double (to, prompt->match);
   g_string_append (to, ",\"score\":");

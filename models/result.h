@@ -16,6 +16,7 @@ typedef struct {
 
 typedef struct {
   gchar *text;
+  gchar *caption;        /* what the model wrote, then the words are its; NULL: a prompt that was compared */
   double match;          /* probability 0..1; NaN without a match head */
   double score;          /* the raw number behind it: logit difference or cosine; NaN if unknown */
   double peak_x, peak_y; /* centre of the phrase map's largest cell, frame pixels; NaN without a map */

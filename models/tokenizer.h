@@ -50,5 +50,8 @@ gint vlf_tokenizer_id (const VlfTokenizer *tokenizer, VlfTokenRole role);
 gint vlf_tokenizer_lookup (const VlfTokenizer *tokenizer, const char *content);
 /* The content of a token as its vocabulary writes it, NULL for ids without one. */
 const char *vlf_tokenizer_content (const VlfTokenizer *tokenizer, guint id);
+/* Appends a token as it reads behind the tokens that @to was made of: with the space before or after it that its kind of
+ * vocabulary means. Of byte-level ones the bytes, so that only whole texts are sure to be UTF-8. Ids without content: nothing. */
+void vlf_tokenizer_append (const VlfTokenizer *tokenizer, guint id, GString *to);
 
 G_END_DECLS

@@ -62,6 +62,35 @@ vlf_bpe_free (VlfBpe *bpe)
   g_free (bpe);
 }
 
+/* The byte that a character of a vocabulary stands for, -1: none. */
+static gint
+byte_of (const VlfBpe *bpe, const char *letter, gsize length)
+{
+  for (gint b = 0; b < 256; b++)
+    if (bpe->lengths[b] == length && memcmp (bpe->letters[b], letter, length) == 0)
+      return b;
+  return -1;
+}
+
+void
+vlf_bpe_append (const VlfBpe *bpe, const char *content, GString *to)
+{
+  gsize n = strlen (content), tail = strlen (bpe->options.end_of_word);
+  gboolean ends = tail > 0 && n > tail && g_str_has_suffix (content, bpe->options.end_of_word);
+  const char *end = content + n - (ends ? tail : 0);
+
+  for (const char *next; content < end; content = next) {
+    gint byte;
+
+    next = g_utf8_next_char (content);
+    byte = byte_of (bpe, content, (gsize) (next - content));
+    if (byte >= 0)
+      g_string_append_c (to, (gchar) byte);
+  }
+  if (ends)
+    g_string_append_c (to, ' ');
+}
+
 gboolean
 vlf_bpe_add_merge (VlfBpe *bpe, const VlfVocab *vocab, const char *left, gsize left_length, const char *right,
                    gsize right_length, GError **error)

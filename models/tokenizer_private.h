@@ -150,6 +150,9 @@ gboolean vlf_bpe_add_merge (VlfBpe *bpe, const VlfVocab *vocab, const char *left
                             gsize right_length, GError **error);
 gboolean vlf_bpe_finish (VlfBpe *bpe, const VlfVocab *vocab, GError **error);
 
+/* The bytes that a token of the vocabulary stands for, and a space where it ends a word. */
+void vlf_bpe_append (const VlfBpe *bpe, const char *content, GString *to);
+
 /* What encoding needs beside the model, kept from word to word; zeroed is empty. */
 typedef struct {
   gpointer symbols, queue;

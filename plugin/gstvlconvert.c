@@ -26,6 +26,7 @@ add_prompt (GstVlResult *to, VlfResult *from, const VlfPromptResult *prompt)
   g_autoptr (GBytes) embedding = lend (from, prompt->embedding, prompt->embedding_size);
   guint index = gst_vl_result_add_prompt (to, prompt->text, prompt->match, prompt->score, map);
 
+  gst_vl_result_set_caption (to, index, prompt->caption);
   if (!isnan (prompt->peak_x) && !isnan (prompt->peak_y))
     gst_vl_result_set_peak (to, index, prompt->peak_x, prompt->peak_y);
   if (embedding)

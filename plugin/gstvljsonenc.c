@@ -91,6 +91,7 @@ view_prompt (VlfPromptResult *view, const GstVlMeta *meta, guint prompt)
   gsize n;
 
   view->text = (gchar *) gst_vl_result_get_text (result, prompt);
+  view->caption = (gchar *) gst_vl_result_get_caption (result, prompt);
   view->match = gst_vl_result_get_match (result, prompt);
   view->score = gst_vl_result_get_score (result, prompt);
   gst_vl_meta_get_peak (meta, prompt, &view->peak_x, &view->peak_y);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvlcaption.h"
 #include "plugin/gstvlfusion.h"
 #include "plugin/gstvljsonenc.h"
 #include "plugin/gstvloverlay.h"
@@ -6,8 +7,8 @@
 static gboolean
 plugin_init (GstPlugin *plugin)
 {
-  return GST_ELEMENT_REGISTER (vlfusion, plugin) && GST_ELEMENT_REGISTER (vloverlay, plugin) &&
-         GST_ELEMENT_REGISTER (vljsonenc, plugin);
+  return GST_ELEMENT_REGISTER (vlfusion, plugin) && GST_ELEMENT_REGISTER (vlcaption, plugin) &&
+         GST_ELEMENT_REGISTER (vloverlay, plugin) && GST_ELEMENT_REGISTER (vljsonenc, plugin);
 }
 
 #define PACKAGE "gst-vlfusion"

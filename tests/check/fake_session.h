@@ -12,8 +12,11 @@ typedef struct {
   gint text_error, run_error;    /* the same of vlf_text_new() and of vlf_session_run() */
   gint match;                    /* of every prompt, thousandths, from 1 on; 0: fake_match() */
   gint truncate_at;              /* longest prompt, characters; 0: no limit */
+  gint saying;                   /* what captions end with */
+  gint answers;                  /* the model: 0 captions, 1 answers, 2 both */
+  gint steps, step_ms;           /* of a caption: how many, and how long each takes; it may end early between them */
 
-  gint runs, texts_made;                          /* counted */
+  gint runs, texts_made, captions, stopped;       /* counted; captions that ended early */
   gint running;                                   /* runs under way */
   gint width, height, aspect;                     /* of the last picture; its pixels' aspect in thousandths */
   gint models_alive, texts_alive, sessions_alive; /* what has not been released */
@@ -31,5 +34,8 @@ void fake_reset (void);
 /* A result's image_embedding is: mean red, green, blue of the frame (0..255, by its matrix), number of the run from 1. Each prompt's
  * match is fake_match() of it. */
 double fake_match (const char *prompt);
+
+/* Captions are "<prefix or 'saying'> N" with N = fake.saying, answers "<question> N", each of two words or more with maps; more than 32
+ * beams are VLF_ERROR_RANGE. */
 
 G_END_DECLS

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/check/fusionharness.h"
 #include <gst/video/video.h>
+#include "plugin/gstvlcaption.h"
 #include "plugin/gstvlfusion.h"
 
 void
@@ -9,10 +10,10 @@ fusion_register (void)
   fail_unless (GST_ELEMENT_REGISTER (vlfusion, NULL));
 }
 
-Fusion *
-fusion_new (const gchar *properties)
+static Fusion *
+harness_new (const gchar *type, const gchar *properties)
 {
-  g_autofree gchar *launch = g_strdup_printf ("vlfusion name=f %s", properties);
+  g_autofree gchar *launch = g_strdup_printf ("%s name=f %s", type, properties);
   Fusion *f = g_new0 (Fusion, 1);
   GError *error = NULL;
 
@@ -25,6 +26,19 @@ fusion_new (const gchar *properties)
   f->h = gst_harness_new_with_element (f->element, "sink", "src");
   gst_harness_set_live (f->h, FALSE);
   return f;
+}
+
+Fusion *
+fusion_new (const gchar *properties)
+{
+  return harness_new ("vlfusion", properties);
+}
+
+Fusion *
+caption_new (const gchar *properties)
+{
+  fail_unless (GST_ELEMENT_REGISTER (vlcaption, NULL));
+  return harness_new ("vlcaption", properties);
 }
 
 void

@@ -17,6 +17,8 @@ typedef struct {
 void fusion_register (void);
 /* @properties as in gst-launch. Not live, set to PLAYING, no caps yet. */
 Fusion *fusion_new (const gchar *properties);
+/* The same with vlcaption. */
+Fusion *caption_new (const gchar *properties);
 void fusion_free (Fusion *f);
 
 /* 30 frames a second; format I420 unless said otherwise. */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From tokens back to text. */
+#include <string.h>
+#include "models/tokenizer_private.h"
+
+/* Whether a token of WordPiece stands right behind the one before: a word's further piece, or what BERT's decoder cleans up. Source:
+ * transformers, clean_up_tokenization. */
+static gboolean
+is_glued (const char *content, const char *prefix)
+{
+  static const char *const behind[] = { ".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (behind); i++)
+    if (g_str_has_prefix (content, behind[i]))
+      return TRUE;
+  return g_str_has_prefix (content, prefix);
+}
+
+static void
+append_piece (const VlfWordPiece *wordpiece, const char *content, GString *to)
+{
+  if (to->len == 0) {
+    g_string_append (to, content);
+    return;
+  }
+  if (!is_glued (content, wordpiece->prefix))
+    g_string_append_c (to, ' ');
+  g_string_append (to, g_str_has_prefix (content, wordpiece->prefix) ? content + strlen (wordpiece->prefix) : content);
+}
+
+void
+vlf_tokenizer_append (const VlfTokenizer *tokenizer, guint id, GString *to)
+{
+  const char *content = vlf_tokenizer_content (tokenizer, id);
+
+  if (!content)
+    return;
+  if (tokenizer->wordpiece)
+    append_piece (tokenizer->wordpiece, content, to);
+  else if (vlf_added_find (tokenizer->added, content) >= 0)
+    g_string_append (to, content);
+  else
+    vlf_bpe_append (tokenizer->bpe, content, to);
+}

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:element-vlcaption
+ * @title: vlcaption
+ * @short_description: says what each frame shows, or answers questions about it
+ * @see_also: #GstVlfusion
+ *
+ * Lets video pass, its pixels untouched, and attaches a #GstVlMeta of kind caption that says what a model writes about the frame: one
+ * caption, or with #GstVlCaption:question or texts on text pads an answer to each question. Each of its words carries where in the frame the
+ * model looked when it wrote it. The same texts come out of the request pad text_src as text/x-raw with PTS, duration and GAP events
+ * between, for webvttenc, textoverlay, matroskamux or filesink; that pad has a thread of its own and never holds up the video. Where only
+ * the texts are wanted the video pad may stay unlinked.
+ *
+ * A text holds until the next inference, two seconds at most, and is said again unless #GstVlCaption:only-changes is set; then a gap follows
+ * until something else is said, or the same for #GstVlCaption:max-age. One that would come while another holds waits for its end, so texts
+ * never overlap.
+ *
+ * Questions need a model that answers: of class BlipForQuestionAnswering, or a captioner that has learned to. On a text pad they change with
+ * time: `filesrc location=questions.srt ! subparse ! c.text_0`.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlcaption ! vloverlay ! videoconvert ! autovideosink
+ * ]|
+ * |[
+ * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlcaption name=c  c.text_src ! webvttenc ! filesink location=clip.vtt
+ * ]|
+ *
+ * Since: 0.2
+ */
+#include "plugin/gstvlcaption.h"
+#include "models/caption.h"
+#include "plugin/gstvlcaptionjob.h"
+#include "plugin/gstvlconvert.h"
+#include "plugin/gstvlcues.h"
+#include "plugin/gstvlpromptlist.h"
+#include "plugin/gstvltextsrc.h"
+
+GST_DEBUG_CATEGORY_STATIC (gst_vl_caption_debug);
+#define GST_CAT_DEFAULT gst_vl_caption_debug
+
+#define DEFAULT_QUESTION     "" /* and prompt */
+#define DEFAULT_BEAMS        1
+#define DEFAULT_MIN_LENGTH   0
+#define DEFAULT_MAX_LENGTH   20
+#define DEFAULT_PENALTY      1.0
+#define DEFAULT_MAPS         TRUE
+#define DEFAULT_ONLY_CHANGES FALSE
+#define DEFAULT_MAX_AGE      (10 * GST_SECOND)
+#define DEFAULT_INTERVAL     GST_SECOND
+
+enum {
+  PROP_0,
+  PROP_QUESTION,
+  PROP_PROMPT,
+  PROP_NUM_BEAMS,
+  PROP_MIN_LENGTH,
+  PROP_MAX_LENGTH,
+  PROP_REPETITION_PENALTY,
+  PROP_WORD_MAPS,
+  PROP_ONLY_CHANGES,
+  PROP_MAX_AGE
+};
+
+/* What can be refused. */
+enum { SETTING_QUESTION, SETTING_PROMPT };
+
+struct _GstVlCaption {
+  GstVlInference parent;
+
+  /* Guarded by the object lock. */
+  gchar **questions; /* of the property */
+  GstVlManner *manner;
+  gboolean only_changes;
+  GstClockTime max_age;
+  GstPad *text_src; /* a reference, or NULL */
+
+  /* Of the streaming thread. */
+  gchar **asked;         /* and */
+  GstVlManner *asked_by; /* in the last job */
+  guint64 generation, told;
+  GstVlManner *good, *bad; /* one that worked, one that cannot work; NULL: none */
+  GstVlCues cues;
+  gpointer cued; /* the text pad that they are of; only compared */
+};
+
+static GstStaticPadTemplate text_src_template =
+    GST_STATIC_PAD_TEMPLATE ("text_src", GST_PAD_SRC, GST_PAD_REQUEST, GST_STATIC_CAPS (GST_VL_TEXT_SRC_CAPS));
+
+G_DEFINE_TYPE_WITH_CODE (GstVlCaption, gst_vl_caption, GST_TYPE_VL_INFERENCE,
+                         GST_DEBUG_CATEGORY_INIT (gst_vl_caption_debug, "vlcaption", 0, "captions and answers"))
+#define parent_class gst_vl_caption_parent_class
+
+GST_ELEMENT_REGISTER_DEFINE (vlcaption, "vlcaption", GST_RANK_NONE, GST_TYPE_VL_CAPTION)
+
+/* Inference. */
+
+/* The property's questions, then those of the text pads. */
+static gchar **
+join_questions (GstVlCaption *self, const GPtrArray *texts)
+{
+  GPtrArray *all = g_ptr_array_new ();
+
+  GST_OBJECT_LOCK (self);
+  for (gchar **question = self->questions; *question; question++)
+    g_ptr_array_add (all, g_strdup (*question));
+  GST_OBJECT_UNLOCK (self);
+  for (guint i = 0; i < texts->len; i++)
+    g_ptr_array_add (all, g_strdup (g_ptr_array_index (texts, i)));
+  g_ptr_array_add (all, NULL);
+  return (gchar **) g_ptr_array_free (all, FALSE);
+}
+
+/* Takes both over. Another number for anything else that is asked, or asked otherwise. */
+static void
+count_generation (GstVlCaption *self, gchar **questions, GstVlManner *manner)
+{
+  if (!self->asked || self->asked_by != manner ||
+      !g_strv_equal ((const gchar *const *) questions, (const gchar *const *) self->asked))
+    self->generation++;
+  g_strfreev (self->asked);
+  self->asked = questions;
+  gst_vl_manner_unref (self->asked_by);
+  self->asked_by = manner;
+}
+
+static GstVlJob *
+caption_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
+{
+  GstVlCaption *self = GST_VL_CAPTION (base);
+  VlfModel *model = gst_vl_inference_get_model (base);
+  GstVlManner *manner;
+  GstVlCaptionJob *job;
+
+  (void) waits;
+  GST_OBJECT_LOCK (self);
+  manner = gst_vl_manner_ref (self->manner);
+  GST_OBJECT_UNLOCK (self);
+  count_generation (self, join_questions (self, texts), manner);
+  if (model && !*self->asked && !vlf_model_captions (model))
+    return NULL;
+  job = gst_vl_caption_job_new (self->asked, manner == self->bad ? self->good : manner, self->good);
+  job->job.generation = self->generation;
+  return &job->job;
+}
+
+static GstVlResult *
+caption_finish (GstVlInference *base, GstVlJob *base_job)
+{
+  GstVlCaption *self = GST_VL_CAPTION (base);
+  GstVlCaptionJob *job = (GstVlCaptionJob *) base_job;
+
+  if (job->refused && self->told != base_job->generation) {
+    self->told = base_job->generation;
+    GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s", job->refused->message), (NULL));
+  }
+  if (job->rejected)
+    gst_vl_manner_replace (&self->bad, job->rejected);
+  gst_vl_manner_replace (&self->good, job->manner);
+  return gst_vl_result_from_vlf (base_job->result, base_job->pts, base_job->generation);
+}
+
+static VlfAbility
+caption_needs (GstVlInference *base)
+{
+  VlfAbility needs;
+
+  GST_OBJECT_LOCK (base);
+  needs = *GST_VL_CAPTION (base)->questions ? VLF_ABILITY_ANSWERS : VLF_ABILITY_GENERATES;
+  GST_OBJECT_UNLOCK (base);
+  return needs;
+}
+
+/* Texts. */
+
+static GstVlTextSrc *
+get_text_src (GstVlCaption *self)
+{
+  GstVlTextSrc *pad;
+
+  GST_OBJECT_LOCK (self);
+  pad = self->text_src ? gst_object_ref (self->text_src) : NULL;
+  GST_OBJECT_UNLOCK (self);
+  return pad;
+}
+
+/* A line for each text. */
+static gchar *
+text_of (const GstVlResult *result)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; result && i < gst_vl_result_get_n_prompts (result); i++) {
+    const gchar *caption = gst_vl_result_get_caption (result, i);
+
+    if (caption && *caption)
+      g_string_append_printf (text, "%s%s", text->len ? "\n" : "", caption);
+  }
+  return g_string_free (text, FALSE);
+}
+
+/* As the buffer says, else as the caps do; 0: neither. */
+static GstClockTime
+frame_duration (GstVlCaption *self, GstBuffer *buffer)
+{
+  GstClockTime duration = GST_BUFFER_DURATION (buffer);
+  GstCaps *caps;
+  gint n = 0, d = 1;
+
+  if (GST_CLOCK_TIME_IS_VALID (duration))
+    return duration;
+  caps = gst_pad_get_current_caps (GST_BASE_TRANSFORM_SINK_PAD (self));
+  if (caps)
+    gst_structure_get_fraction (gst_caps_get_structure (caps, 0), "framerate", &n, &d);
+  gst_clear_caps (&caps);
+  return n > 0 ? gst_util_uint64_scale (GST_SECOND, (guint64) d, (guint64) n) : 0;
+}
+
+static GstVlCueRules
+get_rules (GstVlCaption *self, const GstSegment *segment)
+{
+  GstVlCueRules rules = { .start = segment->start };
+
+  g_object_get (self, "interval", &rules.interval, NULL);
+  GST_OBJECT_LOCK (self);
+  rules.only_changes = self->only_changes;
+  rules.max_age = self->max_age;
+  GST_OBJECT_UNLOCK (self);
+  return rules;
+}
+
+/* Frames without a time, and those of a stream that runs backwards, say nothing in any order. */
+static GstFlowReturn
+push_texts (GstVlCaption *self, GstVlTextSrc *pad, GstBuffer *buffer, GstVlResult *result)
+{
+  const GstSegment *segment = &GST_BASE_TRANSFORM (self)->segment;
+  const GstVlCueRules rules = get_rules (self, segment);
+  const gboolean wait = !gst_vl_inference_is_live (GST_VL_INFERENCE (self));
+  const GstClockTime pts = GST_BUFFER_PTS (buffer);
+  g_autofree gchar *text = text_of (result);
+  GQueue items = G_QUEUE_INIT;
+  GstFlowReturn ret = GST_FLOW_OK;
+  GstMiniObject *item;
+
+  if (self->cued != pad)
+    gst_vl_cues_reset (&self->cues);
+  self->cued = pad;
+  if (!GST_CLOCK_TIME_IS_VALID (pts) || segment->format != GST_FORMAT_TIME || segment->rate < 0)
+    return GST_FLOW_OK;
+  gst_vl_cues_add_frame (&self->cues, &rules, pts, frame_duration (self, buffer), text, &items);
+  while ((item = g_queue_pop_head (&items))) {
+    GstFlowReturn flow = gst_vl_text_src_push (pad, item, wait);
+
+    ret = ret == GST_FLOW_OK ? flow : ret;
+  }
+  return ret;
+}
+
+/* Whoever wants only the texts leaves the video unlinked. */
+static GstFlowReturn
+caption_leaving (GstVlInference *base, GstBuffer *buffer, GstVlResult *result)
+{
+  GstVlCaption *self = GST_VL_CAPTION (base);
+  GstVlTextSrc *pad = get_text_src (self);
+  GstFlowReturn ret;
+
+  if (!pad)
+    return GST_FLOW_OK;
+  ret = push_texts (self, pad, buffer, result);
+  gst_object_unref (pad);
+  if (ret == GST_FLOW_OK && !gst_pad_is_linked (GST_BASE_TRANSFORM_SRC_PAD (base)))
+    ret = GST_BASE_TRANSFORM_FLOW_DROPPED;
+  return ret;
+}
+
+static gboolean
+sink_event (GstBaseTransform *trans, GstEvent *event)
+{
+  GstVlCaption *self = GST_VL_CAPTION (trans);
+  GstVlTextSrc *pad = get_text_src (self);
+
+  if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START || GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT ||
+      GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
+    gst_vl_cues_reset (&self->cues);
+  if (pad) {
+    gst_vl_text_src_take_event (pad, event);
+    gst_object_unref (pad);
+  }
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
+}
+
+static void
+forget_stream (GstVlCaption *self)
+{
+  gst_vl_cues_reset (&self->cues);
+  g_clear_pointer (&self->asked, g_strfreev);
+  g_clear_pointer (&self->asked_by, gst_vl_manner_unref);
+  g_clear_pointer (&self->good, gst_vl_manner_unref);
+  g_clear_pointer (&self->bad, gst_vl_manner_unref);
+  self->generation = self->told = 0;
+}
+
+static gboolean
+stop (GstBaseTransform *trans)
+{
+  forget_stream (GST_VL_CAPTION (trans));
+  return GST_BASE_TRANSFORM_CLASS (parent_class)->stop (trans);
+}
+
+/* GstElement. */
+
+static GstPad *
+request_new_pad (GstElement *element, GstPadTemplate *templ, const gchar *name, const GstCaps *caps)
+{
+  GstVlCaption *self = GST_VL_CAPTION (element);
+  GstPad *pad;
+  gboolean taken;
+
+  if (GST_PAD_TEMPLATE_DIRECTION (templ) == GST_PAD_SINK)
+    return GST_ELEMENT_CLASS (parent_class)->request_new_pad (element, templ, name, caps);
+  GST_OBJECT_LOCK (self);
+  taken = self->text_src != NULL;
+  GST_OBJECT_UNLOCK (self);
+  if (taken) {
+    GST_WARNING_OBJECT (self, "there is one text_src already");
+    return NULL;
+  }
+  pad = gst_vl_text_src_new (templ, "text_src", GST_BASE_TRANSFORM_SINK_PAD (self), GST_BASE_TRANSFORM_SRC_PAD (self));
+  if (GST_STATE (self) >= GST_STATE_PAUSED || GST_STATE_TARGET (self) >= GST_STATE_PAUSED)
+    gst_pad_set_active (pad, TRUE);
+  gst_element_add_pad (element, pad);
+  GST_OBJECT_LOCK (self);
+  self->text_src = gst_object_ref (pad);
+  GST_OBJECT_UNLOCK (self);
+  return pad;
+}
+
+static void
+release_pad (GstElement *element, GstPad *pad)
+{
+  GstVlCaption *self = GST_VL_CAPTION (element);
+
+  if (GST_PAD_IS_SINK (pad)) {
+    GST_ELEMENT_CLASS (parent_class)->release_pad (element, pad);
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  gst_clear_object (&self->text_src);
+  GST_OBJECT_UNLOCK (self);
+  gst_pad_set_active (pad, FALSE);
+  gst_element_remove_pad (element, pad);
+}
+
+/* GObject. */
+
+/* Takes @questions over; NULL: refused because of @error, which is taken too. */
+static void
+set_questions (GstVlCaption *self, gchar **questions, GError *error)
+{
+  if (!questions) {
+    gst_vl_inference_refuse (GST_VL_INFERENCE (self), SETTING_QUESTION, error);
+    return;
+  }
+  GST_OBJECT_LOCK (self);
+  g_strfreev (self->questions);
+  self->questions = questions;
+  GST_OBJECT_UNLOCK (self);
+  gst_vl_inference_accept (GST_VL_INFERENCE (self), SETTING_QUESTION);
+}
+
+static gboolean
+check_prompt (GstVlCaption *self, const gchar *prompt)
+{
+  GError *error = NULL;
+  gchar **lines = gst_vl_prompt_list_from_text ("prompt", prompt, &error);
+
+  g_strfreev (lines);
+  if (error)
+    gst_vl_inference_refuse (GST_VL_INFERENCE (self), SETTING_PROMPT, error);
+  else
+    gst_vl_inference_accept (GST_VL_INFERENCE (self), SETTING_PROMPT);
+  return lines != NULL;
+}
+
+/* Jobs keep the manner that they were given. */
+static void
+set_manner (GstVlCaption *self, guint id, const GValue *value)
+{
+  GstVlManner *manner, *old;
+
+  GST_OBJECT_LOCK (self);
+  old = self->manner;
+  manner = gst_vl_manner_copy (old);
+  switch (id) {
+  case PROP_PROMPT:
+    g_free (manner->prompt);
+    manner->prompt = g_value_get_string (value) ? g_value_dup_string (value) : g_strdup ("");
+    break;
+  case PROP_NUM_BEAMS: manner->beams = g_value_get_uint (value); break;
+  case PROP_MIN_LENGTH: manner->min_length = g_value_get_uint (value); break;
+  case PROP_MAX_LENGTH: manner->max_length = g_value_get_uint (value); break;
+  case PROP_REPETITION_PENALTY: manner->penalty = g_value_get_double (value); break;
+  default: manner->maps = g_value_get_boolean (value); break;
+  }
+  self->manner = manner;
+  GST_OBJECT_UNLOCK (self);
+  gst_vl_manner_unref (old);
+}
+
+static void
+set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  GstVlCaption *self = GST_VL_CAPTION (object);
+  GError *error = NULL;
+  gchar **questions;
+
+  switch (id) {
+  case PROP_QUESTION:
+    questions = gst_vl_prompt_list_from_text (pspec->name, g_value_get_string (value), &error);
+    set_questions (self, questions, error);
+    break;
+  case PROP_ONLY_CHANGES:
+    GST_OBJECT_LOCK (self);
+    self->only_changes = g_value_get_boolean (value);
+    GST_OBJECT_UNLOCK (self);
+    break;
+  case PROP_MAX_AGE:
+    GST_OBJECT_LOCK (self);
+    self->max_age = g_value_get_uint64 (value);
+    GST_OBJECT_UNLOCK (self);
+    break;
+  case PROP_PROMPT:
+    if (!check_prompt (self, g_value_get_string (value)))
+      break;
+    /* fall through */
+  case PROP_NUM_BEAMS:
+  case PROP_MIN_LENGTH:
+  case PROP_MAX_LENGTH:
+  case PROP_REPETITION_PENALTY:
+  case PROP_WORD_MAPS: set_manner (self, id, value); break;
+  default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+}
+
+static void
+get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  GstVlCaption *self = GST_VL_CAPTION (object);
+
+  GST_OBJECT_LOCK (self);
+  switch (id) {
+  case PROP_QUESTION: g_value_take_string (value, g_strjoinv ("\n", self->questions)); break;
+  case PROP_PROMPT: g_value_set_string (value, self->manner->prompt); break;
+  case PROP_NUM_BEAMS: g_value_set_uint (value, self->manner->beams); break;
+  case PROP_MIN_LENGTH: g_value_set_uint (value, self->manner->min_length); break;
+  case PROP_MAX_LENGTH: g_value_set_uint (value, self->manner->max_length); break;
+  case PROP_REPETITION_PENALTY: g_value_set_double (value, self->manner->penalty); break;
+  case PROP_WORD_MAPS: g_value_set_boolean (value, self->manner->maps); break;
+  case PROP_ONLY_CHANGES: g_value_set_boolean (value, self->only_changes); break;
+  case PROP_MAX_AGE: g_value_set_uint64 (value, self->max_age); break;
+  default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  }
+  GST_OBJECT_UNLOCK (self);
+}
+
+static void
+gst_vl_caption_dispose (GObject *object)
+{
+  GstVlCaption *self = GST_VL_CAPTION (object);
+
+  gst_clear_object (&self->text_src);
+  G_OBJECT_CLASS (parent_class)->dispose (object);
+}
+
+static void
+gst_vl_caption_finalize (GObject *object)
+{
+  GstVlCaption *self = GST_VL_CAPTION (object);
+
+  forget_stream (self);
+  g_strfreev (self->questions);
+  gst_vl_manner_unref (self->manner);
+  G_OBJECT_CLASS (parent_class)->finalize (object);
+}
+
+static void
+install_text_properties (GObjectClass *klass, GParamFlags flags)
+{
+  g_object_class_install_property (
+      klass, PROP_ONLY_CHANGES,
+      g_param_spec_boolean ("only-changes", "Only changes",
+                            "On text_src, say a text once and then nothing until it changes or max-age has passed",
+                            DEFAULT_ONLY_CHANGES, flags));
+  g_object_class_install_property (
+      klass, PROP_MAX_AGE,
+      g_param_spec_uint64 ("max-age", "Maximal age",
+                           "With only-changes, stream time in nanoseconds after which the same text is said again "
+                           "(-1: never)",
+                           0, G_MAXUINT64, DEFAULT_MAX_AGE, flags));
+}
+
+static void
+install_properties (GObjectClass *klass)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
+
+  g_object_class_install_property (
+      klass, PROP_QUESTION,
+      g_param_spec_string ("question", "Question",
+                           "What to ask about the frame, one question per line (a literal \\n separates lines too), "
+                           "before those of text pads; empty: caption it. Needs a model that answers",
+                           DEFAULT_QUESTION, flags));
+  g_object_class_install_property (klass, PROP_PROMPT,
+                                   g_param_spec_string ("prompt", "Prompt",
+                                                        "Words that captions begin with; not used with questions",
+                                                        DEFAULT_QUESTION, flags));
+  g_object_class_install_property (
+      klass, PROP_NUM_BEAMS,
+      g_param_spec_uint ("num-beams", "Beams",
+                         "Texts that are followed beside each other; 1: the next best word, always", 1, 64,
+                         DEFAULT_BEAMS, flags));
+  g_object_class_install_property (
+      klass, PROP_MIN_LENGTH,
+      g_param_spec_uint ("min-length", "Minimal length",
+                         "Tokens before which a text does not end; start token and prompt count", 0, G_MAXINT,
+                         DEFAULT_MIN_LENGTH, flags));
+  g_object_class_install_property (
+      klass, PROP_MAX_LENGTH,
+      g_param_spec_uint ("max-length", "Maximal length",
+                         "Tokens after which a text ends; start token and prompt count, a question does not", 2,
+                         G_MAXINT, DEFAULT_MAX_LENGTH, flags));
+  g_object_class_install_property (klass, PROP_REPETITION_PENALTY,
+                                   g_param_spec_double ("repetition-penalty", "Repetition penalty",
+                                                        "Above 1, words that are there already are avoided; 1: none",
+                                                        0.01, 100, DEFAULT_PENALTY, flags));
+  g_object_class_install_property (
+      klass, PROP_WORD_MAPS,
+      g_param_spec_boolean ("word-maps", "Word maps",
+                            "Each word carries where in the frame the model looked when it wrote it, which costs some "
+                            "time for every word",
+                            DEFAULT_MAPS, flags));
+  install_text_properties (klass, flags);
+}
+
+static void
+gst_vl_caption_class_init (GstVlCaptionClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
+  GstBaseTransformClass *trans_class = GST_BASE_TRANSFORM_CLASS (klass);
+  GstVlInferenceClass *inference_class = GST_VL_INFERENCE_CLASS (klass);
+
+  object_class->set_property = set_property;
+  object_class->get_property = get_property;
+  object_class->dispose = gst_vl_caption_dispose;
+  object_class->finalize = gst_vl_caption_finalize;
+  element_class->request_new_pad = request_new_pad;
+  element_class->release_pad = release_pad;
+  trans_class->sink_event = sink_event;
+  trans_class->stop = stop;
+  inference_class->kind = GST_VL_KIND_CAPTION;
+  inference_class->message = "vlcaption";
+  inference_class->default_model = VLF_DEFAULT_CAPTIONER;
+  inference_class->needs = caption_needs;
+  inference_class->prepare = caption_prepare;
+  inference_class->finish = caption_finish;
+  inference_class->leaving = caption_leaving;
+  install_properties (object_class);
+  gst_element_class_add_static_pad_template_with_gtype (element_class, &text_src_template, GST_TYPE_VL_TEXT_SRC);
+  gst_element_class_set_static_metadata (
+      element_class, "Vision-language captions", "Filter/Analyzer/Video",
+      "Says what frames show, or answers questions about them, as metas and as timed text; where the model looked for "
+      "each word, by cross-attention in OpenCL; pixels pass untouched",
+      "gst-vlfusion developers");
+  gst_type_mark_as_plugin_api (GST_TYPE_VL_TEXT_SRC, 0);
+}
+
+static void
+gst_vl_caption_init (GstVlCaption *self)
+{
+  self->questions = g_new0 (gchar *, 1);
+  self->manner = gst_vl_manner_new ();
+  self->manner->prompt = g_strdup (DEFAULT_QUESTION);
+  self->manner->beams = DEFAULT_BEAMS;
+  self->manner->min_length = DEFAULT_MIN_LENGTH;
+  self->manner->max_length = DEFAULT_MAX_LENGTH;
+  self->manner->penalty = DEFAULT_PENALTY;
+  self->manner->maps = DEFAULT_MAPS;
+  self->only_changes = DEFAULT_ONLY_CHANGES;
+  self->max_age = DEFAULT_MAX_AGE;
+  gst_vl_cues_reset (&self->cues);
+  g_object_set (self, "interval", (guint64) DEFAULT_INTERVAL, NULL);
+}
