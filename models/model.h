@@ -25,7 +25,7 @@ struct _VlfModel {
   gchar *name, *type, *fingerprint;
   gint *layers, *heads; /* the model's own defaults, NULL: all */
   guint n_layers, n_heads;
-  gchar **stop_words;      /* lower case, NULL-terminated */
+  gchar **stop_words; /* lower case, NULL-terminated */
   double threshold;
   gboolean questions_as_prefix; /* a captioner that has learnt to answer the question that its text begins with */
 

@@ -273,20 +273,24 @@ caption_leaving (GstVlInference *base, GstBuffer *buffer, GstVlResult *result)
   return ret;
 }
 
+/* A frame that is still held leaves first, with its text. */
 static gboolean
 sink_event (GstBaseTransform *trans, GstEvent *event)
 {
   GstVlCaption *self = GST_VL_CAPTION (trans);
   GstVlTextSrc *pad = get_text_src (self);
+  gboolean ret;
 
+  gst_event_ref (event);
+  ret = GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
   if (GST_EVENT_TYPE (event) == GST_EVENT_STREAM_START || GST_EVENT_TYPE (event) == GST_EVENT_SEGMENT ||
       GST_EVENT_TYPE (event) == GST_EVENT_FLUSH_STOP)
     gst_vl_cues_reset (&self->cues);
-  if (pad) {
+  if (pad)
     gst_vl_text_src_take_event (pad, event);
-    gst_object_unref (pad);
-  }
-  return GST_BASE_TRANSFORM_CLASS (parent_class)->sink_event (trans, event);
+  g_clear_object (&pad);
+  gst_event_unref (event);
+  return ret;
 }
 
 static void

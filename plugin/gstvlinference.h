@@ -38,7 +38,7 @@ struct _GstVlInferenceClass {
    * a frame go while no other comes; the next frame may have been prepared before. */
   GstVlResult *(*finish) (GstVlInference *self, GstVlJob *job);
   /* @buffer is about to leave with @result, NULL: without one. What it returns, unless GST_FLOW_OK, the element returns in place of
-   * pushing the buffer. NULL: nothing more to do. As finish (). */
+   * pushing the buffer; GST_BASE_TRANSFORM_FLOW_DROPPED: it is not to be pushed. NULL: nothing more to do. As finish (). */
   GstFlowReturn (*leaving) (GstVlInference *self, GstBuffer *buffer, GstVlResult *result);
 };
 

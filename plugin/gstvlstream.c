@@ -219,7 +219,7 @@ push (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment, gboolean 
     ret = klass->leaving (self->owner, buffer, self->last);
   if (ret != GST_FLOW_OK) {
     gst_buffer_unref (buffer);
-    return ret;
+    return ret == GST_BASE_TRANSFORM_FLOW_DROPPED ? GST_FLOW_OK : ret;
   }
   if (trans->segment.format == GST_FORMAT_TIME && GST_CLOCK_TIME_IS_VALID (moment->pts))
     trans->segment.position = moment->pts;
