@@ -114,6 +114,50 @@ vlf_bank_new (VlfModel *model, const float *embeddings, guint n, guint size, con
   return bank;
 }
 
+static gboolean
+check_file (const VlfModel *model, const VlfEmbeddings *from, const char *path, GError **error)
+{
+  if (!from->pooled)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                 "%s: expected one vector a text for a bank, found %u of every word; vlf-run --texts makes banks", path,
+                 from->layers);
+  else if (from->model && strcmp (from->model, model->fingerprint) != 0)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                 "%s: expected embeddings of model \"%s\" (fingerprint %.16s), found those of %.16s", path, model->name,
+                 model->fingerprint, from->model);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+VlfBank *
+vlf_bank_load (VlfModel *model, const char *path, GError **error)
+{
+  g_autoptr (VlfEmbeddings) from = vlf_embeddings_load (path, error);
+  g_autofree const char **texts = NULL;
+  g_autofree float *rows = NULL;
+  VlfBank *bank;
+  guint n = 0;
+
+  if (!from || !check_file (model, from, path, error))
+    return NULL;
+  texts = g_new (const char *, from->n);
+  rows = g_try_new (float, MAX ((gsize) from->n * from->dim, 1));
+  for (guint i = 0; i < from->n && rows; i++)
+    if (!from->texts[i].negative) {
+      memcpy (rows + (gsize) n * from->dim, from->texts[i].values, from->dim * sizeof *rows);
+      texts[n++] = from->texts[i].text;
+    }
+  if (!rows) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "%s: no memory for %u texts", path, from->n);
+    return NULL;
+  }
+  bank = vlf_bank_new (model, rows, n, from->dim, texts, error);
+  if (!bank)
+    g_prefix_error (error, "%s: ", path);
+  return bank;
+}
+
 VlfBank *
 vlf_bank_ref (VlfBank *bank)
 {

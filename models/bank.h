@@ -12,6 +12,9 @@ G_BEGIN_DECLS
  * vlf_model_embedding_size(), else VLF_ERROR_RANGE; VLF_ERROR_FORMAT where a row is zero or not finite, or a text not UTF-8. */
 VlfBank *
 vlf_bank_new (VlfModel *model, const float *embeddings, guint n, guint size, const char *const *texts, GError **error);
+/* Of a file with one vector a text, see models/embeddings.h; negative texts are left out. VLF_ERROR_RANGE, naming both, for embeddings
+ * of another model. */
+VlfBank *vlf_bank_load (VlfModel *model, const char *path, GError **error);
 VlfBank *vlf_bank_ref (VlfBank *bank);
 void vlf_bank_unref (VlfBank *bank); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfBank, vlf_bank_unref)
