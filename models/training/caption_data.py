@@ -28,16 +28,24 @@ class SizedCache(Cache):
 
 
 def encode(to_ids, text, length):
-    """ids, the id that each position is to produce, the things that it looks at meanwhile."""
+    """ids, the id that each position is to produce, the things that it looks at meanwhile, whether it
+    is a noun of the question, and of a relation between two nouns both things and the second's position."""
     question, answer = to_ids(text.question), to_ids(text.answer)
     ids = ([START] + question + answer + [END])[:length + 1]
     wanted = [IGNORED] * len(question) + ids[1 + len(question):]
     looks = np.zeros((length, MAX_THINGS), np.uint8)
+    noun, pair = np.zeros(length, bool), (-1, -1, -1)
+    for place, things in text.nouns.items():
+        looks[place + 1, list(things)] = 1
+        noun[place + 1] = True
+    if text.kind == "beside":
+        (_, one), (place, two) = text.nouns.items()
+        pair = (one[0], two[0], place + 1)
     for place, things in enumerate(text.looks):
         at = len(question) + place
         if at < length:
             looks[at, list(things)] = 1
-    return ids[:-1], wanted[:length], looks
+    return ids[:-1], wanted[:length], looks, noun, pair
 
 
 def stack_texts(to_ids, found):
@@ -46,7 +54,8 @@ def stack_texts(to_ids, found):
     encoded = [encode(to_ids, t, longest) for t in found]
     fill = lambda rows, value: np.array([row + [value] * (longest - len(row)) for row in rows], np.int64)
     return {"ids": fill([e[0] for e in encoded], PAD), "wanted": fill([e[1] for e in encoded], IGNORED),
-            "looks": np.stack([e[2] for e in encoded]),
+            "looks": np.stack([e[2] for e in encoded]), "noun": np.stack([e[3] for e in encoded]),
+            "pair": np.array([e[4] for e in encoded]),
             "kind": np.array([KIND_NAMES.index(t.kind) for t in found])}
 
 
@@ -71,7 +80,11 @@ class CaptionBatches(IterableDataset):
             if view.things:
                 views.append(view)
         image, attributes, cover, ground = (np.stack(a) for a in zip(*map(scene_arrays, views)))
-        batch = {"image": image, "attributes": attributes, "cover": cover, "ground": ground.astype(np.int64)}
+        center = np.zeros((self.scenes, MAX_THINGS, 2), np.float32)
+        for row, view in zip(center, views):
+            row[:len(view.things)] = view.center
+        batch = {"image": image, "attributes": attributes, "cover": cover, "ground": ground.astype(np.int64),
+                 "center": center}
         texts = stack_texts(to_ids, [t for v in views for t in cp.texts_for(rng, v, self.texts)])
         shape = (self.scenes, self.texts)
         batch.update({k: v.reshape(shape + v.shape[1:]) for k, v in texts.items()})

@@ -112,20 +112,21 @@ class LeanBlip(nn.Module):
         return x + F.linear(h, weight(down.weight * (1 / 1.702), h), weight(down.bias, h))
 
     def decode(self, ids, image):
-        """ids [B, Q, T], image [B, I, d] -> (states [B, Q, T, d], maps [B, heads, Q * T, I] per layer)"""
+        """ids [B, Q, T], image [B, I, d] -> (states [B, Q, T, d] of every layer, maps [B, heads, Q * T, I] of the same)"""
         b, q, t = ids.shape
         body = self.model.text_decoder.bert
         emb = body.embeddings
         x = emb.word_embeddings(ids.view(b * q, t)) + emb.position_embeddings.weight[:t]
         x = norm(emb.LayerNorm, x.to(self.dtype))
-        maps = []
+        states, maps = [], []
         for layer in body.encoder.layer:
             x = self.self_attention(layer.attention, x)
             x, seen = self.look(layer.crossattention, x.reshape(b, q * t, -1), image)
             h = F.gelu(linear(layer.intermediate.dense, x))
             x = norm(layer.output.LayerNorm, linear(layer.output.dense, h) + x).view(b * q, t, -1)
+            states.append(x.view(b, q, t, -1))
             maps.append(seen)
-        return x.view(b, q, t, -1), maps
+        return states, maps
 
     def self_attention(self, block, x):
         at = block.self
@@ -158,4 +159,4 @@ def check(model):
         values = ((pixels.float() / 255 - MEAN) / STD).permute(0, 3, 1, 2)
         other = model(pixel_values=values, input_ids=ids[:, 0])
         states, _ = lean.decode(ids, lean.vision(pixels))
-        return (lean.words(states)[:, 0] - other.logits).abs().max().item()
+        return (lean.words(states[-1])[:, 0] - other.logits).abs().max().item()

@@ -39,10 +39,12 @@ def sure_size(radius):
 
 
 class Text:
-    """Question and answer as words; `looks` names the things that each word of the answer speaks of."""
+    """Question and answer as words; `looks` names the things that each word of the answer speaks
+    of, `nouns` those of a question's words: {index: things}."""
 
-    def __init__(self, kind, question, answer, looks):
+    def __init__(self, kind, question, answer, looks, nouns=None):
         self.kind, self.question, self.answer, self.looks = kind, question, answer, looks
+        self.nouns = nouns or {}
 
 
 # --- captions ---
@@ -119,10 +121,16 @@ def noun(rng, query):
     return SHAPES[query.shape] if query.shape is not None else rng.choice(["thing", "thing", "object", "shape"])
 
 
-def finish(rng, kind, words, answer, things):
+def finish(rng, kind, parts, answer, things):
+    """`parts` of the question: words, and the things that the last of them speaks of or None."""
+    words, nouns = [], {}
+    for part, spoken in parts:
+        words += part
+        if spoken:
+            nouns[len(words) - 1] = tuple(spoken)
     words = ["colour" if w == "color" and rng.random() < .3 else w for w in words]
     mark = ["?"] if rng.random() < .88 else []
-    return Text(kind, words + mark, answer, [tuple(things)] * len(answer))
+    return Text(kind, words + mark, answer, [tuple(things)] * len(answer), nouns)
 
 
 def ask_attribute(rng, view, kind):
@@ -140,7 +148,7 @@ def ask_attribute(rng, view, kind):
         "pattern": ([["what", "pattern"]], PATTERN_WORDS[pattern]),
         "size": ([["what", "size"], ["how", "big"], ["how", "large"]], ph.SIZE_WORD.get(size)),
     }[kind]
-    return finish(rng, kind, rng.choice(start) + ["is"] + words, [answer], [index])
+    return finish(rng, kind, [(rng.choice(start) + ["is"], None), (words, [index])], [answer], [index])
 
 
 def any_query(rng, view, positive):
@@ -162,22 +170,25 @@ def ask_count(rng, view, kind):
     if rng.random() < .04:
         words, things = [plural(rng.choice(OTHER_WORDS))], []
     end = ["are", "there"] if rng.random() < .8 else ["do", "you", "see"]
-    return finish(rng, kind, ["how", "many"] + words + end, [str(len(things))], things)
+    return finish(rng, kind, [(["how", "many"] + words, things), (end, None)], [str(len(things))], things)
 
 
 def ask_exists(rng, view, kind):
     positive = rng.random() < .5
-    query = any_query(rng, view, positive)
-    fits = view.fits(query)
-    answer = YES if YES in fits else view.truth(query)[0]
-    if view.forbids(query) or answer != (YES if positive else NO) or positive and YES not in fits:
+    for _ in range(6):  # the answers come equally often
+        query = any_query(rng, view, positive)
+        fits = view.fits(query)
+        answer = YES if YES in fits else view.truth(query)[0]
+        if not view.forbids(query) and answer == (YES if positive else NO) and (YES in fits) == positive:
+            break
+    else:
         return None
     words = adjectives(query) + [noun(rng, query)]
     if not positive and rng.random() < .1:
         words[-1] = rng.choice(OTHER_WORDS)
     things = [i for i, a in enumerate(fits) if a == YES]
     start = ["is", "there"] if rng.random() < .8 else ["do", "you", "see"]
-    return finish(rng, kind, start + [article(words[0])] + words, ["yes" if positive else "no"], things)
+    return finish(rng, kind, [(start + [article(words[0])] + words, things)], ["yes" if positive else "no"], things)
 
 
 LINKS = ((["left", "of"], ["right", "of"]), (["above"], ["below"]))
@@ -194,7 +205,8 @@ def ask_beside(rng, view, kind):
     if abs(gap) < OFFSET or first is None or second is None:
         return None
     holds = (gap > 0) == (side == 0)
-    return finish(rng, kind, ["is"] + first + LINKS[axis][side] + second, ["yes" if holds else "no"], [one, two])
+    parts = [(["is"] + first, [one]), (LINKS[axis][side] + second, [two])]
+    return finish(rng, kind, parts, ["yes" if holds else "no"], [one, two])
 
 
 def ask_what(rng, view, kind):
@@ -208,7 +220,8 @@ def ask_what(rng, view, kind):
     words = refer(rng, view, anchor, None)
     if len(there) != 1 or close or words is None:
         return None
-    return finish(rng, kind, ["what", "is"] + LINKS[axis][side] + words, describe(view, there[0], brief=True), there)
+    parts = [(["what", "is"] + LINKS[axis][side] + words, [anchor])]
+    return finish(rng, kind, parts, describe(view, there[0], brief=True), there)
 
 
 MAKERS = {"color": ask_attribute, "shape": ask_attribute, "pattern": ask_attribute, "size": ask_attribute,

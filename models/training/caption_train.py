@@ -13,24 +13,36 @@ import time
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 import caption_words
 from caption_data import IGNORED, KIND_NAMES, SizedCache, loader
 from caption_model import LeanBlip, build, check, make_config, take_tower
 from model import HIDDEN
 from train import MAP_LAYERS, Helpers, Journal, Run, narrow, rate_at, vision_losses
+from vocabulary import SHAPES
 
+NOUN_LAYER = 1  # of the decoder: by then a question's noun has found its thing
 ANSWER_WEIGHT = 2.0  # of a word of an answer, beside 1 of a word of a caption
+
+
+class CaptionHelpers(Helpers):
+    def __init__(self, width):
+        super().__init__(width)
+        self.spot = nn.Linear(width, 2)        # the layer before the last: where the thing lies that a word speaks of
+        self.early_spot = nn.Linear(width, 2)  # the same one layer earlier
+        self.gap = nn.Linear(width, 2)         # from the first thing of a relation to the second
+        self.number = nn.Linear(width, len(SHAPES) + 2)  # class token: how many of every shape, how many in all
 
 
 class CaptionRun(Run):
     """As the fusion model's, around BLIP."""
 
-    def __init__(self, args):
+    def __init__(self, args, fresh=False):
         self.args = args
         torch.manual_seed(args.seed)
         self.model = build(make_config(len(caption_words.entries())))
-        self.helpers = Helpers(HIDDEN)
+        self.helpers = CaptionHelpers(HIDDEN)
         tower = list(self.model.vision_model.parameters())
         self.params = tower + list(self.model.text_decoder.parameters()) + list(self.helpers.parameters())
         self.step, self.average = 0, None
@@ -38,7 +50,13 @@ class CaptionRun(Run):
         self.optimizer = torch.optim.AdamW(
             self.groups(self.params[:len(tower)], args.tower_rate / args.rate) + self.groups(self.params[len(tower):], 1),
             lr=args.rate, betas=(.9, .98), fused=True)
-        self.load()
+        if not fresh:
+            self.load()
+
+    def apply(self, rate, processes):
+        """A step with the mean of the gradients of all processes."""
+        torch._foreach_div_([p.grad for p in self.params if p.grad is not None], processes)
+        self.descend(rate)
 
     @staticmethod
     def groups(params, factor):
@@ -86,50 +104,164 @@ def word_losses(lean, states, batch, log):
     return log["words"]
 
 
-def look_loss(maps, batch, log):
-    """The maps that the overlay averages lie on the things that a word speaks of."""
-    shown = torch.stack([maps[i] for i in MAP_LAYERS]).float().mean((0, 2))[..., 1:]  # [B, Q * T, cells]
+def look_losses(maps, batch, log):
+    """The maps that the overlay averages lie on the things that a word speaks of, on each of several
+    alike; and the nouns of a question look there early, so that what is asked of them can be made out."""
     looks = batch["looks"].flatten(1, 2).float()
-    target = torch.bmm(looks, batch["cover"].float() / 255).clamp(max=1)
-    asked = target.sum(-1) > 1
-    on = (shown * target).sum(-1)[asked]
-    log["on_thing"] = on.detach().mean()
-    log["look"] = -(on + 1e-4).log().mean()
-    return log["look"]
+    cover = batch["cover"].float() / 255
+    shown = torch.stack([maps[i] for i in MAP_LAYERS]).float().mean((0, 2))
+    early = maps[NOUN_LAYER].float().mean(1)
+    total = 0
+    for seen, asked in ((shown, looks), (early, looks * batch["noun"].flatten(1, 2)[..., None])):
+        on = torch.bmm(seen[..., 1:], cover.transpose(1, 2))
+        if seen is shown:
+            log["on_thing"] = on[looks.sum(-1, keepdim=True).eq(1) & looks.bool()].detach().mean()
+        total = total - (asked * (on + 1e-4).log()).sum() / asked.sum().clamp_min(1)
+    log["look"] = total
+    return total
+
+
+def spot_losses(helpers, states, batch, log):
+    """A word that speaks of one thing knows where it lies: relations are made of that."""
+    looks, center = batch["looks"], batch["center"]
+    alone = looks.sum(-1) == 1
+    scene = torch.arange(len(looks))[:, None, None].expand(alone.shape)[alone]
+    truth = 4 * center[scene, looks[alone].argmax(-1)]
+    log["spot"] = F.smooth_l1_loss(helpers.spot(states[-2][alone].float()), truth, beta=.3)
+    noun = batch["noun"][alone]
+    early = helpers.early_spot(states[NOUN_LAYER][alone].float())[noun]
+    total = log["spot"] + F.smooth_l1_loss(early, truth[noun], beta=.3)
+    scene, text = (batch["pair"][..., 2] >= 0).nonzero(as_tuple=True)
+    if len(scene):
+        one, two, place = batch["pair"][scene, text].unbind(-1)
+        told = helpers.gap(states[-2][scene, text, place].float())
+        log["gap"] = F.smooth_l1_loss(told, 4 * (center[scene, two] - center[scene, one]), beta=.3)
+        total = total + log["gap"]
+    return total
+
+
+def number_loss(helpers, image, batch, log):
+    """The class token knows how many things of every shape there are."""
+    shape = batch["attributes"][..., 1]
+    count = torch.stack([(shape == i).sum(-1) for i in range(len(SHAPES) + 1)], -1)
+    truth = torch.cat([count, count.sum(-1, keepdim=True)], -1).float()
+    told = helpers.number(image[:, 0].float())
+    log["number"] = F.smooth_l1_loss(told, truth, beta=.3)
+    log["total"] = (told[:, -1].round() == truth[:, -1]).float().mean()
+    return log["number"]
 
 
 def losses(run, lean, batch, log):
     image = lean.vision(batch["image"], batch["keep"])
     states, maps = lean.decode(batch["ids"], image)
-    total = 4 * word_losses(lean, states, batch, log) + run.args.look * look_loss(maps, batch, log)
+    total = 4 * word_losses(lean, states[-1], batch, log) + run.args.look * look_losses(maps, batch, log)
+    total = total + run.args.spot * spot_losses(run.helpers, states, batch, log)
+    total = total + number_loss(run.helpers, image, batch, log)
     if run.args.vision:
         log["vision"] = vision_losses(run.helpers, [image], batch, log)
         total = total + run.args.vision * log["vision"]
     return total
 
 
+class Share:
+    """One process's part of a step: its own batches, gradients of the common weights."""
+
+    def __init__(self, run, seed):
+        args = self.args = run.args
+        self.run, self.batches = run, loader(args.scenes, args.batch, args.texts, seed)
+        self.lean = LeanBlip(run.model, torch.bfloat16 if args.bf16 else torch.float32)
+
+    def loss(self, log):
+        batch = next(self.batches)
+        narrow(batch, self.args.patches, 0)
+        loss = losses(self.run, self.lean, batch, log)
+        if not torch.isfinite(loss):
+            raise RuntimeError("the loss is not finite")
+        return loss
+
+
+def help_along(args, seed, weights, gradient, go, done):
+    """A further process: on a busy machine two of one thread do not wait for each
+    other at every operation, as two threads of one process do."""
+    torch.set_num_threads(args.threads)
+    parent = os.getppid()
+    run = CaptionRun(args, fresh=True)
+    for p, common in zip(run.params, weights):
+        p.data = common
+    share = Share(run, seed)
+    while True:
+        while not go.acquire(timeout=20):
+            if os.getppid() != parent:
+                return
+        for p in run.params:
+            p.grad = None
+        share.loss({}).backward()
+        gradient.copy_(torch.cat([g.flatten() for g in gradients(run.params)]))
+        done.release()
+
+
+def gradients(params):
+    return [torch.zeros_like(p) if p.grad is None else p.grad for p in params]
+
+
+class Helper:
+    """The near side of help_along()."""
+
+    def __init__(self, run, seed):
+        import torch.multiprocessing as mp
+        context = mp.get_context("spawn")
+        self.params = run.params
+        for p in run.params:
+            p.data.share_memory_()
+        self.gradient = torch.zeros(sum(p.numel() for p in run.params)).share_memory_()
+        self.go, self.done = context.Semaphore(0), context.Semaphore(0)
+        weights = [p.data for p in run.params]
+        self.process = context.Process(target=help_along, daemon=False, args=(
+            run.args, seed, weights, self.gradient, self.go, self.done))
+        self.process.start()
+
+    def add(self):
+        """Waits for its gradients and adds them to the weights' own."""
+        while not self.done.acquire(timeout=20):
+            if not self.process.is_alive():
+                raise RuntimeError("a helping process has ended")
+        parts = self.gradient.split([p.numel() for p in self.params])
+        for p, part in zip(self.params, parts):
+            p.grad = part.view_as(p).clone() if p.grad is None else p.grad.add_(part.view_as(p))
+
+
 def train(args):
     run = CaptionRun(args)
     print("lean pass differs by", check(run.model), "from step", run.step, flush=True)
-    batches = loader(args.scenes, args.batch, args.texts, args.seed + run.step)
-    lean = LeanBlip(run.model, torch.bfloat16 if args.bf16 else torch.float32)
+    helpers = [Helper(run, args.seed + run.step + 1_000_003 * (i + 1)) for i in range(args.processes - 1)]
+    try:
+        steps(args, run, helpers)
+    finally:
+        run.save()
+        for helper in helpers:
+            helper.process.kill()
+
+
+def steps(args, run, helpers):
+    share = Share(run, args.seed + run.step)
     journal = Journal(os.path.join(args.run, "caption.csv"))
     started, first = time.time(), run.step
     while (time.time() - started) / 60 < args.minutes:
-        batch, log = next(batches), {}
-        narrow(batch, args.patches, 0)
-        loss = losses(run, lean, batch, log)
-        if not torch.isfinite(loss):
-            raise RuntimeError("the loss is not finite at step %d" % run.step)
+        log = {}
+        run.optimizer.zero_grad(set_to_none=True)
+        for helper in helpers:
+            helper.go.release()
+        log["loss"] = share.loss(log)
+        log["loss"].backward()
+        for helper in helpers:
+            helper.add()
         rate = rate_at(args, started, run.step - first)
-        run.update(loss, rate)
-        log["loss"] = loss
+        run.apply(rate, args.processes)
         journal.add(log)
         if run.step % 50 == 0:
-            journal.flush(run.step, rate, args.batch)
-        if run.step % 200 == 0:
+            journal.flush(run.step, rate, args.batch * args.processes)
+        if run.step % 100 == 0:
             run.save()
-    run.save()
 
 
 def main():
@@ -147,8 +279,10 @@ def main():
     parser.add_argument("--patches", type=int, default=256, help="patches of a scene that are looked at")
     parser.add_argument("--vision", type=float, default=.3, help="weight of the tower's labelling losses")
     parser.add_argument("--look", type=float, default=.5, help="weight of where words look")
+    parser.add_argument("--spot", type=float, default=1.0, help="weight of where the things lie")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--bf16", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -359,6 +359,9 @@ class Run:
     def update(self, loss, rate):
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        self.descend(rate)
+
+    def descend(self, rate):
         nn.utils.clip_grad_norm_(self.params, 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group.get("factor", 1)
