@@ -17,7 +17,7 @@
 #endif
 
 /* How long a probe may take, and after how many seconds one that never came to an end counts as gone. */
-#define PATIENCE_MS (120 * 1000)
+#define PATIENCE_MS (300 * 1000)
 #define GONE_AFTER  600
 
 #define PROVEN  "proven"

@@ -5,7 +5,7 @@ ready, then for each line "run N" on stdin one line {"ms": [N numbers]}.
     python peers.py ENGINE --model DIR --inputs FILE --work DIR [--precision f32|bf16] [--threads N]
 
 Each runs the whole network on one frame and one prompt, both towers included, and returns the matching logits (the pooled
-output where the model has no such head): no maps, no hidden states. What a user would switch on for speed is on: inference
+output where the model has no such head): no maps, no hidden states. Of a CLIP it is the image tower and its projection. What a user would switch on for speed is on: inference
 mode, static shapes, packed weights in torch.compile, latency hints.
 """
 
@@ -25,6 +25,8 @@ def load_torch(directory, dtype):
     from transformers import AutoConfig, BridgeTowerForImageAndTextRetrieval, BridgeTowerModel, logging
 
     logging.set_verbosity_error()
+    if AutoConfig.from_pretrained(directory).model_type == "clip":
+        return load_clip(directory, dtype)
     names = AutoConfig.from_pretrained(directory).architectures or []
     bare = any(name in ("BridgeTowerModel", "BridgeTowerForMaskedLM") for name in names)
     kind = BridgeTowerModel if bare else BridgeTowerForImageAndTextRetrieval
@@ -42,11 +44,32 @@ def load_torch(directory, dtype):
     return Whole().eval()
 
 
+def load_clip(directory, dtype):
+    """The image tower alone, with the attention that is fastest."""
+    import torch
+    from transformers import CLIPVisionModelWithProjection
+
+    model = CLIPVisionModelWithProjection.from_pretrained(directory, dtype=dtype, local_files_only=True).eval()
+
+    class Tower(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixel_values):
+            return self.model(pixel_values=pixel_values).image_embeds
+
+    return Tower().eval()
+
+
+NAMES = ["pixel_values", "input_ids", "attention_mask"]     # a file without text has the first only
+
+
 def torch_inputs(file):
     from safetensors.torch import load_file
 
     tensors = load_file(file)
-    return tuple(tensors[name] for name in ("pixel_values", "input_ids", "attention_mask"))
+    return tuple(tensors[name] for name in NAMES if name in tensors)
 
 
 def numpy_inputs(file):
@@ -104,7 +127,7 @@ def export_onnx(options):
     if not file.exists():
         torch.set_num_threads(options.threads)
         inputs = torch_inputs(options.inputs)
-        names = ["pixel_values", "input_ids", "attention_mask"]
+        names = NAMES[:len(inputs)]
         with torch.inference_mode():
             torch.onnx.export(load_torch(options.model, torch.float32), inputs, str(file), input_names=names,
                               output_names=["out"], opset_version=17, dynamo=False)
