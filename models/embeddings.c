@@ -154,6 +154,68 @@ vlf_embeddings_normalize (VlfEmbeddings *self, const char *name, GError **error)
   return TRUE;
 }
 
+/* ---- copies ---- */
+
+static gboolean
+copy_words (VlfEmbeddings *to, VlfEmbedding *text, const VlfEmbedding *from, GError **error)
+{
+  VlfEmbeddedWord *words = vlf_embeddings_alloc (to, from->n_words, sizeof *words);
+  gint *word_of = vlf_embeddings_alloc (to, from->tokens, sizeof *word_of);
+
+  if (!words || !word_of) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %u words", from->n_words);
+    return FALSE;
+  }
+  text->words = words;
+  text->word_of = word_of;
+  for (guint w = 0; w < from->n_words; w++) {
+    words[w] = from->words[w];
+    words[w].text = g_string_chunk_insert (to->strings, from->words[w].text);
+  }
+  for (guint t = 0; t < from->tokens; t++)
+    word_of[t] = from->word_of[t] < (gint) from->n_words ? MAX (from->word_of[t], -1) : -1;
+  return TRUE;
+}
+
+/* Text @i of @to becomes a copy of @from. */
+static gboolean
+copy_text (VlfEmbeddings *to, guint i, const VlfEmbedding *from, GError **error)
+{
+  VlfEmbedding *text = &to->texts[i];
+  float *values = to->values + (text->values - to->values);
+
+  *text = *from;
+  text->values = memcpy (values, from->values, (gsize) to->layers * from->tokens * to->dim * sizeof *values);
+  if (from->n_words == 0 || !from->word_of) {
+    text->n_words = 0;
+    text->words = NULL;
+    text->word_of = NULL;
+  } else if (!copy_words (to, text, from, error)) {
+    return FALSE;
+  }
+  return vlf_embeddings_name_text (to, "prompts", i, from->text, strlen (from->text), error);
+}
+
+VlfEmbeddings *
+vlf_embeddings_copy (const char *model, const VlfEmbedding *texts, guint n, guint layers, guint dim, GError **error)
+{
+  g_autoptr (VlfEmbeddings) all = NULL;
+  guint tokens = 1;
+
+  for (guint i = 0; i < n; i++)
+    tokens = MAX (tokens, texts[i].tokens);
+  all = vlf_embeddings_new ("prompts", n, layers, tokens, dim, error);
+  if (!all)
+    return NULL;
+  all->model = g_strdup (model);
+  for (guint i = 0; i < n; i++)
+    if (!copy_text (all, i, &texts[i], error))
+      return NULL;
+  return vlf_embeddings_check_finite (all, "prompts", error) ? g_steal_pointer (&all) : NULL;
+}
+
+/* ---- files ---- */
+
 /* A safetensors file begins with the length of its header; a JSON text, or what is too short for either, does not. */
 static gboolean
 is_safetensors (const char *path, gboolean *yes, GError **error)

@@ -68,6 +68,10 @@ typedef struct {
  * Vectors of the last two are brought to unit length, as both programs and CLIP have them. NULL with VLF_ERROR_NOT_FOUND or VLF_ERROR_IO;
  * VLF_ERROR_FORMAT or VLF_ERROR_RANGE naming file, field or text, expected and found. */
 VlfEmbeddings *vlf_embeddings_load (const char *path, GError **error);
+/* Copies of @texts [@n], all of @layers and @dim, as if they had been read from a file; @model: the fingerprint, NULL: not known. NULL
+ * with an error as above. */
+VlfEmbeddings *
+vlf_embeddings_copy (const char *model, const VlfEmbedding *texts, guint n, guint layers, guint dim, GError **error);
 VlfEmbeddings *vlf_embeddings_ref (VlfEmbeddings *embeddings);
 void vlf_embeddings_unref (VlfEmbeddings *embeddings); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfEmbeddings, vlf_embeddings_unref)

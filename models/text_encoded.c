@@ -2,7 +2,6 @@
 /* Texts that travel: encoded by one program or element, asked of frames by another. */
 #include <math.h>
 #include <string.h>
-#include "models/embeddings_private.h"
 #include "models/markup.h"
 #include "models/model.h"
 
@@ -169,30 +168,6 @@ view (const VlfText *text)
                          .truncated = text->truncated };
 }
 
-/* Text @i of @to becomes a copy of @from. */
-static gboolean
-add_text (VlfEmbeddings *to, guint i, const VlfEmbedding *from, GError **error)
-{
-  VlfEmbedding *text = &to->texts[i];
-  VlfEmbeddedWord *words = vlf_embeddings_alloc (to, from->n_words, sizeof *words);
-  gint *word_of = vlf_embeddings_alloc (to, from->tokens, sizeof *word_of);
-  float *values = to->values + (text->values - to->values);
-
-  if (!words || !word_of) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %u words", from->n_words);
-    return FALSE;
-  }
-  *text = *from;
-  text->values = memcpy (values, from->values, (gsize) to->layers * from->tokens * to->dim * sizeof *values);
-  text->word_of = memcpy (word_of, from->word_of, from->tokens * sizeof *word_of);
-  text->words = words;
-  for (guint w = 0; w < from->n_words; w++) {
-    words[w] = from->words[w];
-    words[w].text = g_string_chunk_insert (to->strings, from->words[w].text);
-  }
-  return vlf_embeddings_name_text (to, "prompt", i, from->text, strlen (from->text), error);
-}
-
 static void
 unref_text (gpointer text)
 {
@@ -200,25 +175,13 @@ unref_text (gpointer text)
 }
 
 static VlfEmbeddings *
-collect (const VlfModel *model, const VlfEncoding *encoding, GPtrArray *texts, GError **error)
+collect (const VlfEncoding *encoding, GPtrArray *texts, GError **error)
 {
-  g_autoptr (VlfEmbeddings) all = NULL;
-  guint tokens = 1;
+  g_autofree VlfEmbedding *views = g_new (VlfEmbedding, MAX (texts->len, 1));
 
-  for (guint i = 0; i < texts->len && !encoding->pooled; i++)
-    tokens = MAX (tokens, ((const VlfText *) g_ptr_array_index (texts, i))->n_tokens);
-  all = vlf_embeddings_new ("prompts", texts->len, encoding->layers, tokens, encoding->dim, error);
-  if (!all)
-    return NULL;
-  all->pooled = encoding->pooled;
-  all->model = g_strdup (model->fingerprint);
-  for (guint i = 0; i < texts->len; i++) {
-    VlfEmbedding one = view (g_ptr_array_index (texts, i));
-
-    if (!add_text (all, i, &one, error))
-      return NULL;
-  }
-  return g_steal_pointer (&all);
+  for (guint i = 0; i < texts->len; i++)
+    views[i] = view (g_ptr_array_index (texts, i));
+  return vlf_embeddings_copy (encoding->fingerprint, views, texts->len, encoding->layers, encoding->dim, error);
 }
 
 VlfEmbeddings *
@@ -236,5 +199,5 @@ vlf_model_encode_texts (VlfModel *model, const char *const *prompts, guint n, gb
       return NULL;
     g_ptr_array_add (texts, text);
   }
-  return collect (model, &encoding, texts, error);
+  return collect (&encoding, texts, error);
 }

@@ -2,10 +2,14 @@
 #include "plugin/gstvlengine.h"
 #include "kernels/watch.h"
 
+#define DEFAULT_MODEL     ""
+#define DEFAULT_DEVICE    "auto"
+#define DEFAULT_PRECISION "auto"
+
 #define PATIENCE (G_USEC_PER_SEC / 2) /* for a running kernel at closing */
 #define STEP     (G_USEC_PER_SEC / 4) /* how often whoever waits looks whether the device still answers */
 
-GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
+GST_DEBUG_CATEGORY (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
 
 /* What lives on the worker's thread. */
@@ -33,6 +37,60 @@ struct _GstVlEngine {
   gint stuck;      /* atomic: the device does not answer, which was said */
   GstVlEngineSettings settings;
 };
+
+void
+gst_vl_engine_settings_init (GstVlEngineSettings *settings)
+{
+  *settings = (GstVlEngineSettings){ .model = g_strdup (DEFAULT_MODEL),
+                                     .device = g_strdup (DEFAULT_DEVICE),
+                                     .precision = g_strdup (DEFAULT_PRECISION) };
+}
+
+void
+gst_vl_engine_settings_install (GObjectClass *klass, guint first)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
+
+  GST_DEBUG_CATEGORY_INIT (gst_vl_debug, "vlf", 0, "vision-language inference");
+  g_object_class_install_property (
+      klass, first,
+      g_param_spec_string ("model", "Model",
+                           "Hugging Face model directory, or the name of one below VLF_MODEL_PATH or the share folder; "
+                           "empty for the default model",
+                           DEFAULT_MODEL, flags));
+  g_object_class_install_property (
+      klass, first + 1,
+      g_param_spec_string ("device", "Device",
+                           "OpenCL device: auto, cpu, gpu, an index, or part of a platform's or device's name; "
+                           "reference: plain C, for tests",
+                           DEFAULT_DEVICE, flags));
+  g_object_class_install_property (
+      klass, first + 2,
+      g_param_spec_string (
+          "precision", "Precision",
+          "Arithmetic and storage of weights: auto (f32 arithmetic, weights as in the file), f32, f16, "
+          "bf16, int8",
+          DEFAULT_PRECISION, flags));
+}
+
+void
+gst_vl_engine_settings_set (GstVlEngineSettings *settings, guint which, const GValue *value)
+{
+  static const gchar *const defaults[] = { DEFAULT_MODEL, DEFAULT_DEVICE, DEFAULT_PRECISION };
+  gchar **const fields[] = { &settings->model, &settings->device, &settings->precision };
+  const gchar *string = g_value_get_string (value);
+
+  g_free (*fields[which]);
+  *fields[which] = g_strdup (string ? string : defaults[which]);
+}
+
+void
+gst_vl_engine_settings_get (const GstVlEngineSettings *settings, guint which, GValue *value)
+{
+  const gchar *const fields[] = { settings->model, settings->device, settings->precision };
+
+  g_value_set_string (value, fields[which]);
+}
 
 void
 gst_vl_engine_settings_clear (GstVlEngineSettings *settings)

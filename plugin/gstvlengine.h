@@ -17,9 +17,15 @@ typedef struct {
   VlfAbility needs; /* of the model */
 } GstVlEngineSettings;
 
+void gst_vl_engine_settings_init (GstVlEngineSettings *settings);
 void gst_vl_engine_settings_clear (GstVlEngineSettings *settings);
 void gst_vl_engine_settings_copy (GstVlEngineSettings *to, const GstVlEngineSettings *from);
 gboolean gst_vl_engine_settings_equal (const GstVlEngineSettings *a, const GstVlEngineSettings *b);
+
+/* In class_init: the properties model, device and precision, numbered @first, @first + 1, @first + 2; and their values, @which from 0. */
+void gst_vl_engine_settings_install (GObjectClass *klass, guint first);
+void gst_vl_engine_settings_set (GstVlEngineSettings *settings, guint which, const GValue *value);
+void gst_vl_engine_settings_get (const GstVlEngineSettings *settings, guint which, GValue *value);
 
 /* One inference: a frame and, in what embeds this, the questions about it. */
 typedef struct _GstVlJob GstVlJob;

@@ -17,6 +17,11 @@
  * much to "red" as it would, in `a (red:0) circle` not at all, and `the star [left] of the heart` shows where "left" alone looked. This
  * holds for prompts from text pads as well, after markup of their own (pango-markup) has been taken off.
  *
+ * Texts may also come encoded, from `vltextenc` to a text pad or from the file of #GstVlFusion:text-embeddings, which is asked behind the
+ * prompts: with the same results as the texts themselves, and without running the text tower here. They have to be this model's; for CLIP
+ * models tables of vectors that other programs made do as well. A file that changes, best by renaming a new one over it, takes effect as
+ * a whole within half a second; a warning tells of one that cannot be used, and the texts before it stay.
+ *
  * What is found can be had in three ways: as #GstVlMeta on each frame, from libgstvlfusion-1.0; with #GstVlInference:mirror as a
  * #GstCustomMeta named `GstVlFusion`, a flat #GstStructure that any language binding can read and that goes where the #GstVlMeta goes;
  * and with #GstVlInference:post-messages as an element message named `vlfusion` for each new result. With
@@ -51,6 +56,7 @@
 #include "plugin/gstvlconvert.h"
 #include "plugin/gstvlpromptlist.h"
 #include "plugin/gstvlprompts.h"
+#include "plugin/gstvltextfile.h"
 
 GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
 #define GST_CAT_DEFAULT gst_vl_fusion_debug
@@ -59,11 +65,21 @@ GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
 #define DEFAULT_MARKUP FALSE
 #define DEFAULT_LIST   "" /* of layers and heads: the model's own */
 #define DEFAULT_REUSE  VLF_REUSE_OFF
+#define DEFAULT_FILE   ""
 
-enum { PROP_0, PROP_PROMPT, PROP_PROMPTS, PROP_PROMPT_MARKUP, PROP_ATTENTION_LAYERS, PROP_ATTENTION_HEADS, PROP_REUSE };
+enum {
+  PROP_0,
+  PROP_PROMPT,
+  PROP_PROMPTS,
+  PROP_PROMPT_MARKUP,
+  PROP_TEXT_EMBEDDINGS,
+  PROP_ATTENTION_LAYERS,
+  PROP_ATTENTION_HEADS,
+  PROP_REUSE
+};
 
 /* What can be refused, each for itself: a good value of one does not excuse a bad one of another. */
-enum { SETTING_PROMPTS, SETTING_LAYERS, SETTING_HEADS };
+enum { SETTING_PROMPTS, SETTING_TEXTS, SETTING_LAYERS, SETTING_HEADS };
 
 /* A list of numbers as a property holds it: the text, and what it says. */
 typedef struct {
@@ -74,6 +90,7 @@ typedef struct {
 struct _GstVlfusion {
   GstVlInference parent;
   GstVlPrompts *prompts;
+  GstVlTextFile *file;
 
   /* Guarded by the object lock. */
   gboolean told_invalid; /* streaming thread */
@@ -141,14 +158,32 @@ fusion_job_clear (GstVlJob *base)
   g_array_unref (job->heads);
 }
 
+/* A file of texts that has changed takes effect whole or not at all. */
+static void
+follow_file (GstVlFusion *self, VlfModel *model)
+{
+  g_autoptr (VlfEmbeddings) texts = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (gst_vl_text_file_look (self->file, &texts, &error) &&
+      (!texts || !model || vlf_model_check_embeddings (model, texts, &error)))
+    gst_vl_prompts_want_encoded (self->prompts, texts);
+  if (error)
+    GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("text-embeddings: the new texts are not used: %s", error->message),
+                         (NULL));
+}
+
 static GstVlJob *
 fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
 {
   GstVlFusion *self = GST_VL_FUSION (base);
+  VlfModel *model = gst_vl_inference_get_model (base);
   g_autoptr (GError) error = NULL;
-  GstVlPromptSet *set = gst_vl_prompts_choose (self->prompts, gst_vl_inference_get_model (base), texts, waits, &error);
+  GstVlPromptSet *set;
   FusionJob *job;
 
+  follow_file (self, model);
+  set = gst_vl_prompts_choose (self->prompts, model, texts, gst_vl_inference_get_encoded (base), waits, &error);
   if (error)
     GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("New prompts are not used: %s", error->message), (NULL));
   if (!set)
@@ -245,6 +280,21 @@ set_numbers (GstVlFusion *self, guint setting, const gchar *name, Numbers *numbe
   gst_vl_inference_accept (GST_VL_INFERENCE (self), setting);
 }
 
+/* Before frames come, the file is read at once: what is wrong with it keeps the element from starting. */
+static void
+read_texts (GstVlFusion *self)
+{
+  g_autoptr (VlfEmbeddings) texts = NULL;
+  GError *error = NULL;
+
+  if (gst_vl_text_file_read (self->file, &texts, &error)) {
+    gst_vl_prompts_want_encoded (self->prompts, texts);
+    gst_vl_inference_accept (GST_VL_INFERENCE (self), SETTING_TEXTS);
+  } else if (error) {
+    gst_vl_inference_refuse (GST_VL_INFERENCE (self), SETTING_TEXTS, error);
+  }
+}
+
 static void
 set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
@@ -262,6 +312,10 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     set_prompts (self, prompts, error);
     break;
   case PROP_PROMPT_MARKUP: gst_vl_prompts_set_markup (self->prompts, g_value_get_boolean (value)); break;
+  case PROP_TEXT_EMBEDDINGS:
+    gst_vl_text_file_set_path (self->file, g_value_get_string (value));
+    gst_vl_inference_accept (GST_VL_INFERENCE (self), SETTING_TEXTS);
+    break;
   case PROP_ATTENTION_LAYERS:
     set_numbers (self, SETTING_LAYERS, pspec->name, &self->layers, g_value_get_string (value));
     break;
@@ -293,6 +347,7 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
     gst_vl_prompt_list_to_value (prompts, value);
     return;
   case PROP_PROMPT_MARKUP: g_value_set_boolean (value, gst_vl_prompts_get_markup (self->prompts)); return;
+  case PROP_TEXT_EMBEDDINGS: g_value_take_string (value, gst_vl_text_file_get_path (self->file)); return;
   default: break;
   }
   GST_OBJECT_LOCK (self);
@@ -309,9 +364,17 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 static GstStateChangeReturn
 change_state (GstElement *element, GstStateChange transition)
 {
+  GstVlFusion *self = GST_VL_FUSION (element);
+  GstStateChangeReturn ret;
+
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY || transition == GST_STATE_CHANGE_READY_TO_PAUSED)
+    read_texts (self);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL)
-    gst_vl_prompts_forget (GST_VL_FUSION (element)->prompts);
-  return GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+    gst_vl_prompts_forget (self->prompts);
+  ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+    gst_vl_text_file_rest (self->file);
+  return ret;
 }
 
 static void
@@ -320,6 +383,7 @@ gst_vl_fusion_finalize (GObject *object)
   GstVlFusion *self = GST_VL_FUSION (object);
 
   gst_vl_prompts_free (self->prompts);
+  gst_vl_text_file_free (self->file);
   g_array_unref (self->layers.numbers);
   g_array_unref (self->heads.numbers);
   g_free (self->layers.text);
@@ -355,6 +419,14 @@ install_properties (GObjectClass *klass)
                                                          "text pads too. What is not exactly a mark is plain text",
                                                          DEFAULT_MARKUP, flags));
   g_object_class_install_property (
+      klass, PROP_TEXT_EMBEDDINGS,
+      g_param_spec_string (
+          "text-embeddings", "Text embeddings",
+          "File of texts that were encoded before, asked behind the prompts: as vlf-run --embed or vltextenc make "
+          "them, or for CLIP models DL Streamer's zero-shot safetensors or Hailo's CLIP JSON. A file that changes is "
+          "taken up as a whole; one that cannot be used leaves the old texts",
+          DEFAULT_FILE, flags));
+  g_object_class_install_property (
       klass, PROP_ATTENTION_LAYERS,
       g_param_spec_string (
           "attention-layers", "Attention layers",
@@ -389,6 +461,7 @@ gst_vl_fusion_class_init (GstVlfusionClass *klass)
   inference_class->message = "vlfusion";
   inference_class->prepare = fusion_prepare;
   inference_class->finish = fusion_finish;
+  gst_vl_inference_class_take_encoded (inference_class);
   install_properties (object_class);
   gst_type_mark_as_plugin_api (GST_TYPE_VL_REUSE, 0);
   gst_element_class_set_static_metadata (
@@ -403,6 +476,7 @@ gst_vl_fusion_init (GstVlFusion *self)
 {
   self->prompts = gst_vl_prompts_new ();
   self->reuse = DEFAULT_REUSE;
+  self->file = gst_vl_text_file_new ();
   self->layers.text = g_strdup (DEFAULT_LIST);
   self->layers.numbers = g_array_new (FALSE, FALSE, sizeof (gint));
   self->heads.text = g_strdup (DEFAULT_LIST);

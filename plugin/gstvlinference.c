@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlinference.h"
+#include "plugin/gstvlencoded.h"
 #include "plugin/gstvljpeg.h"
+#include "plugin/gstvlplaintext.h"
 #include "plugin/gstvlstream.h"
 #include "plugin/gstvltextpad.h"
 
-GST_DEBUG_CATEGORY (gst_vl_debug);
+GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
 
-#define DEFAULT_MODEL              ""
-#define DEFAULT_DEVICE             "auto"
-#define DEFAULT_PRECISION          "auto"
 #define DEFAULT_MODE               GST_VL_MODE_AUTO
 #define DEFAULT_INTERVAL           0
 #define DEFAULT_TEXT_TIMEOUT       GST_SECOND
@@ -24,7 +23,7 @@ GST_DEBUG_CATEGORY (gst_vl_debug);
 
 enum {
   PROP_0,
-  PROP_MODEL,
+  PROP_MODEL, /* these three as gst_vl_engine_settings_install() has them */
   PROP_DEVICE,
   PROP_PRECISION,
   PROP_MODE,
@@ -179,6 +178,37 @@ open_engine (GstVlInference *self)
   if (error)
     gst_vl_post_error (GST_ELEMENT (self), error);
   return !error;
+}
+
+/* Encoded texts. */
+
+const GPtrArray *
+gst_vl_inference_get_encoded (GstVlInference *self)
+{
+  return PRIV (self)->stream.encoded;
+}
+
+static GstVlVerdict
+judge_encoding (GstObject *object, const VlfEncoding *encoding, GError **error)
+{
+  GstVlEngine *engine = PRIV (GST_VL_INFERENCE (object))->stream.engine;
+
+  switch (gst_vl_engine_state (engine)) {
+  case GST_VL_ENGINE_LOADING: return GST_VL_VERDICT_OPEN;
+  case GST_VL_ENGINE_FAILED: return GST_VL_VERDICT_REFUSED; /* which the bus knows */
+  default: break;
+  }
+  return vlf_model_check_encoding (gst_vl_engine_model (engine), encoding, error) ? GST_VL_VERDICT_ACCEPTED
+                                                                                  : GST_VL_VERDICT_REFUSED;
+}
+
+void
+gst_vl_inference_class_take_encoded (GstVlInferenceClass *klass)
+{
+  static GstStaticPadTemplate template = GST_STATIC_PAD_TEMPLATE (
+      "text_%u", GST_PAD_SINK, GST_PAD_REQUEST, GST_STATIC_CAPS (GST_VL_TEXT_CAPS "; " GST_VL_ENCODED_CAPS));
+
+  gst_element_class_add_static_pad_template_with_gtype (GST_ELEMENT_CLASS (klass), &template, GST_TYPE_VL_TEXT_PAD);
 }
 
 /* GstBaseTransform. */
@@ -393,24 +423,15 @@ release_pad (GstElement *element, GstPad *pad)
 /* GObject. */
 
 static void
-set_string (gchar **field, const GValue *value, const gchar *fallback)
-{
-  const gchar *string = g_value_get_string (value);
-
-  g_free (*field);
-  *field = g_strdup (string ? string : fallback);
-}
-
-static void
 set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   GstVlInferencePrivate *priv = PRIV (GST_VL_INFERENCE (object));
 
   GST_OBJECT_LOCK (object);
   switch (id) {
-  case PROP_MODEL: set_string (&priv->settings.model, value, DEFAULT_MODEL); break;
-  case PROP_DEVICE: set_string (&priv->settings.device, value, DEFAULT_DEVICE); break;
-  case PROP_PRECISION: set_string (&priv->settings.precision, value, DEFAULT_PRECISION); break;
+  case PROP_MODEL:
+  case PROP_DEVICE:
+  case PROP_PRECISION: gst_vl_engine_settings_set (&priv->settings, id - PROP_MODEL, value); break;
   case PROP_MODE: priv->stream.mode = g_value_get_enum (value); break;
   case PROP_INTERVAL: priv->stream.interval = g_value_get_uint64 (value); break;
   case PROP_TEXT_TIMEOUT: priv->stream.text_timeout = g_value_get_uint64 (value); break;
@@ -433,9 +454,9 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 
   GST_OBJECT_LOCK (object);
   switch (id) {
-  case PROP_MODEL: g_value_set_string (value, priv->settings.model); break;
-  case PROP_DEVICE: g_value_set_string (value, priv->settings.device); break;
-  case PROP_PRECISION: g_value_set_string (value, priv->settings.precision); break;
+  case PROP_MODEL:
+  case PROP_DEVICE:
+  case PROP_PRECISION: gst_vl_engine_settings_get (&priv->settings, id - PROP_MODEL, value); break;
   case PROP_MODE: g_value_set_enum (value, priv->stream.mode); break;
   case PROP_INTERVAL: g_value_set_uint64 (value, priv->stream.interval); break;
   case PROP_TEXT_TIMEOUT: g_value_set_uint64 (value, priv->stream.text_timeout); break;
@@ -469,28 +490,9 @@ gst_vl_inference_finalize (GObject *object)
 static void
 install_properties (GObjectClass *klass)
 {
-  const GParamFlags ready = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_READY;
   const GParamFlags playing = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
 
-  g_object_class_install_property (
-      klass, PROP_MODEL,
-      g_param_spec_string ("model", "Model",
-                           "Hugging Face model directory, or the name of one below VLF_MODEL_PATH or the share folder; "
-                           "empty for the default model",
-                           DEFAULT_MODEL, ready));
-  g_object_class_install_property (
-      klass, PROP_DEVICE,
-      g_param_spec_string ("device", "Device",
-                           "OpenCL device: auto, cpu, gpu, an index, or part of a platform's or device's name; "
-                           "reference: plain C, for tests",
-                           DEFAULT_DEVICE, ready));
-  g_object_class_install_property (
-      klass, PROP_PRECISION,
-      g_param_spec_string (
-          "precision", "Precision",
-          "Arithmetic and storage of weights: auto (f32 arithmetic, weights as in the file), f32, f16, "
-          "bf16, int8",
-          DEFAULT_PRECISION, ready));
+  gst_vl_engine_settings_install (klass, PROP_MODEL);
   g_object_class_install_property (
       klass, PROP_MODE,
       g_param_spec_enum ("mode", "Mode", "Whether frames wait for results", GST_TYPE_VL_MODE, DEFAULT_MODE, playing));
@@ -587,7 +589,6 @@ gst_vl_inference_class_init (GstVlInferenceClass *klass)
   GstElementClass *element_class = GST_ELEMENT_CLASS (klass);
   GstBaseTransformClass *trans_class = GST_BASE_TRANSFORM_CLASS (klass);
 
-  GST_DEBUG_CATEGORY_INIT (gst_vl_debug, "vlf", 0, "vision-language inference");
   object_class->set_property = set_property;
   object_class->get_property = get_property;
   object_class->finalize = gst_vl_inference_finalize;
@@ -615,9 +616,7 @@ gst_vl_inference_init (GstVlInference *self)
 {
   GstVlInferencePrivate *priv = PRIV (self);
 
-  priv->settings.model = g_strdup (DEFAULT_MODEL);
-  priv->settings.device = g_strdup (DEFAULT_DEVICE);
-  priv->settings.precision = g_strdup (DEFAULT_PRECISION);
+  gst_vl_engine_settings_init (&priv->settings);
   priv->stream.mode = DEFAULT_MODE;
   priv->stream.interval = DEFAULT_INTERVAL;
   priv->stream.text_timeout = DEFAULT_TEXT_TIMEOUT;
@@ -628,6 +627,7 @@ gst_vl_inference_init (GstVlInference *self)
   priv->stream.rule = (GstVlEventRule){ DEFAULT_EVENT_THRESHOLD, DEFAULT_EVENT_HYSTERESIS, DEFAULT_EVENT_MIN_DURATION };
   priv->stream.events = gst_vl_events_new ();
   priv->stream.texts = gst_vl_texts_new ();
+  gst_vl_texts_set_judge (priv->stream.texts, judge_encoding);
   priv->stream.owner = self;
   gst_base_transform_set_passthrough (GST_BASE_TRANSFORM (self), TRUE);
   gst_base_transform_set_qos_enabled (GST_BASE_TRANSFORM (self), DEFAULT_QOS);

@@ -19,7 +19,8 @@ GType gst_vl_mode_get_type (void);
 #define GST_TYPE_VL_FIT (gst_vl_fit_get_type ())
 GType gst_vl_fit_get_type (void);
 
-/* A subclass adds its metadata; both video pad templates and text_%u come from here. */
+/* A subclass adds its metadata; both video pad templates and text_%u come from here. One whose text pads take encoded texts as well
+ * says so with gst_vl_inference_class_take_encoded(). */
 struct _GstVlInferenceClass {
   GstBaseTransformClass parent_class;
 
@@ -42,8 +43,14 @@ struct _GstVlInferenceClass {
   GstFlowReturn (*leaving) (GstVlInference *self, GstBuffer *buffer, GstVlResult *result);
 };
 
+/* In class_init. */
+void gst_vl_inference_class_take_encoded (GstVlInferenceClass *klass);
+
 /* The model, borrowed until the element goes to READY; NULL while it loads. With the stream lock. */
 VlfModel *gst_vl_inference_get_model (GstVlInference *self);
+/* During prepare(): for each of its texts the VlfEmbeddings, of one text, that it came as, or NULL. Only where the subclass's text pads
+ * take encoded texts. */
+const GPtrArray *gst_vl_inference_get_encoded (GstVlInference *self);
 /* Whether upstream is live, so that nothing may hold its frames up. On the streaming thread. */
 gboolean gst_vl_inference_is_live (GstVlInference *self);
 

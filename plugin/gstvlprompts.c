@@ -16,9 +16,10 @@ typedef struct {
 
 struct _GstVlPrompts {
   GMutex lock;
-  gchar **wanted;  /* guarded by the lock; replaced whole */
-  gboolean markup; /* wanted, for all prompts; guarded by the lock */
-  guint serial;    /* of both; guarded by the lock */
+  gchar **wanted;         /* guarded by the lock; replaced whole */
+  VlfEmbeddings *encoded; /* wanted behind these, or NULL; guarded by the lock */
+  gboolean markup;        /* wanted, for all prompts; guarded by the lock */
+  guint serial;           /* of all three; guarded by the lock */
 
   guint taken;           /* serial of what is in force or being encoded */
   GstVlPromptSet *own;   /* the application's prompts in force */
@@ -40,9 +41,12 @@ set_clear (gpointer data)
 {
   GstVlPromptSet *set = data;
 
-  for (guint i = 0; i < set->n; i++)
+  for (guint i = 0; i < set->n; i++) {
     vlf_text_unref (set->texts[i]);
+    vlf_embeddings_unref (set->sources[i].of);
+  }
   g_free (set->texts);
+  g_free (set->sources);
   g_strfreev (set->prompts);
 }
 
@@ -53,17 +57,70 @@ gst_vl_prompt_set_unref (GstVlPromptSet *set)
     g_atomic_rc_box_release_full (set, set_clear);
 }
 
-/* Takes @prompts over. */
+/* @n prompts, whose strings and sources are still to be filled in. */
 static GstVlPromptSet *
-set_new (gchar **prompts, gboolean markup)
+set_alloc (guint n, gboolean markup)
 {
   GstVlPromptSet *set = g_atomic_rc_box_new0 (GstVlPromptSet);
 
-  set->prompts = prompts;
   set->markup = markup;
-  set->n = g_strv_length (prompts);
-  set->texts = g_new0 (VlfText *, set->n);
+  set->n = n;
+  set->prompts = g_new0 (gchar *, n + 1);
+  set->sources = g_new0 (GstVlPromptSource, MAX (n, 1));
+  set->texts = g_new0 (VlfText *, MAX (n, 1));
   return set;
+}
+
+static void
+set_fill (GstVlPromptSet *set, guint i, const gchar *prompt, VlfEmbeddings *of, guint place)
+{
+  set->prompts[i] = g_strdup (prompt);
+  set->sources[i] = (GstVlPromptSource){ of ? vlf_embeddings_ref (of) : NULL, place };
+}
+
+/* @prompts, then @encoded, which may be NULL. */
+static GstVlPromptSet *
+set_new (gchar **prompts, VlfEmbeddings *encoded, gboolean markup)
+{
+  guint own = g_strv_length (prompts), n = own + (encoded ? encoded->n : 0);
+  GstVlPromptSet *set = set_alloc (n, markup);
+
+  for (guint i = 0; i < own; i++)
+    set_fill (set, i, prompts[i], NULL, 0);
+  for (guint i = own; i < n; i++)
+    set_fill (set, i, encoded->texts[i - own].text, encoded, i - own);
+  return set;
+}
+
+static gboolean
+same_prompt (const GstVlPromptSet *a, guint i, const GstVlPromptSet *b, guint j)
+{
+  return a->sources[i].of == b->sources[j].of && a->sources[i].place == b->sources[j].place &&
+         strcmp (a->prompts[i], b->prompts[j]) == 0;
+}
+
+/* @own, then @more, which is NULL or as gst_vl_prompts_choose() has it; nothing encoded. */
+static GstVlPromptSet *
+set_join (const GstVlPromptSet *own, const GPtrArray *more, const GPtrArray *encoded)
+{
+  GstVlPromptSet *set = set_alloc (own->n + (more ? more->len : 0), own->markup);
+
+  for (guint i = 0; i < own->n; i++)
+    set_fill (set, i, own->prompts[i], own->sources[i].of, own->sources[i].place);
+  for (guint i = own->n; i < set->n; i++)
+    set_fill (set, i, g_ptr_array_index (more, i - own->n), encoded ? g_ptr_array_index (encoded, i - own->n) : NULL,
+              0);
+  return set;
+}
+
+static gboolean
+same_set (const GstVlPromptSet *a, const GstVlPromptSet *b)
+{
+  gboolean same = a->n == b->n && a->markup == b->markup;
+
+  for (guint i = 0; same && i < a->n; i++)
+    same = same_prompt (a, i, b, i);
+  return same;
 }
 
 /* What was encoded once is not encoded again. Another thread may be encoding @from. */
@@ -76,7 +133,7 @@ set_reuse (GstVlPromptSet *set, GstVlPromptSet *from)
     for (guint j = 0; from && j < from->n && !set->texts[i]; j++) {
       VlfText *text = g_atomic_pointer_get (&from->texts[j]);
 
-      if (text && strcmp (set->prompts[i], from->prompts[j]) == 0)
+      if (text && same_prompt (set, i, from, j))
         set->texts[i] = vlf_text_ref (text);
     }
   }
@@ -85,6 +142,12 @@ set_reuse (GstVlPromptSet *set, GstVlPromptSet *from)
 static VlfText *
 encode_prompt (const GstVlPromptSet *set, guint i, VlfModel *model, GError **error)
 {
+  const GstVlPromptSource *source = &set->sources[i];
+
+  if (source->of)
+    return vlf_model_check_embeddings (model, source->of, error)
+               ? vlf_text_new_encoded (model, &source->of->texts[source->place], error)
+               : NULL;
   return set->markup ? vlf_text_new_marked (model, set->prompts[i], error)
                      : vlf_text_new (model, set->prompts[i], error);
 }
@@ -118,7 +181,7 @@ gst_vl_prompts_new (void)
 
   g_mutex_init (&self->lock);
   self->wanted = g_new0 (gchar *, 1);
-  self->own = set_new (g_new0 (gchar *, 1), FALSE);
+  self->own = set_alloc (0, FALSE);
   return self;
 }
 
@@ -128,6 +191,7 @@ gst_vl_prompts_free (GstVlPrompts *self)
   gst_vl_prompts_forget (self);
   gst_vl_prompt_set_unref (self->own);
   g_strfreev (self->wanted);
+  vlf_embeddings_unref (self->encoded);
   g_mutex_clear (&self->lock);
   g_free (self);
 }
@@ -138,6 +202,16 @@ gst_vl_prompts_want (GstVlPrompts *self, gchar **prompts)
   g_mutex_lock (&self->lock);
   g_strfreev (self->wanted);
   self->wanted = prompts;
+  self->serial++;
+  g_mutex_unlock (&self->lock);
+}
+
+void
+gst_vl_prompts_want_encoded (GstVlPrompts *self, VlfEmbeddings *encoded)
+{
+  g_mutex_lock (&self->lock);
+  vlf_embeddings_unref (self->encoded);
+  self->encoded = encoded ? vlf_embeddings_ref (encoded) : NULL;
   self->serial++;
   g_mutex_unlock (&self->lock);
 }
@@ -162,26 +236,32 @@ gst_vl_prompts_get_markup (GstVlPrompts *self)
   return markup;
 }
 
-static gchar **
-copy_wanted (GstVlPrompts *self, gboolean *markup, guint *serial)
+gchar **
+gst_vl_prompts_wanted (GstVlPrompts *self)
 {
   gchar **copy;
 
   g_mutex_lock (&self->lock);
   copy = g_strdupv (self->wanted);
-  *markup = self->markup;
-  *serial = self->serial;
   g_mutex_unlock (&self->lock);
   return copy;
 }
 
-gchar **
-gst_vl_prompts_wanted (GstVlPrompts *self)
+/* The list that is wanted now, as a set. */
+static GstVlPromptSet *
+make_wanted (GstVlPrompts *self, guint *serial)
 {
+  g_auto (GStrv) prompts = NULL;
+  g_autoptr (VlfEmbeddings) encoded = NULL;
   gboolean markup;
-  guint serial;
 
-  return copy_wanted (self, &markup, &serial);
+  g_mutex_lock (&self->lock);
+  prompts = g_strdupv (self->wanted);
+  encoded = self->encoded ? vlf_embeddings_ref (self->encoded) : NULL;
+  markup = self->markup;
+  *serial = self->serial;
+  g_mutex_unlock (&self->lock);
+  return set_new (prompts, encoded, markup);
 }
 
 static gboolean
@@ -231,8 +311,7 @@ drop_encoding (GstVlPrompts *self)
 void
 gst_vl_prompts_forget (GstVlPrompts *self)
 {
-  gchar **prompts = g_strdupv (self->own->prompts);
-  gboolean markup = self->own->markup;
+  GstVlPromptSet *own = self->own;
 
   if (self->encoding)
     self->taken--; /* what was being encoded is asked for anew */
@@ -240,8 +319,8 @@ gst_vl_prompts_forget (GstVlPrompts *self)
     vlf_watch_leave (self->encoding->watch);
   self->worker = NULL;
   drop_encoding (self);
-  gst_vl_prompt_set_unref (self->own);
-  self->own = set_new (prompts, markup);
+  self->own = set_join (own, NULL, NULL);
+  gst_vl_prompt_set_unref (own);
   g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
   g_clear_pointer (&self->model, vlf_model_unref);
 }
@@ -290,14 +369,11 @@ static void
 take_wanted (GstVlPrompts *self, gboolean hold, GError **error)
 {
   GstVlPromptSet *set;
-  gchar **prompts;
-  gboolean markup;
 
   collect_encoding (self, error);
   if (self->encoding || !has_changed (self))
     return;
-  prompts = copy_wanted (self, &markup, &self->taken);
-  set = set_new (prompts, markup);
+  set = make_wanted (self, &self->taken);
   set_reuse (set, self->asked);
   if (hold && self->model && self->own->n > 0 && !set_is_encoded (set))
     start_encoding (self, set);
@@ -305,23 +381,10 @@ take_wanted (GstVlPrompts *self, gboolean hold, GError **error)
     set_own (self, set);
 }
 
-static gchar **
-join (const GstVlPromptSet *own, const GPtrArray *more)
-{
-  GPtrArray *all = g_ptr_array_new ();
-
-  for (guint i = 0; i < own->n; i++)
-    g_ptr_array_add (all, g_strdup (own->prompts[i]));
-  for (guint i = 0; i < more->len; i++)
-    g_ptr_array_add (all, g_strdup (g_ptr_array_index (more, i)));
-  g_ptr_array_add (all, NULL);
-  return (gchar **) g_ptr_array_free (all, FALSE);
-}
-
 GstVlPromptSet *
-gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *more, gboolean hold, GError **error)
+gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *more, const GPtrArray *encoded,
+                       gboolean hold, GError **error)
 {
-  g_auto (GStrv) prompts = NULL;
   GstVlPromptSet *set;
 
   if (model && model != self->model) {
@@ -330,19 +393,20 @@ gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *mor
     self->model = vlf_model_ref (model);
   }
   take_wanted (self, hold, error);
-  prompts = join (self->own, more);
-  if (!*prompts) {
+  set = set_join (self->own, more, encoded);
+  if (set->n == 0) {
+    gst_vl_prompt_set_unref (set);
     g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
     return NULL;
   }
-  if (!self->asked || self->asked->markup != self->own->markup ||
-      !g_strv_equal ((const gchar *const *) prompts, (const gchar *const *) self->asked->prompts)) {
-    set = set_new (g_steal_pointer (&prompts), self->own->markup);
-    set_reuse (set, self->own);
-    set_reuse (set, self->asked);
-    set->generation = ++self->generation;
-    gst_vl_prompt_set_unref (self->asked);
-    self->asked = set;
+  if (self->asked && same_set (set, self->asked)) {
+    gst_vl_prompt_set_unref (set);
+    return gst_vl_prompt_set_ref (self->asked);
   }
-  return gst_vl_prompt_set_ref (self->asked);
+  set_reuse (set, self->own);
+  set_reuse (set, self->asked);
+  set->generation = ++self->generation;
+  gst_vl_prompt_set_unref (self->asked);
+  self->asked = set;
+  return gst_vl_prompt_set_ref (set);
 }

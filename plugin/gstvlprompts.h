@@ -5,20 +5,27 @@
 
 G_BEGIN_DECLS
 
+/* Where a prompt's text comes from: itself, or text @place of embeddings that somebody else made. */
+typedef struct {
+  VlfEmbeddings *of; /* NULL: the prompt is encoded here */
+  guint place;
+} GstVlPromptSource;
+
 /* A list of prompts that are asked together. The strings never change; the texts are filled in by whoever encodes them, which is one
  * thread at a time. Reference-counted. */
 typedef struct {
   guint64 generation; /* counts the lists that came into force, from 1 */
   guint n;
-  gchar **prompts;  /* [n], then NULL */
-  gboolean markup;  /* they have marks, see models/markup.h */
-  VlfText **texts;  /* [n]; NULL: not encoded yet */
-  gboolean checked; /* what encoding said has been told the user */
+  gchar **prompts;            /* [n], then NULL */
+  GstVlPromptSource *sources; /* [n] */
+  gboolean markup;            /* they have marks, see models/markup.h */
+  VlfText **texts;            /* [n]; NULL: not encoded yet */
+  gboolean checked;           /* what encoding said has been told the user */
 } GstVlPromptSet;
 
 GstVlPromptSet *gst_vl_prompt_set_ref (GstVlPromptSet *set);
 void gst_vl_prompt_set_unref (GstVlPromptSet *set); /* NULL is fine */
-/* Encodes what is not yet. */
+/* Encodes what is not yet. VLF_ERROR_RANGE where embeddings do not fit @model. */
 gboolean gst_vl_prompt_set_encode (GstVlPromptSet *set, VlfModel *model, GError **error);
 
 /* The prompts of a stream: those that the application wants, those encoded, those in force. A new list of the application's is encoded
@@ -29,17 +36,20 @@ void gst_vl_prompts_free (GstVlPrompts *self);
 /* Any thread. @prompts: NULL-terminated, taken over. */
 void gst_vl_prompts_want (GstVlPrompts *self, gchar **prompts);
 gchar **gst_vl_prompts_wanted (GstVlPrompts *self); /* a copy */
+/* Texts that come encoded and are asked behind these; NULL: none. Any thread. */
+void gst_vl_prompts_want_encoded (GstVlPrompts *self, VlfEmbeddings *encoded);
 /* Whether marks are read in all prompts that are asked from now on; any thread. */
 void gst_vl_prompts_set_markup (GstVlPrompts *self, gboolean markup);
 gboolean gst_vl_prompts_get_markup (GstVlPrompts *self);
 /* Encoded texts belong to a model: forgets them before it goes. */
 void gst_vl_prompts_forget (GstVlPrompts *self);
 
-/* What to ask of the next frame: the application's prompts, then @more (strings). A reference; NULL: nothing. Its texts may still have
+/* What to ask of the next frame: the application's prompts, its encoded texts, then @more (strings), of which @encoded (as long, or NULL)
+ * has those that came encoded, as embeddings of one text. A reference; NULL: nothing. Its texts may still have
  * to be encoded: if @hold, which is for frames that wait for their result, only when there is no way around it. @model: NULL while it
  * loads. @error: set when a new list turned out to be impossible; the old one stays. One thread at a time, as all above but for
  * wanting. */
-GstVlPromptSet *
-gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *more, gboolean hold, GError **error);
+GstVlPromptSet *gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *more,
+                                       const GPtrArray *encoded, gboolean hold, GError **error);
 
 G_END_DECLS

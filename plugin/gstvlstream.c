@@ -523,12 +523,13 @@ pass_beside (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMom
 static gboolean
 ask (GstVlStream *self, const GstVlMoment *moment, gboolean waits, GstClockTime timeout, GstVlJob **job)
 {
-  g_autoptr (GPtrArray) texts = gst_vl_texts_at (self->texts, moment->stream, moment->running, timeout);
+  g_autoptr (GPtrArray) texts = gst_vl_texts_at (self->texts, moment->stream, moment->running, timeout, &self->encoded);
 
   *job = NULL;
   if (!texts)
     return FALSE;
   *job = GST_VL_INFERENCE_GET_CLASS (self->owner)->prepare (self->owner, texts, waits);
+  g_clear_pointer (&self->encoded, g_ptr_array_unref);
   if (!*job || waits)
     abandon_running (self);
   if (*job) {

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvltextpad.h"
 #include <string.h>
+#include "plugin/gstvlencoded.h"
+#include "plugin/gstvlengine.h"
+#include "plugin/gstvlplaintext.h"
 
-#define MAX_AHEAD 64 /* texts that a pad holds before its thread waits for video */
+#define MAX_AHEAD 64                             /* texts that a pad holds before its thread waits for video */
+#define PATIENCE  (50 * G_TIME_SPAN_MILLISECOND) /* between two looks whether the model is known */
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
@@ -15,56 +19,8 @@ gst_vl_text_item_free (gpointer data)
   GstVlTextItem *item = data;
 
   g_free (item->text);
+  vlf_embeddings_unref (item->encoded);
   g_free (item);
-}
-
-static void
-add_text (GMarkupParseContext *context, const gchar *text, gsize length, gpointer user, GError **error)
-{
-  (void) context;
-  (void) error;
-  g_string_append_len (user, text, (gssize) length);
-}
-
-/* Pango markup without its tags and with its entities resolved; as it is when it is not well-formed. */
-static gchar *
-strip_markup (GstVlTextPad *pad, const gchar *text)
-{
-  static const GMarkupParser parser = { .text = add_text };
-  g_autofree gchar *document = g_strdup_printf ("<markup>%s</markup>", text);
-  GString *plain = g_string_new (NULL);
-  GMarkupParseContext *context = g_markup_parse_context_new (&parser, 0, plain, NULL);
-  g_autoptr (GError) error = NULL;
-
-  if (!g_markup_parse_context_parse (context, document, -1, &error) ||
-      !g_markup_parse_context_end_parse (context, &error)) {
-    GST_WARNING_OBJECT (pad, "text is not well-formed markup and taken literally: %s", error->message);
-    g_string_assign (plain, text);
-  }
-  g_markup_parse_context_free (context);
-  return g_string_free (plain, FALSE);
-}
-
-/* One buffer is one text: line breaks are spaces. NULL when it is not UTF-8. */
-static gchar *
-read_text (GstVlTextPad *pad, GstBuffer *buffer)
-{
-  GstMapInfo map;
-  gchar *text, *plain;
-
-  if (!gst_buffer_map (buffer, &map, GST_MAP_READ))
-    return NULL;
-  /* It ends at a NUL, which some parsers count; an empty buffer has no data at all. */
-  text = map.size ? g_strndup ((const gchar *) map.data, map.size) : g_strdup ("");
-  gst_buffer_unmap (buffer, &map);
-  if (!g_utf8_validate (text, -1, NULL)) {
-    g_free (text);
-    return NULL;
-  }
-  plain = pad->markup ? strip_markup (pad, text) : g_strdup (text);
-  g_free (text);
-  g_strdelimit (plain, "\r\n\t", ' ');
-  return g_strstrip (plain);
 }
 
 static GstClockTime
@@ -132,22 +88,45 @@ wait_for_room (GstVlTextPad *pad)
   }
 }
 
+/* What @buffer says, without its times; NULL: nothing that can be used, and the bus is told. */
+static GstVlTextItem *
+read_item (GstVlTextPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+  g_autoptr (VlfEmbeddings) encoded = NULL;
+  g_autoptr (GError) error = NULL;
+  GstVlTextItem *item;
+  gchar *text = NULL;
+
+  if (!pad->fingerprint || gst_buffer_get_size (buffer) == 0) {
+    text = gst_vl_plain_text (GST_OBJECT (pad), buffer, pad->markup);
+  } else {
+    encoded = gst_vl_encoded_from_buffer (buffer, &pad->encoding, &error);
+    text = encoded ? g_strdup (encoded->texts[0].text) : NULL;
+  }
+  if (!text) {
+    GST_ELEMENT_WARNING (parent, STREAM, DECODE,
+                         ("A text on %s is ignored: %s", GST_PAD_NAME (pad),
+                          error ? error->message : "expected UTF-8, found other bytes"),
+                         (NULL));
+    return NULL;
+  }
+  item = g_new0 (GstVlTextItem, 1);
+  item->text = text;
+  item->encoded = g_steal_pointer (&encoded);
+  return item;
+}
+
 static GstFlowReturn
 text_chain (GstPad *base, GstObject *parent, GstBuffer *buffer)
 {
   GstVlTextPad *pad = GST_VL_TEXT_PAD (base);
-  gchar *text = read_text (pad, buffer);
+  GstVlTextItem *item = read_item (pad, parent, buffer);
   GstFlowReturn ret;
-  GstVlTextItem *item;
 
-  if (!text) {
-    GST_ELEMENT_WARNING (parent, STREAM, DECODE, ("A text on %s is not UTF-8 and is ignored.", GST_PAD_NAME (pad)),
-                         (NULL));
+  if (!item) {
     gst_buffer_unref (buffer);
     return GST_FLOW_OK;
   }
-  item = g_new0 (GstVlTextItem, 1);
-  item->text = text;
   g_mutex_lock (&pad->texts->lock);
   pad->thread = g_thread_self ();
   ret = wait_for_room (pad);
@@ -198,30 +177,56 @@ take_gap (GstVlTextPad *pad, GstEvent *event)
     pad->position[i] = convert_time (&pad->segment, i, time);
 }
 
-static void
-take_caps (GstVlTextPad *pad, GstEvent *event)
+/* Texts that were encoded by another model than the element's are refused: as soon as it has loaded. */
+static GstFlowReturn
+judge (GstVlTextPad *pad, GstObject *parent, GError **error)
+{
+  GstVlTexts *texts = pad->texts;
+
+  for (;;) {
+    GstVlVerdict verdict = texts->judge ? texts->judge (parent, &pad->encoding, error) : GST_VL_VERDICT_REFUSED;
+
+    if (verdict != GST_VL_VERDICT_OPEN)
+      return verdict == GST_VL_VERDICT_ACCEPTED ? GST_FLOW_OK : GST_FLOW_NOT_NEGOTIATED;
+    if (pad->flushing || pad->gone || (texts->flags & GST_VL_TEXTS_STOPPING))
+      return GST_FLOW_FLUSHING;
+    g_cond_wait_until (&texts->changed, &texts->lock, g_get_monotonic_time () + PATIENCE);
+  }
+}
+
+static GstFlowReturn
+take_caps (GstVlTextPad *pad, GstObject *parent, GstEvent *event, GError **error)
 {
   GstCaps *caps;
 
   gst_event_parse_caps (event, &caps);
-  pad->markup = g_strcmp0 (gst_structure_get_string (gst_caps_get_structure (caps, 0), "format"), "pango-markup") == 0;
+  g_clear_pointer (&pad->fingerprint, g_free);
+  pad->markup = gst_vl_caps_are_markup (caps);
+  if (!gst_structure_has_name (gst_caps_get_structure (caps, 0), GST_VL_ENCODED_CAPS))
+    return GST_FLOW_OK;
+  if (!gst_vl_encoding_from_caps (&pad->encoding, caps, error))
+    return GST_FLOW_NOT_NEGOTIATED;
+  pad->encoding.fingerprint = pad->fingerprint = g_strdup (pad->encoding.fingerprint);
+  return judge (pad, parent, error);
 }
 
-static gboolean
+static GstFlowReturn
 text_event (GstPad *base, GstObject *parent, GstEvent *event)
 {
   GstVlTextPad *pad = GST_VL_TEXT_PAD (base);
+  GstFlowReturn ret = GST_FLOW_OK;
+  g_autoptr (GError) error = NULL;
+  gboolean told;
 
-  (void) parent;
   g_mutex_lock (&pad->texts->lock);
   if (GST_EVENT_IS_SERIALIZED (event))
     pad->thread = g_thread_self ();
   switch (GST_EVENT_TYPE (event)) {
   case GST_EVENT_STREAM_START:
-    pad->eos = pad->asked = FALSE;
+    pad->eos = pad->asked = pad->told = FALSE;
     pad->patient = TRUE;
     break;
-  case GST_EVENT_CAPS: take_caps (pad, event); break;
+  case GST_EVENT_CAPS: ret = take_caps (pad, parent, event, &error); break;
   case GST_EVENT_SEGMENT: take_segment (pad, event); break;
   case GST_EVENT_GAP: take_gap (pad, event); break;
   case GST_EVENT_EOS: pad->eos = TRUE; break;
@@ -232,10 +237,14 @@ text_event (GstPad *base, GstObject *parent, GstEvent *event)
     break;
   default: break;
   }
+  told = pad->told;
+  pad->told |= error != NULL;
   g_cond_broadcast (&pad->texts->changed);
   g_mutex_unlock (&pad->texts->lock);
   gst_event_unref (event);
-  return TRUE;
+  if (error && !told) /* upstream tries again with every event and buffer */
+    gst_vl_post_error (GST_ELEMENT (parent), error);
+  return ret;
 }
 
 /* Nothing of the text stream is related to another pad. */
@@ -272,7 +281,7 @@ gst_vl_text_pad_new (GstVlTexts *texts, GstPadTemplate *templ, guint index)
   pad->texts = g_atomic_rc_box_acquire (texts);
   pad->index = index;
   gst_pad_set_chain_function (GST_PAD (pad), text_chain);
-  gst_pad_set_event_function (GST_PAD (pad), text_event);
+  gst_pad_set_event_full_function (GST_PAD (pad), text_event);
   gst_pad_set_iterate_internal_links_function (GST_PAD (pad), text_internal_links);
   gst_pad_set_activatemode_function (GST_PAD (pad), text_activate_mode);
   return GST_PAD (pad);
@@ -285,6 +294,7 @@ gst_vl_text_pad_finalize (GObject *object)
 
   g_queue_clear_full (&pad->items, gst_vl_text_item_free);
   g_clear_pointer (&pad->texts, gst_vl_texts_unref);
+  g_free (pad->fingerprint);
   G_OBJECT_CLASS (gst_vl_text_pad_parent_class)->finalize (object);
 }
 

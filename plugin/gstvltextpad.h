@@ -12,8 +12,6 @@ G_BEGIN_DECLS
 #define GST_TYPE_VL_TEXT_PAD (gst_vl_text_pad_get_type ())
 G_DECLARE_FINAL_TYPE (GstVlTextPad, gst_vl_text_pad, GST, VL_TEXT_PAD, GstPad)
 
-#define GST_VL_TEXT_CAPS "text/x-raw, format = (string) { utf8, pango-markup }"
-
 /* Pads are asked in the order of @index, the number in their name. */
 GstPad *gst_vl_text_pad_new (GstVlTexts *texts, GstPadTemplate *templ, guint index);
 
@@ -22,6 +20,7 @@ enum { GST_VL_CLOCK_STREAM, GST_VL_CLOCK_RUNNING, GST_VL_N_CLOCKS };
 
 typedef struct {
   gchar *text;
+  VlfEmbeddings *encoded;                                    /* the text, where it comes encoded; else NULL */
   GstClockTime start[GST_VL_N_CLOCKS], end[GST_VL_N_CLOCKS]; /* end NONE: until the next one */
 } GstVlTextItem;
 
@@ -30,6 +29,7 @@ struct _GstVlTexts {
   GCond changed;
   GPtrArray *pads; /* of GstVlTextPad, sorted by index; references */
   GstVlTextsFlags flags;
+  GstVlTextsJudge judge;             /* NULL: encoded texts are refused */
   guint seeking;                     /* flushing seeks under way */
   GstClockTime now[GST_VL_N_CLOCKS]; /* of the latest frame */
   GThread *video_thread;
@@ -43,8 +43,11 @@ struct _GstVlTextPad {
   GQueue items; /* of GstVlTextItem, in the order of arrival */
   GstSegment segment;
   gboolean markup;
+  VlfEncoding encoding;                   /* of what its caps announce, */
+  gchar *fingerprint;                     /* if this is not NULL */
   GstClockTime position[GST_VL_N_CLOCKS]; /* no text that starts earlier will come; NONE: nothing known */
   gboolean eos, flushing, gone, held;
+  gboolean told; /* that its caps are refused */
   gboolean patient;     /* the video may wait for this pad */
   gboolean live, asked; /* whether its source is live, and whether that is known */
   GThread *thread;      /* that texts come on */

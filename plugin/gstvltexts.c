@@ -32,6 +32,12 @@ gst_vl_texts_unref (GstVlTexts *texts)
   g_atomic_rc_box_release_full (texts, texts_clear);
 }
 
+void
+gst_vl_texts_set_judge (GstVlTexts *texts, GstVlTextsJudge judge)
+{
+  texts->judge = judge;
+}
+
 static gint
 compare_pads (gconstpointer a, gconstpointer b)
 {
@@ -236,7 +242,7 @@ wait_for_texts (GstVlTexts *texts, GstClockTime timeout)
 }
 
 static void
-collect (GstVlTextPad *pad, const GstClockTime now[GST_VL_N_CLOCKS], GPtrArray *into)
+collect (GstVlTextPad *pad, const GstClockTime now[GST_VL_N_CLOCKS], GPtrArray *into, GPtrArray *encoded)
 {
   guint clock = pad->live ? GST_VL_CLOCK_RUNNING : GST_VL_CLOCK_STREAM;
   GstClockTime t = now[clock] == GST_CLOCK_TIME_NONE ? 0 : now[clock];
@@ -250,13 +256,22 @@ collect (GstVlTextPad *pad, const GstClockTime now[GST_VL_N_CLOCKS], GPtrArray *
       g_queue_delete_link (&pad->items, link);
     } else if (item->start[clock] <= t) {
       g_ptr_array_add (into, g_strdup (item->text));
+      g_ptr_array_add (encoded, item->encoded ? vlf_embeddings_ref (item->encoded) : NULL);
     }
   }
 }
 
-GPtrArray *
-gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime running_time, GstClockTime timeout)
+static void
+unref_embeddings (gpointer embeddings)
 {
+  vlf_embeddings_unref (embeddings);
+}
+
+GPtrArray *
+gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime running_time, GstClockTime timeout,
+                 GPtrArray **encoded)
+{
+  g_autoptr (GPtrArray) embeddings = g_ptr_array_new_with_free_func (unref_embeddings);
   GPtrArray *active = NULL;
 
   g_mutex_lock (&texts->lock);
@@ -270,8 +285,10 @@ gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime runni
   if (wait_for_texts (texts, texts->now[GST_VL_CLOCK_STREAM] == GST_CLOCK_TIME_NONE ? 0 : timeout)) {
     active = g_ptr_array_new_with_free_func (g_free);
     for (guint i = 0; i < texts->pads->len; i++)
-      collect (g_ptr_array_index (texts->pads, i), texts->now, active);
+      collect (g_ptr_array_index (texts->pads, i), texts->now, active, embeddings);
   }
   g_mutex_unlock (&texts->lock);
+  if (active && encoded)
+    *encoded = g_steal_pointer (&embeddings);
   return active;
 }

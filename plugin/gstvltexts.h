@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include <gst/gst.h>
+#include "models/session.h"
 
 G_BEGIN_DECLS
 
@@ -8,6 +9,12 @@ G_BEGIN_DECLS
 typedef struct _GstVlTexts GstVlTexts;
 GstVlTexts *gst_vl_texts_new (void);
 void gst_vl_texts_unref (GstVlTexts *texts);
+
+/* Whether encoded texts can be asked by @element; OPEN while its model loads. @error: why not. Called on the texts' threads. */
+typedef enum { GST_VL_VERDICT_OPEN, GST_VL_VERDICT_ACCEPTED, GST_VL_VERDICT_REFUSED } GstVlVerdict;
+typedef GstVlVerdict (*GstVlTextsJudge) (GstObject *element, const VlfEncoding *encoding, GError **error);
+/* Before the first pad. */
+void gst_vl_texts_set_judge (GstVlTexts *texts, GstVlTextsJudge judge);
 
 void gst_vl_texts_add (GstVlTexts *texts, GstPad *pad);
 void gst_vl_texts_remove (GstVlTexts *texts, GstPad *pad); /* also frees a thread that waits in it */
@@ -29,10 +36,11 @@ void gst_vl_texts_latency_changed (GstVlTexts *texts);
 void gst_vl_texts_begin_seek (GstVlTexts *texts, GstEvent *seek);
 void gst_vl_texts_end_seek (GstVlTexts *texts, GstEvent *seek); /* forwards @seek to every pad's peer */
 
-/* The active texts, of one pad after the other, as strings; free with g_ptr_array_unref(). Waits up to @timeout for texts that may
+/* The active texts, of one pad after the other, as strings; free with g_ptr_array_unref(). @encoded: NULL, or receives as many
+ * VlfEmbeddings of one text each, NULL for what did not come encoded. Waits up to @timeout for texts that may
  * still come for this frame, from linked pads whose source is not live; 0: not at all. NULL if interrupted by STOPPING or FLUSHING.
  * Times of the frame may be GST_CLOCK_TIME_NONE: those of the frame before count then. */
-GPtrArray *
-gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime running_time, GstClockTime timeout);
+GPtrArray *gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime running_time,
+                            GstClockTime timeout, GPtrArray **encoded);
 
 G_END_DECLS

@@ -3,12 +3,14 @@
 #include "plugin/gstvlfusion.h"
 #include "plugin/gstvljsonenc.h"
 #include "plugin/gstvloverlay.h"
+#include "plugin/gstvltextenc.h"
 
 static gboolean
 plugin_init (GstPlugin *plugin)
 {
   return GST_ELEMENT_REGISTER (vlfusion, plugin) && GST_ELEMENT_REGISTER (vlcaption, plugin) &&
-         GST_ELEMENT_REGISTER (vloverlay, plugin) && GST_ELEMENT_REGISTER (vljsonenc, plugin);
+         GST_ELEMENT_REGISTER (vloverlay, plugin) && GST_ELEMENT_REGISTER (vljsonenc, plugin) &&
+         GST_ELEMENT_REGISTER (vltextenc, plugin);
 }
 
 #define PACKAGE "gst-vlfusion"

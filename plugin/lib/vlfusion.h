@@ -4,5 +4,6 @@
 
 #include "gstvlresult.h"
 #include "gstvlmeta.h"
+#include "gstvltextmeta.h"
 
 #endif /* __GST_VLFUSION_H__ */

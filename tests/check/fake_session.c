@@ -12,6 +12,7 @@ struct _VlfText {
   gint refs;
   gchar *prompt;
   gboolean truncated;
+  float encoded; /* first number, where it came encoded */
 };
 
 struct _VlfSession {
@@ -187,6 +188,57 @@ vlf_text_new_marked (VlfModel *model, const char *prompt, GError **error)
   return vlf_text_new (model, markup.text, error);
 }
 
+gboolean
+vlf_model_encoding (const VlfModel *model, VlfEncoding *encoding, GError **error)
+{
+  *encoding =
+      (VlfEncoding){ .fingerprint = vlf_model_fingerprint (model), .layers = 1, .dim = FAKE_DIM, .pooled = TRUE };
+  return !fails (&fake.text_error, "encoding", error);
+}
+
+gboolean
+vlf_model_check_encoding (const VlfModel *model, const VlfEncoding *found, GError **error)
+{
+  if (found->layers == 1 && found->dim == FAKE_DIM &&
+      (!found->fingerprint || strcmp (found->fingerprint, vlf_model_fingerprint (model)) == 0))
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "expected [1, 1, %d] of 0123, found [%u, 1, %u] of %s", FAKE_DIM,
+               found->layers, found->dim, found->fingerprint ? found->fingerprint : "nobody");
+  return FALSE;
+}
+
+gboolean
+vlf_model_check_embeddings (const VlfModel *model, const VlfEmbeddings *embeddings, GError **error)
+{
+  const VlfEncoding found = { .fingerprint = embeddings->model, .layers = embeddings->layers, .dim = embeddings->dim };
+
+  return vlf_model_check_encoding (model, &found, error);
+}
+
+VlfEmbeddings *
+vlf_model_encode_texts (VlfModel *model, const char *const *prompts, guint n, gboolean marked, GError **error)
+{
+  const float values[FAKE_DIM] = { 1, 2, 3 };
+  VlfEmbedding text = { .text = prompts[0], .tokens = 1, .values = values };
+
+  (void) marked;
+  g_assert_cmpuint (n, ==, 1);
+  take (&fake.text_ms);
+  if (fails (&fake.text_error, "text", error))
+    return NULL;
+  return vlf_embeddings_copy (vlf_model_fingerprint (model), &text, 1, 1, FAKE_DIM, error);
+}
+
+VlfText *
+vlf_text_new_encoded (VlfModel *model, const VlfEmbedding *embedding, GError **error)
+{
+  VlfText *text = vlf_text_new (model, embedding->text, error);
+
+  if (text)
+    text->encoded = embedding->values[0];
+  return text;
+}
+
 VlfText *
 vlf_text_ref (VlfText *text)
 {
@@ -284,7 +336,7 @@ flat_map (void)
 }
 
 static void
-answer (VlfPromptResult *to, const VlfImage *image, const char *prompt)
+answer (VlfPromptResult *to, const VlfImage *image, const char *prompt, float encoded)
 {
   gint match = g_atomic_int_get (&fake.match);
 
@@ -301,6 +353,7 @@ answer (VlfPromptResult *to, const VlfImage *image, const char *prompt)
   to->words[0].map = flat_map ();
   to->embedding_size = 2;
   to->embedding = g_new0 (float, 2);
+  to->embedding[0] = encoded;
   to->embedding[1] = 1;
   to->embedding_kind = "cross_embeds";
 }
@@ -318,7 +371,7 @@ make_result (const VlfImage *image, VlfText *const *texts, guint n_texts, gint r
   result->n_prompts = n_texts;
   result->prompts = g_new0 (VlfPromptResult, n_texts);
   for (guint i = 0; i < n_texts; i++)
-    answer (&result->prompts[i], image, texts[i]->prompt);
+    answer (&result->prompts[i], image, texts[i]->prompt, texts[i]->encoded);
   result->image_embedding_size = 4;
   result->image_embedding = look (image, run);
   result->model = g_strdup ("fake");

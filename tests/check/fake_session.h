@@ -31,6 +31,10 @@ void fake_reset (void);
 #define FAKE_REUSED    0.25 /* times VlfReuseMode is what results say, 0 after a cut */
 #define FAKE_INPUT     16   /* pixels a side that every frame is resized to */
 
+/* Encoded texts are [1, 1, FAKE_DIM] of model 0123. The first number of a prompt's embedding in a result is the first of its encoded
+ * text's, 0 where it came as a string. */
+#define FAKE_DIM 3
+
 /* A result's image_embedding is: mean red, green, blue of the frame (0..255, by its matrix), number of the run from 1. Each prompt's
  * match is fake_match() of it. */
 double fake_match (const char *prompt);

@@ -76,6 +76,23 @@ def on_buffer(_pad, info):
     return Gst.PadProbeReturn.OK
 
 
+def check_text():
+    buffer = Gst.Buffer.new_wrapped(bytes(16))
+    meta = GstVlFusion.buffer_add_vl_text_meta(buffer, "a cat", 4)
+    assert meta.add_word("a", 1, False) == 0 and meta.add_word("cat", 2.5, True) == 1
+    meta.set_token(1, True, 1)
+    meta.set_token(3, False, -1)
+    copy = buffer.copy_deep()
+    meta = GstVlFusion.buffer_get_vl_text_meta(copy)
+    assert (meta.text, meta.n_tokens, meta.n_words) == ("a cat", 4, 2)
+    assert [meta.get_word_of_token(i) for i in range(4)] == [-1, 1, -1, -1]
+    assert [meta.has_token(i) for i in range(5)] == [True, True, True, False, False]
+    assert (meta.get_word(0), meta.get_word(1), meta.get_word(2)) == ("a", "cat", None)
+    assert (meta.get_weight(0), meta.get_weight(1)) == (1, 2.5)
+    assert (meta.is_phrase(0), meta.is_phrase(1)) == (False, True)
+    assert GstVlFusion.buffer_get_vl_text_meta(buffer.copy_region(Gst.BufferCopyFlags.MEMORY | Gst.BufferCopyFlags.META, 4, 8)) is None
+
+
 def main():
     Gst.init(None)
     pipeline = Gst.parse_launch(
@@ -96,6 +113,7 @@ def main():
     check_meta(GstVlFusion.buffer_get_nth_vl_meta(sample.get_buffer(), 0), 0.5)
     assert seen == ["a cat"]
     pipeline.set_state(Gst.State.NULL)
+    check_text()
     print("ok")
 
 

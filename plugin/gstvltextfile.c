@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvltextfile.h"
+#include <string.h>
+#include <sys/stat.h>
+#include "plugin/gstvlworker.h"
+
+#define PERIOD   (200 * G_TIME_SPAN_MILLISECOND) /* between two looks at the file */
+#define PATIENCE (G_USEC_PER_SEC / 5)            /* for a reading under way at the end */
+
+/* What tells one state of a file from another. All zero: there is none. */
+typedef struct {
+  guint64 device, inode, size;
+  struct timespec written;
+} Stamp;
+
+typedef struct {
+  GstVlTask task;
+  gchar *path;
+  VlfEmbeddings *embeddings;
+  GError *error;
+} Reading;
+
+struct _GstVlTextFile {
+  GMutex lock;
+  gchar *path;  /* guarded by the lock */
+  guint serial; /* of it; guarded by the lock */
+
+  guint taken; /* serial of the path that the rest speaks of */
+  Stamp seen;  /* at the last look */
+  Stamp read;  /* what was read last, well or not, or is being read */
+  gint64 next; /* time of the next look */
+  GstVlWorker *worker;
+  Reading *reading; /* on the worker, or NULL */
+};
+
+GstVlTextFile *
+gst_vl_text_file_new (void)
+{
+  GstVlTextFile *self = g_new0 (GstVlTextFile, 1);
+
+  g_mutex_init (&self->lock);
+  self->path = g_strdup ("");
+  return self;
+}
+
+void
+gst_vl_text_file_set_path (GstVlTextFile *self, const gchar *path)
+{
+  g_mutex_lock (&self->lock);
+  g_free (self->path);
+  self->path = g_strdup (path ? path : "");
+  self->serial++;
+  g_mutex_unlock (&self->lock);
+}
+
+gchar *
+gst_vl_text_file_get_path (GstVlTextFile *self)
+{
+  gchar *path;
+
+  g_mutex_lock (&self->lock);
+  path = g_strdup (self->path);
+  g_mutex_unlock (&self->lock);
+  return path;
+}
+
+static void
+take_stamp (Stamp *stamp, const gchar *path)
+{
+  struct stat status;
+
+  memset (stamp, 0, sizeof *stamp);
+  if (stat (path, &status) != 0)
+    return;
+  stamp->device = (guint64) status.st_dev;
+  stamp->inode = (guint64) status.st_ino;
+  stamp->size = (guint64) status.st_size;
+  stamp->written = status.st_mtim;
+}
+
+static gboolean
+same (const Stamp *a, const Stamp *b)
+{
+  return memcmp (a, b, sizeof *a) == 0;
+}
+
+/* ---- on the worker ---- */
+
+static void
+read_file (GstVlTask *task, GstVlWorker *worker)
+{
+  Reading *reading = (Reading *) task;
+
+  (void) worker;
+  reading->embeddings = vlf_embeddings_load (reading->path, &reading->error);
+}
+
+static void
+reading_free (GstVlTask *task)
+{
+  Reading *reading = (Reading *) task;
+
+  g_free (reading->path);
+  vlf_embeddings_unref (reading->embeddings);
+  g_clear_error (&reading->error);
+  g_free (reading);
+}
+
+static void
+start_reading (GstVlTextFile *self, const gchar *path)
+{
+  if (!self->worker)
+    self->worker = gst_vl_worker_new ("vlf-texts", NULL, NULL);
+  self->read = self->seen;
+  self->reading = g_new0 (Reading, 1);
+  self->reading->path = g_strdup (path);
+  gst_vl_task_init (&self->reading->task, read_file, reading_free);
+  gst_vl_worker_push (self->worker, &self->reading->task);
+}
+
+static void
+drop_reading (GstVlTextFile *self)
+{
+  if (!self->reading)
+    return;
+  gst_vl_task_cancel (&self->reading->task);
+  gst_vl_task_unref (&self->reading->task);
+  self->reading = NULL;
+}
+
+void
+gst_vl_text_file_rest (GstVlTextFile *self)
+{
+  if (self->reading)
+    memset (&self->read, 0, sizeof self->read); /* read anew */
+  drop_reading (self);
+  gst_vl_worker_close (self->worker, PATIENCE);
+  self->worker = NULL;
+}
+
+void
+gst_vl_text_file_free (GstVlTextFile *self)
+{
+  gst_vl_text_file_rest (self);
+  g_free (self->path);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+/* ---- looking ---- */
+
+/* The path, and whether it is another one than before. */
+static gchar *
+take_path (GstVlTextFile *self, gboolean *changed)
+{
+  gchar *path;
+
+  g_mutex_lock (&self->lock);
+  path = g_strdup (self->path);
+  *changed = self->serial != self->taken;
+  self->taken = self->serial;
+  g_mutex_unlock (&self->lock);
+  return path;
+}
+
+gboolean
+gst_vl_text_file_read (GstVlTextFile *self, VlfEmbeddings **embeddings, GError **error)
+{
+  gboolean changed;
+  g_autofree gchar *path = take_path (self, &changed);
+
+  *embeddings = NULL;
+  drop_reading (self);
+  if (!*path)
+    return changed;
+  take_stamp (&self->seen, path);
+  if (!changed && same (&self->seen, &self->read))
+    return FALSE;
+  self->read = self->seen;
+  *embeddings = vlf_embeddings_load (path, error);
+  return *embeddings != NULL;
+}
+
+/* A reading that has ended. */
+static gboolean
+collect (GstVlTextFile *self, VlfEmbeddings **embeddings, GError **error)
+{
+  if (!self->reading || !gst_vl_worker_is_done (self->worker, &self->reading->task))
+    return FALSE;
+  *embeddings = g_steal_pointer (&self->reading->embeddings);
+  if (self->reading->error)
+    g_propagate_error (error, g_steal_pointer (&self->reading->error));
+  drop_reading (self);
+  return *embeddings != NULL;
+}
+
+/* A file that was changed is read when it has stayed the same between two looks. */
+static void
+look (GstVlTextFile *self, const gchar *path, gboolean at_once)
+{
+  gint64 now = g_get_monotonic_time ();
+  Stamp before = self->seen;
+
+  if (!at_once && now < self->next)
+    return;
+  self->next = now + PERIOD;
+  take_stamp (&self->seen, path);
+  if (at_once || (same (&self->seen, &before) && !same (&self->seen, &self->read)))
+    start_reading (self, path);
+}
+
+gboolean
+gst_vl_text_file_look (GstVlTextFile *self, VlfEmbeddings **embeddings, GError **error)
+{
+  gboolean changed;
+  g_autofree gchar *path = take_path (self, &changed);
+
+  *embeddings = NULL;
+  if (changed)
+    drop_reading (self);
+  if (!*path)
+    return changed;
+  if (collect (self, embeddings, error))
+    return TRUE;
+  if (!self->reading)
+    look (self, path, changed);
+  return FALSE;
+}
