@@ -103,7 +103,7 @@ encode_text (GstVlTextEnc *self, gchar *text, GstFlowReturn *ret)
   gst_vl_engine_submit (self->engine, &job->job);
   if (!gst_vl_engine_wait (self->engine, &job->job)) {
     gst_vl_task_cancel (&job->job.task);
-    *ret = GST_FLOW_FLUSHING;
+    *ret = gst_vl_engine_state (self->engine) == GST_VL_ENGINE_FAILED ? GST_FLOW_ERROR : GST_FLOW_FLUSHING;
   } else if (job->job.error) {
     gst_vl_post_error (GST_ELEMENT (self), job->job.error);
     *ret = GST_FLOW_ERROR;

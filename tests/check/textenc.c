@@ -592,6 +592,7 @@ GST_END_TEST
 GST_START_TEST (test_file_of_other_model)
 {
   g_autofree gchar *properties = NULL;
+  GstFlowReturn ret = GST_FLOW_OK;
   Fusion *f;
 
   make_folder ();
@@ -599,7 +600,9 @@ GST_START_TEST (test_file_of_other_model)
   properties = g_strdup_printf ("text-embeddings=%s", path);
   f = fusion_new (properties);
   fusion_set_caps (f, "RGB", 8, 8);
-  fail_unless_equals_int (fusion_push (f, fusion_frame (f, 1)), GST_FLOW_ERROR);
+  for (guint i = 0; i < 3 && ret == GST_FLOW_OK; i++) /* two frames may be in flight */
+    ret = fusion_push (f, fusion_frame (f, i));
+  fail_unless_equals_int (ret, GST_FLOW_ERROR);
   expect_message (f->bus, GST_MESSAGE_ERROR, "expected [1, 1, 3] of 0123, found [1, 1, 4] of 0123");
   fusion_free (f);
   remove_folder ();
