@@ -44,6 +44,8 @@ of colour and shape that no training scene shows: {held}.
 
 {table}
 
+{drawn}
+
 ## Training
 {spent}
 
@@ -53,11 +55,12 @@ Repeat or continue it (PyTorch, transformers, opencv-python-headless):
 
     cd models/training
     python vocabulary.py RUN/tokenizer
-    python scenes.py RUN/scenes --shards 60
+    python scenes.py RUN/scenes --shards 76
     python train.py RUN --stage vision --minutes 60
     python train.py RUN --stage fusion --minutes 240      # or --init-from this directory
     python export.py RUN ../pretrained/{name}
     python evaluate.py ../pretrained/{name}
+    python drawn.py ../pretrained/{name}
 
 A killed run continues from its last checkpoint in RUN. Batches and scenes are seeded, but
 the run stops by the clock, so the number of steps depends on the machine.
@@ -94,6 +97,7 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--results", required=True)
     parser.add_argument("--spent", default="")
+    parser.add_argument("--drawn", default="", help="what drawn.py says, as text")
     args = parser.parse_args()
     from safetensors import safe_open
     from transformers import BridgeTowerConfig
@@ -111,7 +115,7 @@ def main():
         parameters="%.1f" % (count / 1e6), hidden=config.hidden_size, tower=config.text_config.num_hidden_layers,
         cross=config.num_hidden_layers, entries=config.text_config.vocab_size, flops=cost(config),
         held=", ".join(sorted("%s %s" % (COLORS[c], SHAPES[s]) for c, s in HELD_OUT)),
-        table=table(results), spent=args.spent,
+        table=table(results), spent=args.spent, drawn=args.drawn,
         curves="Vision tower alone (accuracy on the things of the batch):\n\n%s\n\n"
                "Everything (losses, and accuracies on the batch):\n\n%s" % (vision, fusion))
     with open(os.path.join(args.folder, "README.md"), "w") as file:
