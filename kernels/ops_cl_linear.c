@@ -16,7 +16,7 @@
 #define GPU_PANEL      32u
 #define GPU_GROUP_SIDE 16u
 
-/* Columns that dot products of bytes and of bf16 take at once. */
+/* Columns that dot products of bytes and of bf16 take at once, at most. */
 #define INT8_GROUP 4u
 #define BF16_GROUP 2u
 
@@ -48,6 +48,15 @@ static guint
 panel_width (const VlfDevice *device)
 {
   return device->family == VLF_FAMILY_CPU ? 2 * vlf_cl_vector_width (device) : GPU_PANEL;
+}
+
+/* Factors of an output that lie side by side, and that an element of what vlf_quantise() makes holds. */
+static guint
+int8_group (const VlfDevice *device)
+{
+  const guint tiers = vlf_cl_tiers (device);
+
+  return tiers & VLF_TIER_INT8 ? 4 : tiers & VLF_TIER_INT8_AVX2 ? 2 : 1;
 }
 
 static gboolean
@@ -173,7 +182,7 @@ pack_panel (Packing *p, guint panel_index, ClWeight *weight, GError **error)
   } else if (p->stored != VLF_I8) {
     pack_floats (p);
   } else {
-    pack_int8 (p, vlf_cl_tiers (weight->base.device) & VLF_TIER_INT8 ? INT8_GROUP : 1, weight->inputs);
+    pack_int8 (p, int8_group (weight->base.device), weight->inputs);
     if (!backend->buffer_write (weight->bias, column + panel_index * some, p->scales, some, error) ||
         !backend->buffer_write (weight->bias, 2 * column + panel_index * some, p->offsets, some, error))
       return FALSE;
@@ -322,12 +331,11 @@ tile_grid (const VlfDevice *device, guint panel, guint rows, guint cols)
   return (VlfClGrid){ { (rows + height - 1) / height, (cols + panel - 1) / panel }, { 0 } };
 }
 
-/* Rows of @x in 8 bits, [1, m, @inputs], or as many bytes where kernels want those; @scales [1, 1, m]. */
+/* Rows of @x in 8 bits, [1, m, @inputs], or fewer elements where kernels want several in one; @scales [1, 1, m]. */
 static VlfTensor
 quantise (VlfPass *pass, VlfTensor x, guint inputs, VlfTensor *scales)
 {
-  const gboolean bytes = vlf_cl_tiers (pass->device) & VLF_TIER_INT8;
-  VlfTensor q = vlf_pass_alloc (pass, 1, x.rows, bytes ? inputs / INT8_GROUP : inputs);
+  VlfTensor q = vlf_pass_alloc (pass, 1, x.rows, inputs / int8_group (pass->device));
   VlfClArgs args = { 0 };
 
   *scales = vlf_pass_alloc (pass, 1, 1, x.rows);

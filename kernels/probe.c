@@ -156,7 +156,7 @@ main (int argc, char **argv)
   vlf_tier_assume (tiers);
   device = tiers ? vlf_device_open (argv[1], NULL) : NULL;
   queue = device ? vlf_queue_new (device, NULL) : NULL;
-  if (!queue || (tiers & VLF_TIER_INT8 && !try_all (queue, VLF_I8, VLF_INT8_MAX)) ||
+  if (!queue || (tiers & (VLF_TIER_INT8 | VLF_TIER_INT8_AVX2) && !try_all (queue, VLF_I8, VLF_INT8_MAX)) ||
       (tiers & VLF_TIER_BF16 && (!try_all (queue, VLF_BF16_DOT, 16) || !bf16_pays (queue))))
     return EXIT_FAILURE;
   puts ("proven");

@@ -16,7 +16,10 @@ build_options (const VlfClDevice *cl)
 {
   if (cl->family == VLF_FAMILY_CPU)
     return g_strdup_printf (OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u -DVLF_INT8=%d -DVLF_BF16=%d", cl->width,
-                            (cl->tiers & VLF_TIER_INT8) != 0, (cl->tiers & VLF_TIER_BF16) != 0);
+                            cl->tiers & VLF_TIER_INT8        ? 1
+                            : cl->tiers & VLF_TIER_INT8_AVX2 ? 2
+                                                             : 0,
+                            (cl->tiers & VLF_TIER_BF16) != 0);
   return g_strdup (OPTIONS " -DVLF_GPU=1");
 }
 
@@ -166,7 +169,7 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
 {
   VlfClDevice *cl = device->cl;
   const guint seeming = cl->family == VLF_FAMILY_CPU ? vlf_tier_seeming (cl->width) : 0;
-  const guint sets[] = { seeming, seeming & VLF_TIER_INT8, seeming & VLF_TIER_BF16, 0 };
+  const guint sets[] = { seeming, seeming & ~(guint) VLF_TIER_BF16, seeming & VLF_TIER_BF16, 0 };
 
   for (guint i = 0; i < G_N_ELEMENTS (sets); i++) {
     if (i > 0 && sets[i] == sets[i - 1])

@@ -44,8 +44,12 @@ processor_tiers (guint width)
 #if defined(__x86_64__) || defined(__i386__)
   guint a, b, c, d;
 
-  if (__get_cpuid_count (7, 0, &a, &b, &c, &d) && width == 16 && (c & 1u << 11)) /* AVX512_VNNI */
-    tiers |= VLF_TIER_INT8;
+  if (__get_cpuid_count (7, 0, &a, &b, &c, &d)) {
+    if (width == 16 && (c & 1u << 11)) /* AVX512_VNNI */
+      tiers |= VLF_TIER_INT8;
+    if (width == 8 && (b & 1u << 5)) /* AVX2 */
+      tiers |= VLF_TIER_INT8_AVX2;
+  }
   if (__get_cpuid_count (7, 1, &a, &b, &c, &d)) {
     if (width == 8 && (a & 1u << 4)) /* AVX-VNNI */
       tiers |= VLF_TIER_INT8;
@@ -62,11 +66,14 @@ guint
 vlf_tier_seeming (guint width)
 {
   const gchar *wish = g_getenv ("VLF_TIERS");
-  guint wanted = VLF_TIER_INT8 | VLF_TIER_BF16;
+  const gboolean int8 = !wish || strstr (wish, "int8"), avx2 = wish && strstr (wish, "int8-avx2");
+  guint tiers = processor_tiers (width);
 
-  if (wish)
-    wanted = (strstr (wish, "int8") ? VLF_TIER_INT8 : 0u) | (strstr (wish, "bf16") ? VLF_TIER_BF16 : 0u);
-  return processor_tiers (width) & wanted;
+  if (avx2 || !int8)
+    tiers &= ~(guint) VLF_TIER_INT8;
+  if (tiers & VLF_TIER_INT8 || !int8)
+    tiers &= ~(guint) VLF_TIER_INT8_AVX2;
+  return wish && !strstr (wish, "bf16") ? tiers & ~(guint) VLF_TIER_BF16 : tiers;
 }
 
 /* Verdicts */

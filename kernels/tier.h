@@ -13,12 +13,13 @@ G_BEGIN_DECLS
 
 /* Bits of a set of tiers. */
 typedef enum {
-  VLF_TIER_INT8 = 1, /* cl/int8.cl: dot products of bytes, AVX512-VNNI or AVX-VNNI */
-  VLF_TIER_BF16 = 2  /* cl/bf16.cl: AVX512_BF16 */
+  VLF_TIER_INT8 = 1,     /* cl/int8.cl: dot products of bytes, AVX512-VNNI or AVX-VNNI */
+  VLF_TIER_BF16 = 2,     /* cl/bf16.cl: AVX512_BF16 */
+  VLF_TIER_INT8_AVX2 = 4 /* cl/int8.cl: dot products of 16 bits, for AVX2 without the first */
 } VlfTier;
 
 /* The tiers that the processor seems to have for vectors of @width floats, proven or not. VLF_TIERS in the environment names those that are
- * wanted ("none", "int8", "bf16", "int8,bf16"); unset: all. */
+ * wanted ("none", "int8", "int8-avx2", "bf16", "int8,bf16"); unset: the best of all. */
 guint vlf_tier_seeming (guint width);
 
 /* Whether @tiers are proven together on @device, whose program with them has @key; runs vlf-probe where nobody has yet, which takes as

@@ -3,13 +3,14 @@
  * -127..127 and one scale when it is needed, every output of the weight has its own w and w_scale. The sum is exact in 32 bits, whichever
  * way it is computed, so that all variants find the same integers.
  *
- * Weights of n outputs padded to panels of P, k padded to a multiple of 4 with zeros: signed bytes [n / P, k, P], or for dot products
- * [n / P, k / 4, P, 4], four factors of an output side by side.
+ * Weights of n outputs padded to panels of P, k padded to a multiple of 4 with zeros: signed bytes [n / P, k, P], or for dot products of
+ * G = 4 or 2 [n / P, k / G, P, G], that many factors of an output side by side.
  * Behind the padded biases lie as many scales, and as many ints 128 sum w. */
 
 /* How the CPU family multiplies; a tier beyond plain OpenCL C is only ever built after a probe has shown that it is right, see tier.h.
  * 0: q are floats. Whole numbers up to 2^24 are exact in f32: up to 1024 products are summed there, the rest in ints.
- * 1: AVX512-VNNI (VLF_WIDTH 16) or AVX-VNNI (8): q + 128 as unsigned bytes, four to an element of x. */
+ * 1: AVX512-VNNI (VLF_WIDTH 16) or AVX-VNNI (8): q + 128 as unsigned bytes, four to an element of x.
+ * 2: AVX2 (8): q as 16 bits, two to an element of x. Its products of bytes saturate, so bytes become 16 bits when they are loaded. */
 #ifndef VLF_INT8
 #define VLF_INT8 0
 #endif
@@ -49,6 +50,15 @@ vlf_quantise_row (__global float *q, __global const float *x, const float invers
                q[i] = fma (x[i], inverse, VLF_ROUND) - VLF_ROUND)
   for (uint i = cols; i < padded; i++)
     q[i] = 0.0f;
+#elif VLF_INT8 == 2
+  __global short *words = (__global short *) q;
+
+  VLF_FOR_ROW (cols,
+               vstore8 (convert_short8 (vlf_bits (fma (vlf_load (i, x), (vlf_v) inverse, (vlf_v) VLF_ROUND)) & 65535), i,
+                        words),
+               words[i] = (short) as_int (fma (x[i], inverse, VLF_ROUND)))
+  for (uint i = cols; i < padded; i++)
+    words[i] = 0;
 #else
   __global uchar *bytes = (__global uchar *) q;
 
@@ -123,6 +133,39 @@ VLF_TILE_LOOPS (bytes)
     }                                                                                                                  \
     for (uint i = 0; i < 2 * R; i++)                                                                                   \
       tile[i] = vlf_from_bits (total[i]);                                                                              \
+  }
+#define VLF_OFFSETS(p) ((vlf_vi) 0)
+#elif VLF_INT8 == 2
+#define VLF_DOT(product, a, w) __asm__ ("vpmaddwd %2, %1, %0" : "=x"(product) : "x"(a), "x"(w))
+
+#define VLF_TILE_LOOP_i8(R)                                                                                            \
+  void vlf_tile_i8_##R (__global const float *restrict x, const size_t stride, __global const char *restrict w,        \
+                        const uint inputs, vlf_v *tile)                                                                \
+  {                                                                                                                    \
+    vlf_vi sum[R][2];                                                                                                  \
+                                                                                                                       \
+    _Pragma ("unroll") for (uint i = 0; i < R; i++) sum[i][0] = sum[i][1] = 0;                                         \
+    for (uint k = 0; k < inputs / 2; k++) {                                                                            \
+      const vlf_vi w0 = as_int8 (convert_short16 (vload16 (2 * (size_t) k, w))),                                       \
+                   w1 = as_int8 (convert_short16 (vload16 (2 * (size_t) k + 1, w)));                                   \
+                                                                                                                       \
+      VLF_PREFETCH (w + (size_t) k * VLF_PANEL * 2, VLF_AHEAD);                                                        \
+      _Pragma ("unroll") for (uint i = 0; i < R; i++)                                                                  \
+      {                                                                                                                \
+        const vlf_vi a = ((__global const int *) x)[i * stride + k];                                                   \
+        vlf_vi product;                                                                                                \
+                                                                                                                       \
+        VLF_DOT (product, a, w0);                                                                                      \
+        sum[i][0] += product;                                                                                          \
+        VLF_DOT (product, a, w1);                                                                                      \
+        sum[i][1] += product;                                                                                          \
+      }                                                                                                                \
+    }                                                                                                                  \
+    _Pragma ("unroll") for (uint i = 0; i < R; i++)                                                                    \
+    {                                                                                                                  \
+      tile[2 * i] = vlf_from_bits (sum[i][0]);                                                                         \
+      tile[2 * i + 1] = vlf_from_bits (sum[i][1]);                                                                     \
+    }                                                                                                                  \
   }
 #define VLF_OFFSETS(p) ((vlf_vi) 0)
 #else
