@@ -81,6 +81,8 @@ run (BenchOptions *o, GError **error)
 {
   if (o->serve)
     return bench_serve (o, error);
+  if (o->streams > 0)
+    return bench_streams (o, error);
   if (o->video)
     return bench_video (o, error);
   if (!o->ops && !o->whole)
@@ -92,7 +94,8 @@ static gboolean
 check (const BenchOptions *o)
 {
   return o->frames >= 1 && o->frames <= 1000000 && o->rows >= 1 && o->rows <= 65536 && o->tokens >= 0 &&
-         o->tokens <= 65536 && (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
+         o->tokens <= 65536 && o->streams >= 0 && o->streams <= 64 &&
+         (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
 }
 
 /* "640x480", or NULL for the default. */
@@ -128,6 +131,8 @@ main (int argc, char **argv)
       "Compare reuse with every frame in full on raw RGB frames of --size", "FILE" },
     { "reuse", 0, 0, G_OPTION_ARG_STRING, &o.reuse, "For --video: exact or approximate (default)", "MODE" },
     { "rows", 0, 0, G_OPTION_ARG_INT, &o.rows, "Tokens of the single operations; default: 325", "N" },
+    { "streams", 0, 0, G_OPTION_ARG_INT, &o.streams, "Only: N streams on one model, each for itself and in one batch",
+      "N" },
     { "encode", 0, 0, G_OPTION_ARG_NONE, &o.encode, "Encode the prompt anew for each frame", NULL },
     { "no-maps", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE, &o.maps, "Do not make attention maps", NULL },
     { 0 },
@@ -138,7 +143,7 @@ main (int argc, char **argv)
   if (cli_parse (entries, "Measures this machine and this model; a line of JSON per measurement.", 0, &argc, &argv)) {
     if (!check (&o) || !parse_size (size, &o))
       status = cli_usage ("expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536"
-                          ", --size of 1x1 to 8192x8192, and --reuse exact or approximate");
+                          ", --streams of 1 to 64, --size of 1x1 to 8192x8192, and --reuse exact or approximate");
     else
       status = run (&o, &error) ? CLI_OK : cli_fail (error);
   }

@@ -97,6 +97,8 @@ shows "  lists some" '^0: '
 works "vlf-bench --whole" "$tools/vlf-bench" --whole --frames 3 --model "$model" --synthetic-tokens 10
 shows "  measures beside the peak" '"tokens": 10,.*"ms": [0-9.e+]+,.*"of_peak": [0-9.e-]+'
 printf 'run 2\n' >"$folder/requests"
+works "vlf-bench --streams" "$tools/vlf-bench" --streams 2 --frames 3 --model "$model"
+shows "vlf-bench --streams: both ways" '"alone": .*"apart": .*"fps": [0-9].*"together": .*"cpu_ms": [0-9]'
 works "vlf-bench --serve" "$tools/vlf-bench" --serve --encode --no-maps --model "$model" <"$folder/requests"
 shows "  answers" '^\{"ms": \[[0-9.e+-]+, [0-9.e+-]+\]\}$'
 
