@@ -74,10 +74,9 @@ static VlfSight
 see (const VlfNet *base, VlfPass *p, VlfTensor patches, VlfKeep *keep)
 {
   const Blip *net = (const Blip *) base;
-  VlfTensor x = vlf_linear (p, patches, net->patch_embedding, VLF_NONE, NULL);
+  VlfTensor x = vlf_embed_patches (p, net->patch_embedding, net->class_embedding, net->image_positions, patches, keep);
   VlfSight sight = { 0 };
 
-  x = vlf_keep_fresh (p, keep, vlf_add (p, vlf_concat_rows (p, net->class_embedding, x), net->image_positions));
   for (guint i = 0; i < net->n_blocks; i++)
     x = vlf_pre_norm_block (p, &net->blocks[i], x, NULL, keep);
   sight.last = vlf_norm (p, x, &net->post_norm);

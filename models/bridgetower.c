@@ -112,23 +112,15 @@ enter_text (const VlfNet *base, VlfPass *p, VlfTextBatch *texts)
       enter (p, &net->text.layers[0], &net->image.layers[0], texts->taps[0], texts->taps[0].rows, &self, NULL);
 }
 
-static VlfTensor
-embed_image (const BridgeTower *net, VlfPass *p, VlfTensor patches)
-{
-  VlfTensor x = vlf_linear (p, patches, net->patch_embedding, VLF_NONE, NULL);
-
-  x = vlf_concat_rows (p, net->class_embedding, x);
-  return vlf_norm (p, vlf_add (p, x, net->image_positions), &net->ln_pre);
-}
-
 static VlfSight
 see (const VlfNet *base, VlfPass *p, VlfTensor patches, VlfKeep *keep)
 {
   const BridgeTower *net = (const BridgeTower *) base;
   guint last = base->layers - 1;
   VlfSight sight = { 0 };
-  VlfTensor x = vlf_keep_fresh (p, keep, embed_image (net, p, patches));
+  VlfTensor x = vlf_embed_patches (p, net->patch_embedding, net->class_embedding, net->image_positions, patches, keep);
 
+  x = vlf_norm (p, x, &net->ln_pre);
   for (guint i = 0; i < net->n_tower; i++) {
     x = vlf_pre_norm_block (p, &net->blocks[i], x, NULL, keep);
     if (i + 1 >= net->split)

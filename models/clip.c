@@ -107,10 +107,10 @@ static VlfSight
 see (const VlfNet *base, VlfPass *p, VlfTensor patches, VlfKeep *keep)
 {
   const Clip *net = (const Clip *) base;
-  VlfTensor x = vlf_linear (p, patches, net->patch_embedding, VLF_NONE, NULL), before;
+  VlfTensor x = vlf_embed_patches (p, net->patch_embedding, net->class_embedding, net->image_positions, patches, keep);
+  VlfTensor before;
   VlfSight sight = { 0 };
 
-  x = vlf_keep_fresh (p, keep, vlf_add (p, vlf_concat_rows (p, net->class_embedding, x), net->image_positions));
   x = before = vlf_norm (p, x, &net->pre_norm);
   for (guint i = 0; i < net->n_blocks; i++) {
     before = x;

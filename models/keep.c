@@ -77,6 +77,19 @@ vlf_keep_fresh (VlfPass *pass, VlfKeep *keep, VlfTensor x)
 }
 
 VlfTensor
+vlf_keep_fresh_cells (VlfPass *pass, VlfKeep *keep, VlfTensor x)
+{
+  g_autofree guint32 *cells = NULL;
+
+  if (!keep || !keep->rows)
+    return x;
+  cells = g_new (guint32, keep->n);
+  for (guint i = 1; i < keep->n; i++)
+    cells[i - 1] = keep->rows[i] - 1;
+  return vlf_gather_rows (pass, x, cells, keep->n - 1);
+}
+
+VlfTensor
 vlf_keep_whole (VlfPass *pass, VlfKeep *keep, VlfTensor x)
 {
   VlfTensor memory;

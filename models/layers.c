@@ -2,6 +2,15 @@
 #include "models/layers.h"
 
 VlfTensor
+vlf_embed_patches (VlfPass *pass, const VlfWeight *embedding, VlfTensor class_token, VlfTensor positions,
+                   VlfTensor patches, VlfKeep *keep)
+{
+  VlfTensor x = vlf_linear (pass, vlf_keep_fresh_cells (pass, keep, patches), embedding, VLF_NONE, NULL);
+
+  return vlf_add (pass, vlf_concat_rows (pass, class_token, x), vlf_keep_fresh (pass, keep, positions));
+}
+
+VlfTensor
 vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint asking, const VlfAttention *options,
                     const VlfTensor *residual, VlfKeep *keep)
 {

@@ -8,6 +8,11 @@ G_BEGIN_DECLS
 /* Blocks that several architectures are built of. A block is its weights; the function of the same name runs it. Shapes: d is the
  * model's width, [b, n, d] a batch of token sequences. */
 
+/* [b, 1 + cells, d]: the class token, then @patches [b, cells, 3 patch^2] embedded, plus their @positions [1, 1 + cells, d]. With @keep only
+ * the fresh rows. */
+VlfTensor vlf_embed_patches (VlfPass *pass, const VlfWeight *embedding, VlfTensor class_token, VlfTensor positions,
+                             VlfTensor patches, VlfKeep *keep);
+
 /* Multi-head attention with its projections. Self-attention uses one product for query, key and value. */
 typedef struct {
   VlfWeight *qkv;        /* self: [3 d, d], query first */

@@ -128,7 +128,7 @@ main (int argc, char **argv)
     { "frames", 'n', 0, G_OPTION_ARG_INT, &o.frames, "Timed inferences; default: 50", "N" },
     { "size", 0, 0, G_OPTION_ARG_FILENAME, &size, "Of the frames; default: 640x480", "WxH" },
     { "video", 0, 0, G_OPTION_ARG_FILENAME, &o.video,
-      "Compare reuse with every frame in full on raw RGB frames of --size", "FILE" },
+      "Compare reuse with every frame in full on raw I420 frames of --size", "FILE" },
     { "reuse", 0, 0, G_OPTION_ARG_STRING, &o.reuse, "For --video: exact or approximate (default)", "MODE" },
     { "rows", 0, 0, G_OPTION_ARG_INT, &o.rows, "Tokens of the single operations; default: 325", "N" },
     { "streams", 0, 0, G_OPTION_ARG_INT, &o.streams, "Only: N streams on one model, each for itself and in one batch",

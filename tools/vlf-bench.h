@@ -28,7 +28,7 @@ gboolean bench_model (const BenchOptions *options, GError **error);
 /* Says it is ready with a line, then answers each line "run N" on stdin with one: {"ms": [N numbers]}. Ends with the input. */
 gboolean bench_serve (const BenchOptions *options, GError **error);
 
-/* The frames of options->video, raw RGB of the given size, in full and with reuse by turns: a line with what is saved and what it costs. */
+/* The frames of options->video, raw I420 of the given size, in full and with reuse by turns: a line with what is saved and what it costs. */
 gboolean bench_video (const BenchOptions *options, GError **error);
 
 /* So many streams on one model, each with its own prompt and session on a thread of its own, and all frames in one batch, beside a stream
