@@ -87,7 +87,8 @@ typedef struct {
 
 /* What vlf_model_encode_texts() makes; the fingerprint belongs to @model. VLF_ERROR_UNSUPPORTED where texts have no embeddings. */
 gboolean vlf_model_encoding (const VlfModel *model, VlfEncoding *encoding, GError **error);
-/* FALSE with VLF_ERROR_RANGE, naming both, unless texts so encoded can be asked with @model. */
+/* FALSE with VLF_ERROR_RANGE, naming both, unless texts so encoded can be asked with @model; VLF_ERROR_UNSUPPORTED where none can,
+ * because the model (BLIP) sees the picture as it reads: its texts only travel as the vector of its contrastive head. */
 gboolean vlf_model_check_encoding (const VlfModel *model, const VlfEncoding *found, GError **error);
 gboolean vlf_model_check_embeddings (const VlfModel *model, const VlfEmbeddings *embeddings, GError **error);
 

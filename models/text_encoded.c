@@ -12,14 +12,18 @@ vlf_model_encoding (const VlfModel *model, VlfEncoding *encoding, GError **error
 {
   const VlfNet *net = model->net;
 
-  if (net->taps == 0 || !net->arch->travels) {
+  if (net->arch->travels) {
+    *encoding = (VlfEncoding){
+      .fingerprint = model->fingerprint, .layers = net->taps, .dim = net->dim, .pooled = net->two_towers
+    };
+  } else if (net->taps > 0 && net->embedding_size > 0) {
+    *encoding =
+        (VlfEncoding){ .fingerprint = model->fingerprint, .layers = 1, .dim = net->embedding_size, .pooled = TRUE };
+  } else {
     g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
                  "model \"%s\" has no text embeddings; expected one that compares texts with pictures", model->name);
     return FALSE;
   }
-  *encoding = (VlfEncoding){
-    .fingerprint = model->fingerprint, .layers = net->taps, .dim = net->dim, .pooled = net->two_towers
-  };
   return TRUE;
 }
 
@@ -40,6 +44,14 @@ vlf_model_check_encoding (const VlfModel *model, const VlfEncoding *found, GErro
 
   if (!vlf_model_encoding (model, &expected, error))
     return FALSE;
+  if (!model->net->arch->travels) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "text embeddings: model \"%s\" looks at the picture while it reads a text's words, so that it cannot "
+                 "be asked one "
+                 "vector of a text; give it the text itself",
+                 model->name);
+    return FALSE;
+  }
   shape = shape_string (expected.layers, expected.pooled, expected.dim);
   other = shape_string (found->layers, found->pooled, found->dim);
   if (!found->fingerprint && !expected.pooled)
@@ -157,7 +169,7 @@ static VlfEmbedding
 view (const VlfText *text)
 {
   static const gint none = -1;
-  const gboolean pooled = text->model->net->two_towers;
+  const gboolean pooled = text->model->net->two_towers || !text->model->net->arch->travels;
 
   return (VlfEmbedding){ .text = text->prompt,
                          .tokens = pooled ? 1 : text->n_tokens,
@@ -184,6 +196,38 @@ collect (const VlfEncoding *encoding, GPtrArray *texts, GError **error)
   return vlf_embeddings_copy (encoding->fingerprint, views, texts->len, encoding->layers, encoding->dim, error);
 }
 
+/* Texts of a model that shares only one vector of each with pictures. */
+static VlfEmbeddings *
+embed_texts (VlfModel *model, const VlfEncoding *encoding, const char *const *prompts, guint n, gboolean marked,
+             GError **error)
+{
+  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (unref_text);
+  g_autofree VlfEmbedding *views = g_new0 (VlfEmbedding, MAX (n, 1));
+  g_autofree float *rows = g_try_new (float, MAX ((gsize) n * encoding->dim, 1));
+
+  if (!rows) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for the embeddings of %u texts", n);
+    return NULL;
+  }
+  for (guint i = 0; i < n; i++) {
+    g_auto (VlfMarkup) markup = { 0 };
+    VlfText *text;
+
+    if (marked && g_utf8_validate (prompts[i], -1, NULL))
+      vlf_markup_parse (&markup, prompts[i]);
+    text = vlf_text_new_bare (model, markup.text ? markup.text : prompts[i], error);
+    if (!text)
+      return NULL;
+    g_ptr_array_add (texts, text);
+    if (!vlf_text_tokenize (text, error) ||
+        !vlf_model_embed_text (model, text->prompt, rows + (gsize) i * encoding->dim, error))
+      return NULL;
+    views[i] = view (text);
+    views[i].values = rows + (gsize) i * encoding->dim;
+  }
+  return vlf_embeddings_copy (encoding->fingerprint, views, n, 1, encoding->dim, error);
+}
+
 VlfEmbeddings *
 vlf_model_encode_texts (VlfModel *model, const char *const *prompts, guint n, gboolean marked, GError **error)
 {
@@ -192,6 +236,8 @@ vlf_model_encode_texts (VlfModel *model, const char *const *prompts, guint n, gb
 
   if (!vlf_model_encoding (model, &encoding, error))
     return NULL;
+  if (!model->net->arch->travels)
+    return embed_texts (model, &encoding, prompts, n, marked, error);
   for (guint i = 0; i < n; i++) {
     VlfText *text = marked ? vlf_text_new_marked (model, prompts[i], error) : vlf_text_new (model, prompts[i], error);
 

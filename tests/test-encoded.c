@@ -259,6 +259,28 @@ test_bad_numbers (void)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
 }
 
+/* What travels of a BLIP text is its contrastive embedding: its cosine with the picture's. Asked it cannot be. */
+static void
+test_blip (void)
+{
+  g_autoptr (VlfModel) model = open_model ("blip", "retrieval");
+  g_autoptr (VlfEmbeddings) encoded = vlf_model_encode_texts (model, prompts, 3, FALSE, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autofree float *alone = NULL;
+
+  g_assert_nonnull (encoded);
+  g_assert_true (encoded->pooled);
+  g_assert_cmpuint (encoded->dim, ==, vlf_model_embedding_size (model));
+  alone = g_new (float, encoded->dim);
+  for (guint i = 0; i < 3; i++) {
+    g_assert_true (vlf_model_embed_text (model, prompts[i], alone, NULL));
+    g_assert_cmpmem (alone, encoded->dim * sizeof *alone, encoded->texts[i].values, encoded->dim * sizeof *alone);
+  }
+  g_assert_cmpuint (encoded->texts[0].n_words, ==, 7);
+  g_assert_false (vlf_model_check_embeddings (model, encoded, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
+}
+
 /* A captioner encodes no prompts. */
 static void
 test_unsupported (void)
@@ -283,6 +305,7 @@ main (int argc, char **argv)
   g_test_add_func ("/encoded/without-words", test_without_words);
   g_test_add_func ("/encoded/refusals", test_refusals);
   g_test_add_func ("/encoded/bad-numbers", test_bad_numbers);
+  g_test_add_func ("/encoded/blip", test_blip);
   g_test_add_func ("/encoded/unsupported", test_unsupported);
   return g_test_run ();
 }

@@ -16,10 +16,10 @@ run_open_model (const RunOptions *options, gboolean all_heads, GError **error)
 static const char *
 check_usage (const RunOptions *o)
 {
-  guint modes = (o->image != NULL) + (o->tensors != NULL) + o->tokenize;
+  guint modes = (o->image != NULL) + (o->embed != NULL) + (o->tensors != NULL) + o->tokenize;
 
   if (modes != 1)
-    return "expected one of --image, --tensors and --tokenize";
+    return "expected one of --image, --embed, --tensors and --tokenize";
   if (o->image && (o->prompts != NULL) + o->caption + (o->question != NULL) != 1)
     return "--image needs at least one --prompt, or --caption, or --question";
   if (!o->image && (o->caption || o->question))
@@ -30,8 +30,10 @@ check_usage (const RunOptions *o)
     return "--num-beams, --min-length and --max-length: expected 0 or more";
   if ((o->prompts || o->tokenize) && (o->beams || o->min_length || o->max_length))
     return "--num-beams, --min-length and --max-length go with generated text";
-  if (!o->image && o->prompts)
-    return "--prompt goes with --image";
+  if (o->embed && !o->prompts)
+    return "--embed needs at least one --prompt";
+  if (!o->image && !o->embed && o->prompts)
+    return "--prompt goes with --image and --embed";
   if (o->tensors && !o->save)
     return "--tensors needs --save";
   if (!o->tensors && o->save)
@@ -47,6 +49,7 @@ clear_options (RunOptions *o)
   g_free (o->precision);
   g_free (o->image);
   g_strfreev (o->prompts);
+  g_free (o->embed);
   g_free (o->tensors);
   g_free (o->save);
   g_free (o->question);
@@ -64,6 +67,8 @@ run (const RunOptions *options)
     return cli_usage ("%s", mistake);
   if (options->tokenize)
     done = run_tokenize (options, &error);
+  else if (options->embed)
+    done = run_embed (options, &error);
   else if (options->tensors)
     done = run_tensors (options, &error);
   else if (options->caption || options->question)
@@ -86,6 +91,8 @@ main (int argc, char **argv)
     { "image", 'i', 0, G_OPTION_ARG_FILENAME, &o.image, "Look at this JPEG or PNG; prints a JSON object", "FILE" },
     { "prompt", 'p', 0, G_OPTION_ARG_FILENAME_ARRAY, &o.prompts, "What to look for; may be given several times",
       "TEXT" },
+    { "embed", 0, 0, G_OPTION_ARG_FILENAME, &o.embed,
+      "Encode the prompts into this safetensors file, for vlfusion's text-embeddings", "OUT" },
     { "caption", 0, 0, G_OPTION_ARG_NONE, &o.caption, "Say what the image shows; prints a JSON object", NULL },
     { "question", 'q', 0, G_OPTION_ARG_FILENAME, &o.question, "Answer this about the image; prints a JSON object",
       "TEXT" },

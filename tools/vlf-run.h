@@ -11,6 +11,7 @@ typedef struct {
   gchar *device, *precision;
   gchar *image;
   gchar **prompts; /* NULL-terminated, NULL: none */
+  gchar *embed;    /* where the encoded prompts are written, NULL: nowhere */
   gchar *tensors, *save;
   gboolean tokenize;
   gboolean caption;
@@ -24,6 +25,7 @@ VlfModel *run_open_model (const RunOptions *options, gboolean all_heads, GError 
 /* Each mode prints or saves its whole answer or nothing. */
 gboolean run_image (const RunOptions *options, GError **error);
 gboolean run_caption (const RunOptions *options, GError **error); /* or the answer to a question */
+gboolean run_embed (const RunOptions *options, GError **error);
 gboolean run_tensors (const RunOptions *options, GError **error);
 gboolean run_tokenize (const RunOptions *options, GError **error);
 

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Runs what docs/recipes.md tells people to run: every command of its ```sh blocks, with stand-ins on this machine for camera, phone,
 # screen, RTSP server and MQTT broker. The elements and models come from the environment.
-#   recipes.sh ROOT PYTHON    PYTHON: one that may have GStreamer's bindings
+#   recipes.sh ROOT TOOLS PYTHON    TOOLS: folder of vlf-run; PYTHON: one that may have GStreamer's bindings
 set -u
-root=$1 python=$2
+root=$1 python=$3
+PATH=$2:$PATH
 folder=$(mktemp -d)
 servers=
 trap 'kill $servers 2>/dev/null; rm -rf "$folder"' EXIT
@@ -59,6 +60,9 @@ stand_in () {
 is_done () { # COMMAND
   case $1 in
   *phone.mp4*) grep -q 'vlfusion0.*width=(int)240, height=(int)320' output ;;
+  *--embed*) [ -s texts.safetensors ] ;;
+  *encoded.jsonl*) grep -q '"text":"a red circle"' encoded.jsonl && grep -q '"text":"something blue"' encoded.jsonl ;;
+  *listed.jsonl*) grep -q '"text":"a red circle".*"text":"a blue star"' listed.jsonl ;;
   *two.jsonl*) grep -q '"text":"a red circle".*"text":"a star"' two.jsonl ;;
   *reused.jsonl*) grep -q '"reused":0\.[1-9]' reused.jsonl ;;
   *marked.jsonl*) grep -q '"text":"a red circle"' marked.jsonl ;;

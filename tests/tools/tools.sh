@@ -112,6 +112,12 @@ refuses "--max-length beyond the positions" 'max-length' "$tools/vlf-run" --mode
 works "--tensors --max-length" "$tools/vlf-run" --model "$blip/caption/model" --tensors "$blip/caption/inputs.safetensors" --save "$folder/ids" --max-length 7
 works "  writes ids" "$tools/vlf-inspect" "$folder/ids"
 shows "  of that width" '^beam3_ids +I64 +\[3, 7\]'
+works "--embed" "$tools/vlf-run" --model "$model" --embed "$folder/texts" --prompt "a red circle" --prompt " " --prompt star
+works "  writes a file" "$tools/vlf-inspect" "$folder/texts"
+shows "  of texts, layers, tokens and numbers" '^text_embeddings +F32 +\[2, [0-9]+, [0-9]+, [0-9]+\]'
+refuses "--embed with a captioner" 'has no text embeddings' "$tools/vlf-run" --model "$blip/caption/model" --embed "$folder/texts" --prompt a
+refuses "--embed to nowhere" 'nonexistent/texts: cannot be written' "$tools/vlf-run" --model "$model" --embed /nonexistent/texts --prompt a
+usage "--embed without --prompt" "$tools/vlf-run" --embed "$folder/texts"
 usage "--caption beside --prompt" "$tools/vlf-run" --image "$picture" --caption --prompt a
 usage "no mode" "$tools/vlf-run"
 usage "two modes" "$tools/vlf-run" --tokenize --image "$picture" --prompt a
