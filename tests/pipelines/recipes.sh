@@ -50,7 +50,7 @@ start_broker () { # on the first port that is free
 # (mp4mux of GStreamer 1.22 writes no orientation; the tag is put in behind it.)
 stand_in () {
   camera='videotestsrc pattern=ball is-live=true num-buffers=20 ! video/x-raw,width=1280,height=720,framerate=10/1'
-  sed -e 's/autovideosink/fakesink/g' -e "s#v4l2src ! image/jpeg#$camera ! jpegenc ! image/jpeg#" -e "s#v4l2src#$camera#" \
+  sed -e 's/autovideosink/fakesink/g' -e 's/^recogniser/echo a red circle/' -e "s#v4l2src ! image/jpeg#$camera ! jpegenc ! image/jpeg#" -e "s#v4l2src#$camera#" \
     -e 's#gst-launch-1.0 \(filesrc location=phone.mp4\)#gst-launch-1.0 -v \1#; s#! videoflip#! taginject tags=image-orientation=rotate-90 &#' \
     -e "s#rtsp://camera.local/#rtsp://127.0.0.1:$(cat rtsp.port 2>/dev/null)/#" \
     -e "s#-h broker.local#-h 127.0.0.1 -p $(cat broker.port 2>/dev/null)#"
