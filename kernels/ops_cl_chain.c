@@ -15,7 +15,7 @@ typedef struct {
   cl_uint buffer, stride;
 } Rows;
 
-enum { STEP_F32, STEP_F16, STEP_BF16, STEP_NORM, STEP_MIX };
+enum { STEP_F32, STEP_F16, STEP_BF16, STEP_NORM, STEP_MIX, STEP_ROUND, STEP_PAIR };
 
 typedef struct {
   Rows y, x, z, weight, bias;
@@ -41,7 +41,7 @@ is_small (const VlfDevice *device, const VlfClStep *step)
   const gboolean linear = step->kind == VLF_CL_LINEAR;
   const gsize elements = (gsize) step->y.cols * (linear ? step->w->inputs : 1);
 
-  if (linear && (step->w->stored > VLF_BF16 || elements * vlf_dtype_size (step->w->stored) > MAX_WEIGHT_BYTES))
+  if (linear && (step->w->stored == VLF_I8 || elements * vlf_dtype_size (step->w->stored) > MAX_WEIGHT_BYTES))
     return FALSE;
   return count_tiles (device, step->y.rows) >= vlf_cl_compute_units (device) || elements * step->y.rows <= MAX_ALONE;
 }
@@ -63,11 +63,18 @@ follows (const VlfTensor *x, const VlfTensor *y)
   return x->stride == y->stride && x->offset >= y->offset && x->offset - y->offset + x->cols <= y->stride;
 }
 
+/* Whether @step touches any row of @x. */
+static gboolean
+touches (const VlfClStep *step, const VlfTensor *x)
+{
+  return overlap (x, &step->y) || overlap (x, &step->x) || overlap (x, &step->z) || overlap (x, &step->q);
+}
+
 /* Whether row by row, @next after @before gives what it would give after the whole of it. */
 static gboolean
 can_follow (const VlfClStep *next, const VlfClStep *before)
 {
-  if (overlap (&next->y, &before->y) || overlap (&next->y, &before->x) || overlap (&next->y, &before->z) ||
+  if (touches (before, &next->y) || touches (before, &next->q) || touches (next, &before->q) ||
       overlap (&next->norm.weight, &before->y) || overlap (&next->norm.bias, &before->y))
     return FALSE;
   return (!overlap (&next->x, &before->y) || follows (&next->x, &before->y)) &&
@@ -92,8 +99,8 @@ static gboolean
 append (VlfClChain *chain, const VlfClStep *step)
 {
   const guint n_buffers = chain->n_buffers;
-  const VlfBuffer *named[5] = { step->y.buffer, step->x.buffer, step->z.buffer, step->norm.weight.buffer,
-                                step->norm.bias.buffer };
+  const VlfBuffer *named[6] = { step->y.buffer,           step->x.buffer,         step->z.buffer,
+                                step->norm.weight.buffer, step->norm.bias.buffer, step->q.buffer };
 
   if (chain->n == VLF_CL_CHAIN_STEPS || (chain->n > 0 && chain->steps[0].y.rows != step->y.rows))
     return FALSE;
@@ -138,10 +145,11 @@ rows_of (VlfClChain *chain, const VlfTensor *x)
   return (Rows){ .offset = x->offset, .buffer = name_buffer (chain, x->buffer), .stride = x->stride };
 }
 
-static Step
-describe (VlfClChain *chain, const VlfClStep *step)
+/* @step as one or two of the kernel's, whose number is returned. */
+static guint
+describe (VlfClChain *chain, const VlfClStep *step, Step *steps)
 {
-  static const cl_uint linear[] = { STEP_F32, STEP_F16, STEP_BF16 };
+  static const cl_uint linear[] = { STEP_F32, STEP_F16, STEP_BF16, 0, STEP_PAIR };
   Step to = { .y = rows_of (chain, &step->y),
               .x = rows_of (chain, &step->x),
               .z = rows_of (chain, &step->z),
@@ -158,11 +166,20 @@ describe (VlfClChain *chain, const VlfClStep *step)
 
     vlf_cl_weight_buffers (step->w, &weight, &bias);
     to.kind = linear[step->w->stored];
-    to.inputs = step->w->inputs;
-    to.weight = (Rows){ (cl_ulong) step->first * step->w->inputs, name_buffer (chain, weight), 0 };
+    to.inputs = vlf_cl_weight_inputs (step->w);
+    to.weight = (Rows){ (cl_ulong) step->first * to.inputs, name_buffer (chain, weight), 0 };
     to.bias = (Rows){ step->first, name_buffer (chain, bias), 0 };
   }
-  return to;
+  if (!step->q.buffer) {
+    steps[0] = to;
+    return 1;
+  }
+  steps[0] = (Step){
+    .y = rows_of (chain, &step->q), .x = to.x, .kind = STEP_ROUND, .cols = step->x.cols, .inputs = to.inputs
+  };
+  to.x = steps[0].y;
+  steps[1] = to;
+  return 2;
 }
 
 void
@@ -170,17 +187,18 @@ vlf_cl_chain_flush (VlfPass *pass)
 {
   VlfClChain *chain = vlf_cl_chain (pass);
   const guint n = chain->n, rows = chain->steps[0].y.rows;
-  Step steps[VLF_CL_CHAIN_STEPS];
+  Step steps[2 * VLF_CL_CHAIN_STEPS];
   VlfClArgs args = { 0 };
+  guint n_steps = 0;
 
   chain->n = 0; /* as launching flushes */
   if (n == 1)
     launch_single (pass, &chain->steps[0]);
   if (n > 1) {
     for (guint i = 0; i < n; i++)
-      steps[i] = describe (chain, &chain->steps[i]);
-    vlf_cl_arg_mem (&args, vlf_cl_host (pass, steps, n * sizeof *steps, FALSE));
-    vlf_cl_arg_uint (&args, n);
+      n_steps += describe (chain, &chain->steps[i], steps + n_steps);
+    vlf_cl_arg_mem (&args, vlf_cl_host (pass, steps, n_steps * sizeof *steps, FALSE));
+    vlf_cl_arg_uint (&args, n_steps);
     vlf_cl_arg_uint (&args, rows);
     for (guint i = 0; i < VLF_CL_CHAIN_BUFFERS; i++)
       vlf_cl_arg_mem (&args, i < chain->n_buffers ? chain->buffers[i]->mem : NULL);
@@ -197,7 +215,13 @@ vlf_cl_step (VlfPass *pass, const VlfClStep *step)
   if (pass->device->family != VLF_FAMILY_CPU || !flatten (&flat) || !is_small (pass->device, &flat)) {
     vlf_cl_chain_flush (pass);
     launch_single (pass, step);
-  } else if (!append (vlf_cl_chain (pass), &flat)) {
+    return;
+  }
+  if (step->w && step->w->stored == VLF_BF16_DOT)
+    flat.q = vlf_cl_round_room (pass, flat.x.rows, step->w);
+  if (pass->error)
+    return;
+  if (!append (vlf_cl_chain (pass), &flat)) {
     vlf_cl_chain_flush (pass);
     append (vlf_cl_chain (pass), &flat);
   }

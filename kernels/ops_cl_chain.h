@@ -16,6 +16,7 @@ typedef enum { VLF_CL_LINEAR, VLF_CL_NORM, VLF_CL_MIX } VlfClStepKind;
 typedef struct {
   VlfClStepKind kind;
   VlfTensor y, x, z;      /* z: residual, second operand; no buffer: none */
+  VlfTensor q;            /* linear: room for x in bf16, where the layer wants that */
   const VlfWeight *w;     /* linear */
   guint first;            /* linear */
   VlfActivation act;      /* linear */

@@ -285,6 +285,18 @@ vlf_cl_weight_buffers (const VlfWeight *w, const VlfBuffer **weights, const VlfB
 }
 
 guint
+vlf_cl_weight_inputs (const VlfWeight *w)
+{
+  return ((const ClWeight *) w)->inputs;
+}
+
+VlfTensor
+vlf_cl_round_room (VlfPass *pass, guint rows, const VlfWeight *w)
+{
+  return vlf_pass_alloc (pass, 1, rows, vlf_cl_weight_inputs (w) / BF16_GROUP);
+}
+
+guint
 vlf_cl_tile_height (const VlfDevice *device)
 {
   return vlf_cl_vector_width (device) == 16 ? 12 : 6;
@@ -353,13 +365,14 @@ quantise (VlfPass *pass, VlfTensor x, guint inputs, VlfTensor *scales)
   return q;
 }
 
-/* Rows of @x in bf16, @inputs of them, as half as many floats: [1, m, @inputs / 2]. */
+/* Rows of @x in bf16 to @q (no buffer: to new room), as half as many floats as @inputs: [1, m, @inputs / 2]. */
 static VlfTensor
-round_rows (VlfPass *pass, VlfTensor x, guint inputs)
+round_rows (VlfPass *pass, VlfTensor x, const VlfWeight *w, VlfTensor q)
 {
-  VlfTensor q = vlf_pass_alloc (pass, 1, x.rows, inputs / BF16_GROUP);
   VlfClArgs args = { 0 };
 
+  if (!q.buffer)
+    q = vlf_cl_round_room (pass, x.rows, w);
   if (pass->error)
     return q;
   vlf_cl_arg_tensor (&args, &q);
@@ -367,7 +380,7 @@ round_rows (VlfPass *pass, VlfTensor x, guint inputs)
   vlf_cl_arg_tensor (&args, &x);
   vlf_cl_arg_uint (&args, x.stride);
   vlf_cl_arg_uint (&args, x.cols);
-  vlf_cl_arg_uint (&args, inputs);
+  vlf_cl_arg_uint (&args, vlf_cl_weight_inputs (w));
   vlf_cl_launch (pass, "vlf_round", (VlfClGrid){ .groups = { x.rows } }, &args);
   return q;
 }
@@ -389,7 +402,7 @@ vlf_cl_linear (VlfPass *pass, const VlfClStep *step)
   if (step->w->stored == VLF_I8)
     a = quantise (pass, a, weight->inputs, &scales);
   if (step->w->stored == VLF_BF16_DOT && !pass->error)
-    a = round_rows (pass, a, weight->inputs);
+    a = round_rows (pass, a, step->w, step->q);
   if (pass->error)
     return;
   vlf_cl_flatten (&y);

@@ -11,6 +11,10 @@ VlfWeight *vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const
 void vlf_cl_weight_free (VlfWeight *weight);
 /* Where the panels of @w and its padded bias lie. */
 void vlf_cl_weight_buffers (const VlfWeight *w, const VlfBuffer **weights, const VlfBuffer **bias);
+/* Columns that @w has in memory, padding included. */
+guint vlf_cl_weight_inputs (const VlfWeight *w);
+/* Room in the arena for @rows of what VLF_BF16_DOT @w multiplies, in bf16. */
+VlfTensor vlf_cl_round_room (VlfPass *pass, guint rows, const VlfWeight *w);
 /* Rows of the highest tile that the CPU family's products have. */
 guint vlf_cl_tile_height (const VlfDevice *device);
 /* All sequences of @x as the rows of one matrix; FALSE where strides do not allow it. */

@@ -18,13 +18,9 @@ typedef struct __attribute__ ((packed, aligned (2))) {
   ushort16 x;
 } VlfShorts;
 
-/* A row [k] of x to q, padded with zeros to [padded] bf16. Groups { rows }. */
-VLF_KERNEL void
-vlf_round (__global float *q, const ulong q_offset, const uint q_stride, __global const float *x, const ulong x_offset,
-           const uint x_stride, const uint cols, const uint padded)
+void
+vlf_round_row (__global ushort *to, __global const float *from, const uint cols, const uint padded)
 {
-  __global ushort *to = (__global ushort *) (q + q_offset + get_group_id (0) * (ulong) q_stride);
-  __global const float *from = x + x_offset + get_group_id (0) * (ulong) x_stride;
   uint i = 0;
 
   for (; i + 16 <= cols; i += 16)
@@ -33,6 +29,15 @@ vlf_round (__global float *q, const ulong q_offset, const uint q_stride, __globa
     to[i] = vlf_round_bf16 ((float16) from[i]).s0;
   for (; i < padded; i++)
     to[i] = 0;
+}
+
+/* A row [k] of x to q, padded with zeros to [padded] bf16. Groups { rows }. */
+VLF_KERNEL void
+vlf_round (__global float *q, const ulong q_offset, const uint q_stride, __global const float *x, const ulong x_offset,
+           const uint x_stride, const uint cols, const uint padded)
+{
+  vlf_round_row ((__global ushort *) (q + q_offset + get_group_id (0) * (ulong) q_stride),
+                 x + x_offset + get_group_id (0) * (ulong) x_stride, cols, padded);
 }
 
 #define VLF_DOT_BF16(sum, a, w) __asm__ ("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(w))

@@ -16,7 +16,7 @@ typedef struct {
 
 typedef __global float *VlfMemory;
 
-typedef enum { STEP_F32, STEP_F16, STEP_BF16, STEP_NORM, STEP_MIX } VlfStepKind;
+typedef enum { STEP_F32, STEP_F16, STEP_BF16, STEP_NORM, STEP_MIX, STEP_ROUND, STEP_PAIR } VlfStepKind;
 
 typedef struct {
   VlfRows y, x, z;
@@ -54,6 +54,18 @@ typedef struct {
 STEP_LINEAR (f32)
 STEP_LINEAR (f16)
 STEP_LINEAR (bf16)
+
+#if VLF_BF16 == 1
+STEP_LINEAR (pair)
+
+/* x [cols] to y in bf16, padded to [inputs]. */
+void
+vlf_step_round (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)
+{
+  for (uint i = 0; i < n; i++)
+    vlf_round_row ((__global ushort *) AT (s->y, first + i), AT (s->x, first + i), s->cols, s->inputs);
+}
+#endif
 
 void
 vlf_step_norm (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)
@@ -99,6 +111,10 @@ vlf_chain (__global const VlfStep *steps, const uint n_steps, const uint rows, B
     case STEP_F16: vlf_step_f16 (memory, steps + i, first, n); break;
     case STEP_BF16: vlf_step_bf16 (memory, steps + i, first, n); break;
     case STEP_NORM: vlf_step_norm (memory, steps + i, first, n); break;
+#if VLF_BF16 == 1
+    case STEP_ROUND: vlf_step_round (memory, steps + i, first, n); break;
+    case STEP_PAIR: vlf_step_pair (memory, steps + i, first, n); break;
+#endif
     default: vlf_step_mix (memory, steps + i, first, n); break;
     }
   }
