@@ -38,7 +38,7 @@ search (const char *name)
       found = find_below (env[i], name);
   if (!found)
     found = find_below (VLF_DATADIR "/models", name);
-  if (!found)
+  if (!found && *VLF_SOURCE_MODELS)
     found = find_below (VLF_SOURCE_MODELS, name);
   return found;
 }
@@ -55,9 +55,9 @@ vlf_model_find (const char *name, GError **error)
     found = search (wanted);
   if (!found)
     g_set_error (error, VLF_ERROR, VLF_ERROR_NOT_FOUND,
-                 "model \"%s\": no such directory; looked for it as a path, below VLF_MODEL_PATH (%s), %s and %s",
-                 wanted, g_getenv ("VLF_MODEL_PATH") ? g_getenv ("VLF_MODEL_PATH") : "not set", VLF_DATADIR "/models",
-                 VLF_SOURCE_MODELS);
+                 "model \"%s\": no such directory; looked for it as a path, below VLF_MODEL_PATH (%s), %s%s%s", wanted,
+                 g_getenv ("VLF_MODEL_PATH") ? g_getenv ("VLF_MODEL_PATH") : "not set", VLF_DATADIR "/models",
+                 *VLF_SOURCE_MODELS ? " and " : "", VLF_SOURCE_MODELS);
   return found;
 }
 

@@ -134,10 +134,11 @@ vlf_retrieval_report (VlfRetrieval *r, const VlfNet *net, guint frame, guint fir
 {
   const float *scores = r->bank ? scores_of (r, frame) : NULL;
   VlfPromptResult *prompts = result->prompts + first;
-  guint *found = found_in (r, frame);
+  guint *found;
 
   if (r->n_found == 0)
     return;
+  found = found_in (r, frame);
   if (r->n_rerank == 0)
     vlf_bank_choose (scores, vlf_bank_size (r->bank), r->n_found, found);
   report_rest (r, net, scores, found, prompts);
