@@ -192,6 +192,56 @@ test_company_changes_nothing (void)
     vlf_text_unref (texts[i]);
 }
 
+/* Another stream on the same model, with frames and prompts of its own. */
+static gint neighbour_stops;
+
+static gpointer
+neighbour (gpointer data)
+{
+  VlfModel *model = data;
+  g_autoptr (VlfText) text = encode (model, "something else that is asked for");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  guint8 pixels[64 * 48 * 3];
+  VlfImage image = make_image (pixels, 64, 48, 5);
+  guint runs = 0;
+
+  while (!g_atomic_int_get (&neighbour_stops) || runs == 0) {
+    VlfResult *result;
+
+    run (session, &image, 1, &text, 1, &result);
+    vlf_result_unref (result);
+    runs++;
+  }
+  return NULL;
+}
+
+/* The same input gives the same bits, alone and with another stream beside it. */
+static void
+test_same_bits_beside_another (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfText) text = encode (model, "a red circle");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  guint8 pixels[80 * 60 * 3];
+  VlfImage image = make_image (pixels, 80, 60, 2);
+  VlfResult *alone, *beside;
+  GThread *thread;
+
+  run (session, &image, 1, &text, 1, &alone);
+  g_atomic_int_set (&neighbour_stops, FALSE);
+  thread = g_thread_new ("neighbour", neighbour, model);
+  for (guint i = 0; i < 10; i++) {
+    run (session, &image, 1, &text, 1, &beside);
+    assert_same_prompt (&alone->prompts[0], &beside->prompts[0], alone->rows * alone->cols);
+    vlf_result_unref (beside);
+  }
+  g_atomic_int_set (&neighbour_stops, TRUE);
+  g_thread_join (thread);
+  vlf_result_unref (alone);
+}
+
 static VlfText *
 encode_marked (VlfModel *model, const char *prompt)
 {
@@ -411,6 +461,7 @@ main (int argc, char **argv)
   g_test_add_func ("/session/frame-of-copy", test_frame_of_copy);
   g_test_add_func ("/session/phrase-map", test_phrase_map);
   g_test_add_func ("/session/company", test_company_changes_nothing);
+  g_test_add_func ("/session/beside", test_same_bits_beside_another);
   g_test_add_func ("/session/weight-of-one", test_weight_of_one);
   g_test_add_func ("/session/weights", test_weights);
   g_test_add_func ("/session/mask", test_mask);

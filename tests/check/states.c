@@ -275,6 +275,8 @@ GST_START_TEST (test_eos_first)
   fusion_set_caps (f, "RGB", 8, 8);
   fail_unless (gst_harness_push_event (f->h, gst_event_new_eos ()));
   fail_unless_equals_int (fusion_push (f, fusion_frame (f, 0)), GST_FLOW_EOS);
+  gst_harness_push_event (f->h, gst_event_new_eos ()); /* a second one changes nothing */
+  fail_unless_equals_int (fusion_push (f, fusion_frame (f, 0)), GST_FLOW_EOS);
   fusion_free (f);
 }
 GST_END_TEST
