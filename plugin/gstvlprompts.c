@@ -23,7 +23,8 @@ struct _GstVlPrompts {
 
   guint taken;           /* serial of what is in force or being encoded */
   GstVlPromptSet *own;   /* the application's prompts in force */
-  GstVlPromptSet *asked; /* own and more, as last handed out */
+  GstVlPromptSet *asked; /* own and more, as last handed out; or NULL */
+  GstVlPromptSet *basis; /* what was own then, for comparing without copies; or NULL */
   guint64 generation;
   VlfModel *model;     /* that the texts belong to */
   GstVlWorker *worker; /* started when first needed */
@@ -322,6 +323,7 @@ gst_vl_prompts_forget (GstVlPrompts *self)
   self->own = set_join (own, NULL, NULL);
   gst_vl_prompt_set_unref (own);
   g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
+  g_clear_pointer (&self->basis, gst_vl_prompt_set_unref);
   g_clear_pointer (&self->model, vlf_model_unref);
 }
 
@@ -381,32 +383,52 @@ take_wanted (GstVlPrompts *self, gboolean hold, GError **error)
     set_own (self, set);
 }
 
+/* Whether the same is to be asked as last time, as most frames have it. */
+static gboolean
+is_asked (const GstVlPrompts *self, const GPtrArray *more, const GPtrArray *encoded)
+{
+  const guint own = self->own->n;
+  gboolean same = self->asked && self->basis == self->own && self->asked->n == own + more->len;
+
+  for (guint i = 0; same && i < more->len; i++)
+    same = self->asked->sources[own + i].of == (encoded ? g_ptr_array_index (encoded, i) : NULL) &&
+           strcmp (self->asked->prompts[own + i], g_ptr_array_index (more, i)) == 0;
+  return same;
+}
+
+/* Takes @set. */
+static GstVlPromptSet *
+ask (GstVlPrompts *self, GstVlPromptSet *set)
+{
+  if (self->asked && same_set (set, self->asked)) {
+    gst_vl_prompt_set_unref (set);
+  } else {
+    set_reuse (set, self->own);
+    set_reuse (set, self->asked);
+    set->generation = ++self->generation;
+    gst_vl_prompt_set_unref (self->asked);
+    self->asked = set;
+  }
+  gst_vl_prompt_set_unref (self->basis);
+  self->basis = gst_vl_prompt_set_ref (self->own);
+  return gst_vl_prompt_set_ref (self->asked);
+}
+
 GstVlPromptSet *
 gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *more, const GPtrArray *encoded,
                        gboolean hold, GError **error)
 {
-  GstVlPromptSet *set;
-
   if (model && model != self->model) {
     if (self->model)
       gst_vl_prompts_forget (self);
     self->model = vlf_model_ref (model);
   }
   take_wanted (self, hold, error);
-  set = set_join (self->own, more, encoded);
-  if (set->n == 0) {
-    gst_vl_prompt_set_unref (set);
+  if (self->own->n + more->len == 0) {
     g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
     return NULL;
   }
-  if (self->asked && same_set (set, self->asked)) {
-    gst_vl_prompt_set_unref (set);
+  if (is_asked (self, more, encoded))
     return gst_vl_prompt_set_ref (self->asked);
-  }
-  set_reuse (set, self->own);
-  set_reuse (set, self->asked);
-  set->generation = ++self->generation;
-  gst_vl_prompt_set_unref (self->asked);
-  self->asked = set;
-  return gst_vl_prompt_set_ref (set);
+  return ask (self, set_join (self->own, more, encoded));
 }
