@@ -3,7 +3,7 @@
 #include "kernels/ops_cl_linear.h"
 
 /* Weights that stay in a second-level cache while one tile of rows after the other passes. */
-#define MAX_WEIGHT_BYTES (512u * 1024u)
+#define MAX_WEIGHT_BYTES (1024u * 1024u)
 /* Multiply-adds up to which one thread is as quick as several that must be woken first. */
 #define MAX_ALONE (1u << 20)
 /* Rows of a tile from which on it is arithmetic that takes the time. */
