@@ -2,6 +2,7 @@
 #include "plugin/gstvldrawing.h"
 #include "plugin/gstvllabel.h"
 #include "plugin/gstvlsmoothing.h"
+#include "plugin/gstvlspeech.h"
 #include "plugin/gstvlsubject.h"
 #include "plugin/lib/vlfusion.h"
 #include <math.h>
@@ -9,8 +10,9 @@
 #define MAP_SIDE        160 /* longer side of a painted map, pixels: smooth already, and cheap */
 #define LINES_SIDE      640 /* with lines in it */
 #define FADE_STEPS      16
-#define USUAL_THRESHOLD 0.5 /* of a producer that does not say */
-#define SMALLEST_LABEL  40  /* lines of a frame that labels fit on */
+#define USUAL_THRESHOLD 0.5      /* of a producer that does not say */
+#define LIT_COLOUR      0xffb454 /* of the word of a caption that is said */
+#define SMALLEST_LABEL  40       /* lines of a frame that labels fit on */
 
 /* A result that is drawn, and what it is drawn with. */
 typedef struct {
@@ -18,6 +20,7 @@ typedef struct {
   GstVlKind kind;
   gdouble region[4];
   guint fade;       /* 0..FADE_STEPS, 0: as new */
+  guint word;       /* of captions: which is lit, over all prompts; or GST_VL_NO_WORD */
   GArray *subjects; /* of GstVlSubject; NULL until it is drawn */
   guint index;      /* of the first of them on the frame: chooses colours */
 } Item;
@@ -28,6 +31,7 @@ struct _GstVlDrawing {
   guint look_serial, width, height;
   gdouble aspect; /* of a pixel */
   GstVlSmoothing *smoothing;
+  GstVlSpeech speech; /* of the captions */
 };
 
 /* One drawing in the making. */
@@ -73,6 +77,7 @@ gst_vl_drawing_reset (GstVlDrawing *drawing)
   g_clear_pointer (&drawing->composition, gst_video_overlay_composition_unref);
   g_array_set_size (drawing->items, 0);
   gst_vl_smoothing_reset (drawing->smoothing);
+  gst_vl_speech_reset (&drawing->speech);
 }
 
 void
@@ -86,12 +91,12 @@ gst_vl_drawing_free (GstVlDrawing *drawing)
   g_free (drawing);
 }
 
-/* A carried result fades in the second half of its time. */
+/* A carried result fades in the second half of its time. A caption says nothing of places, and stays. */
 static guint
 fade_of (const GstVlMeta *meta, GstClockTime expire)
 {
-  if (!meta->carried || !GST_CLOCK_TIME_IS_VALID (meta->age) || !GST_CLOCK_TIME_IS_VALID (expire) ||
-      meta->age <= expire / 2)
+  if (meta->kind == GST_VL_KIND_CAPTION || !meta->carried || !GST_CLOCK_TIME_IS_VALID (meta->age) ||
+      !GST_CLOCK_TIME_IS_VALID (expire) || meta->age <= expire / 2)
     return 0;
   if (meta->age >= expire)
     return FADE_STEPS;
@@ -110,7 +115,7 @@ is_drawn (const GstVlMeta *meta, const GstVlLook *look, guint width, guint heigh
 }
 
 static GArray *
-collect (GstBuffer *buffer, const GstVlLook *look, guint width, guint height)
+collect (GstVlDrawing *drawing, GstBuffer *buffer, const GstVlLook *look, guint width, guint height)
 {
   GArray *items = items_new ();
   gpointer state = NULL;
@@ -118,11 +123,14 @@ collect (GstBuffer *buffer, const GstVlLook *look, guint width, guint height)
 
   while ((meta = gst_buffer_iterate_vl_meta (buffer, &state))) {
     Item item = { .kind = meta->kind,
-                  .region = { meta->region_x, meta->region_y, meta->region_width, meta->region_height } };
+                  .region = { meta->region_x, meta->region_y, meta->region_width, meta->region_height },
+                  .word = GST_VL_NO_WORD };
 
     item.fade = fade_of (meta, look->expire);
     if (!is_drawn (meta, look, width, height) || item.fade == FADE_STEPS)
       continue;
+    if (meta->kind == GST_VL_KIND_CAPTION && look->captions)
+      item.word = gst_vl_speech_word (&drawing->speech, meta->result, GST_BUFFER_PTS (buffer), look->word_time);
     item.result = gst_vl_result_ref (meta->result);
     g_array_append_val (items, item);
   }
@@ -137,7 +145,7 @@ same_items (const GArray *a, const GArray *b)
   for (guint i = 0; i < a->len; i++) {
     const Item *x = &g_array_index (a, Item, i), *y = &g_array_index (b, Item, i);
 
-    if (x->result != y->result || x->kind != y->kind || x->fade != y->fade ||
+    if (x->result != y->result || x->kind != y->kind || x->fade != y->fade || x->word != y->word ||
         memcmp (x->region, y->region, sizeof (x->region)))
       return FALSE;
   }
@@ -360,13 +368,23 @@ draw_label (Sheet *sheet, const Item *item, guint i)
     place_label (sheet, label, place);
 }
 
+/* As its map: ember, or among others a colour of its own. */
+static guint32
+lit_colour (const Sheet *sheet, const Item *item)
+{
+  return sheet->n_subjects > 1 ? gst_vl_prompt_colour (item->index) : LIT_COLOUR;
+}
+
+/* @word: of this prompt the one that is lit, if it has so many. */
 static void
-draw_caption (Sheet *sheet, const Item *item, guint prompt)
+draw_caption (Sheet *sheet, const Item *item, guint prompt, guint word)
 {
   const gchar *text = gst_vl_result_get_caption (item->result, prompt);
   GstVlType type = { sheet->look->font, type_size (sheet) * 1.15, (gdouble) (FADE_STEPS - item->fade) / FADE_STEPS,
                      stretched (sheet, sheet->width * 0.9) };
-  GstBuffer *picture = text && *text ? gst_vl_caption_new (text, &type) : NULL;
+  GstVlSpan lit = { .colour = lit_colour (sheet, item) };
+  gboolean is_lit = gst_vl_speech_find (item->result, prompt, word, &lit.begin, &lit.end);
+  GstBuffer *picture = text && *text ? gst_vl_caption_new (text, &type, is_lit ? &lit : NULL) : NULL;
   GstVideoMeta *meta = picture ? gst_buffer_get_video_meta (picture) : NULL;
   gint width = meta ? squeezed (sheet, meta->width) : 0;
 
@@ -377,6 +395,19 @@ draw_caption (Sheet *sheet, const Item *item, guint prompt)
                                       (gint) meta->height });
 }
 
+static void
+draw_captions (Sheet *sheet, const Item *item)
+{
+  guint word = item->word;
+
+  for (guint i = 0; i < gst_vl_result_get_n_prompts (item->result); i++) {
+    guint n = gst_vl_result_get_n_words (item->result, i);
+
+    draw_caption (sheet, item, i, word);
+    word = word == GST_VL_NO_WORD || word < n ? GST_VL_NO_WORD : word - n;
+  }
+}
+
 /* Numbers what is drawn across all results: a prompt keeps its number, and with it its colour, in map and label. */
 static void
 find_subjects (Sheet *sheet, GArray *items)
@@ -384,7 +415,9 @@ find_subjects (Sheet *sheet, GArray *items)
   for (guint i = 0; i < items->len; i++) {
     Item *item = &g_array_index (items, Item, i);
 
-    item->subjects = gst_vl_subjects_of (item->result, sheet->look->maps == GST_VL_MAPS_WORDS);
+    item->subjects = item->kind == GST_VL_KIND_CAPTION
+                         ? gst_vl_subjects_of_word (item->result, item->word)
+                         : gst_vl_subjects_of (item->result, sheet->look->maps == GST_VL_MAPS_WORDS);
     item->index = sheet->n_subjects;
     if (item->kind == GST_VL_KIND_FUSION)
       sheet->n_subjects += item->subjects->len;
@@ -398,8 +431,7 @@ draw_texts (Sheet *sheet, const Item *item)
     for (guint i = 0; i < item->subjects->len; i++)
       draw_label (sheet, item, i);
   if (item->kind == GST_VL_KIND_CAPTION && sheet->look->captions)
-    for (guint i = 0; i < gst_vl_result_get_n_prompts (item->result); i++)
-      draw_caption (sheet, item, i);
+    draw_captions (sheet, item);
 }
 
 /* Maps of all results first, so that no map lies on a label. */
@@ -412,7 +444,7 @@ draw (GstVlDrawing *drawing, const GstVlLook *look, GArray *items, GstClockTime 
   gst_vl_smoothing_trim (drawing->smoothing);
   find_subjects (&sheet, items);
   for (guint i = 0; i < items->len; i++)
-    if (g_array_index (items, Item, i).kind == GST_VL_KIND_FUSION && look->style != GST_VL_STYLE_NONE)
+    if (look->style != GST_VL_STYLE_NONE)
       draw_maps (&sheet, &g_array_index (items, Item, i));
   for (guint i = 0; i < items->len && sheet.height >= SMALLEST_LABEL && sheet.width >= SMALLEST_LABEL; i++)
     draw_texts (&sheet, &g_array_index (items, Item, i));
@@ -424,7 +456,7 @@ GstVideoOverlayComposition *
 gst_vl_drawing_update (GstVlDrawing *drawing, const GstVlLook *look, guint look_serial, GstBuffer *buffer, guint width,
                        guint height, gdouble aspect)
 {
-  GArray *items = collect (buffer, look, width, height);
+  GArray *items = collect (drawing, buffer, look, width, height);
   gboolean same = look_serial == drawing->look_serial && width == drawing->width && height == drawing->height &&
                   aspect == drawing->aspect && same_items (items, drawing->items) &&
                   (look->smoothing == 0 || items->len == 0);

@@ -4,8 +4,9 @@
  * @title: vljsonenc
  * @see_also: #GstVlfusion
  *
- * Writes one line of JSON for each frame: what its result says, or, without one, a line without prompts. The shape is
- * described in the README. Where the lines go is up to other elements and programs: filesink, fdsink, a socket, MQTT.
+ * Writes one line of JSON for each frame: what its result says, or, without one, a line without prompts. Captions and
+ * answers are prompts with a `caption`; beside a result of vlfusion they are its member `caption`. The shape is described
+ * in the README. Where the lines go is up to other elements and programs: filesink, fdsink, a socket, MQTT.
  *
  * ## Example launch line
  * |[
@@ -141,31 +142,49 @@ view_clear (VlfResult *view)
   g_free (view->prompts);
 }
 
+/* @meta NULL: no result. */
+static void
+write_result (GString *line, GstBuffer *frame, const GstVlMeta *meta, VlfJsonMaps maps, VlfJsonEmbeddings embeddings)
+{
+  VlfStamp stamp = { GST_BUFFER_PTS (frame), GST_CLOCK_TIME_NONE, GST_CLOCK_TIME_NONE, G_MAXUINT64, FALSE };
+  VlfResult view;
+
+  if (!meta) {
+    vlf_result_to_json (NULL, &stamp, maps, embeddings, line);
+    return;
+  }
+  stamp.source_pts = gst_vl_result_get_source_pts (meta->result);
+  stamp.age = meta->age;
+  stamp.generation = gst_vl_result_get_generation (meta->result);
+  stamp.carried = meta->carried;
+  view_init (&view, meta);
+  vlf_result_to_json (&view, &stamp, maps, embeddings, line);
+  view_clear (&view);
+}
+
+/* The last comparison with prompts, and the last caption; of one alone it is the line, of both the caption is a member of the line. */
 static GString *
 line_for (GstVlJsonEnc *self, GstBuffer *frame)
 {
-  VlfStamp stamp = { GST_BUFFER_PTS (frame), GST_CLOCK_TIME_NONE, GST_CLOCK_TIME_NONE, G_MAXUINT64, FALSE };
   GString *line = g_string_sized_new (1024);
   VlfJsonEmbeddings embeddings;
+  GstVlMeta *fusion, *caption;
+  const gchar *source;
   VlfJsonMaps maps;
-  GstVlMeta *meta;
-  VlfResult view;
 
   GST_OBJECT_LOCK (self);
   maps = self->maps;
   embeddings = self->embeddings;
-  meta = gst_buffer_get_vl_meta (frame, self->source && *self->source ? self->source : NULL, GST_VL_KIND_FUSION);
+  source = self->source && *self->source ? self->source : NULL;
+  fusion = gst_buffer_get_vl_meta (frame, source, GST_VL_KIND_FUSION);
+  caption = gst_buffer_get_vl_meta (frame, source, GST_VL_KIND_CAPTION);
   GST_OBJECT_UNLOCK (self);
-  if (meta) {
-    stamp.source_pts = gst_vl_result_get_source_pts (meta->result);
-    stamp.age = meta->age;
-    stamp.generation = gst_vl_result_get_generation (meta->result);
-    stamp.carried = meta->carried;
-    view_init (&view, meta);
-    vlf_result_to_json (&view, &stamp, maps, embeddings, line);
-    view_clear (&view);
-  } else {
-    vlf_result_to_json (NULL, &stamp, maps, embeddings, line);
+  write_result (line, frame, fusion ? fusion : caption, maps, embeddings);
+  if (fusion && caption) {
+    g_string_truncate (line, line->len - 1);
+    g_string_append (line, ",\"caption\":");
+    write_result (line, frame, caption, maps, embeddings);
+    g_string_append_c (line, '}');
   }
   g_string_append_c (line, '\n');
   return line;
@@ -269,11 +288,11 @@ gst_vl_json_enc_class_init (GstVlJsonEncClass *class)
                                    g_param_spec_enum ("embeddings", "Embeddings",
                                                       "Whether and how embeddings are written",
                                                       GST_TYPE_VL_JSON_EMBEDDINGS, DEFAULT_EMBEDDINGS, flags));
-  g_object_class_install_property (
-      object_class, PROP_SOURCE,
-      g_param_spec_string ("source", "Source",
-                           "Name of the element whose results are written (unset = the last one in the pipeline)", NULL,
-                           flags));
+  g_object_class_install_property (object_class, PROP_SOURCE,
+                                   g_param_spec_string ("source", "Source",
+                                                        "Name of the element whose results are written (unset = the "
+                                                        "last one in the pipeline, and the last that captions)",
+                                                        NULL, flags));
   gst_element_class_add_static_pad_template (element_class, &sink_template);
   gst_element_class_add_static_pad_template (element_class, &src_template);
   gst_element_class_set_static_metadata (element_class, "Vision-language JSON encoder", "Encoder/Metadata/Video",

@@ -199,8 +199,23 @@ draw_caption (cairo_t *cr, guint width, guint height, gpointer user)
   pango_cairo_show_layout (cr, caption->text);
 }
 
+static void
+light_up (PangoLayout *layout, const GstVlSpan *lit)
+{
+  PangoAttrList *list = pango_attr_list_new ();
+  PangoAttribute *colour =
+      pango_attr_foreground_new ((guint16) ((lit->colour >> 16 & 255) * 257),
+                                 (guint16) ((lit->colour >> 8 & 255) * 257), (guint16) ((lit->colour & 255) * 257));
+
+  colour->start_index = lit->begin;
+  colour->end_index = lit->end;
+  pango_attr_list_insert (list, colour);
+  pango_layout_set_attributes (layout, list);
+  pango_attr_list_unref (list);
+}
+
 GstBuffer *
-gst_vl_caption_new (const gchar *text, const GstVlType *type)
+gst_vl_caption_new (const gchar *text, const GstVlType *type, const GstVlSpan *lit)
 {
   Caption caption = { layout_new (text, type, PANGO_WEIGHT_MEDIUM), type->size };
   gint room = (gint) (type->max_width - 1.4 * type->size), width, height;
@@ -208,6 +223,8 @@ gst_vl_caption_new (const gchar *text, const GstVlType *type)
 
   if (!caption.text)
     return NULL;
+  if (lit)
+    light_up (caption.text, lit);
   pango_layout_set_alignment (caption.text, PANGO_ALIGN_CENTER);
   pango_layout_set_wrap (caption.text, PANGO_WRAP_WORD_CHAR);
   pango_layout_get_pixel_size (caption.text, &width, &height);
@@ -237,10 +254,11 @@ gst_vl_label_new (const gchar *text, const gchar *value, guint32 colour, const G
 }
 
 GstBuffer *
-gst_vl_caption_new (const gchar *text, const GstVlType *type)
+gst_vl_caption_new (const gchar *text, const GstVlType *type, const GstVlSpan *lit)
 {
   (void) text;
   (void) type;
+  (void) lit;
   return NULL;
 }
 

@@ -18,8 +18,14 @@ typedef struct {
 /* A chip on one line: a dot in @colour (0xrrggbb), @text, and behind it, in the colour, @value (NULL: none). UTF-8. */
 GstBuffer *gst_vl_label_new (const gchar *text, const gchar *value, guint32 colour, const GstVlType *type);
 
-/* Centred lines of text on a dark ground, as subtitles are. UTF-8. */
-GstBuffer *gst_vl_caption_new (const gchar *text, const GstVlType *type);
+/* Part of a text, bytes [begin, end), in @colour (0xrrggbb). */
+typedef struct {
+  guint begin, end;
+  guint32 colour;
+} GstVlSpan;
+
+/* Centred lines of text on a dark ground, as subtitles are. UTF-8. @lit: what stands out; NULL: nothing. */
+GstBuffer *gst_vl_caption_new (const gchar *text, const GstVlType *type, const GstVlSpan *lit);
 
 /* A ring around a point; square, 2 @radius + 1 pixels wide, centred. */
 GstBuffer *gst_vl_ring_new (guint32 colour, guint radius, gdouble opacity);

@@ -36,6 +36,7 @@ typedef struct {
   gdouble threshold;         /* a match below it does not count as one, 0..1; < 0: as the result's producer says */
   gdouble unmatched_opacity; /* share of the opacity that is left to prompts that do not match, 0..1; 0: not drawn */
   GstClockTime smoothing;    /* time constant of the maps, nanoseconds; 0: none */
+  GstClockTime word_time;    /* for which each word of a caption is lit, nanoseconds; 0: none is */
   GstClockTime expire;       /* age at which a result has faded away; GST_CLOCK_TIME_NONE: never */
   gchar *source;             /* name of the element whose results are drawn; NULL or "": all */
   gchar *font;               /* Pango font description; NULL or "": the default */

@@ -5,7 +5,8 @@
  * @see_also: #GstVlfusion, #GstVlCaption
  *
  * Draws what vlfusion and vlcaption found onto the frame: for each prompt where it looked, as a heat map, as lines or
- * as a spotlight, a label with the prompt and how well it matches, and captions. A sink that can lay pictures over the
+ * as a spotlight, a label with the prompt and how well it matches, and captions, with #GstVlOverlay:word-time word by
+ * word. A sink that can lay pictures over the
  * video itself (meta:GstVideoOverlayComposition) gets them as such and no pixel is touched here; otherwise they are
  * blended into the frame.
  *
@@ -34,6 +35,7 @@ GST_DEBUG_CATEGORY_STATIC (vl_overlay_debug);
 #define DEFAULT_THRESHOLD         -1
 #define DEFAULT_UNMATCHED_OPACITY 0.2
 #define DEFAULT_SMOOTHING         0
+#define DEFAULT_WORD_TIME         0
 #define DEFAULT_EXPIRE            GST_SECOND
 
 enum {
@@ -46,6 +48,7 @@ enum {
   PROP_THRESHOLD,
   PROP_UNMATCHED_OPACITY,
   PROP_SMOOTHING,
+  PROP_WORD_TIME,
   PROP_EXPIRE,
   PROP_SOURCE,
   PROP_FONT_DESC,
@@ -381,6 +384,7 @@ gst_vl_overlay_set_property (GObject *object, guint id, const GValue *value, GPa
   case PROP_THRESHOLD: look->threshold = g_value_get_double (value); break;
   case PROP_UNMATCHED_OPACITY: look->unmatched_opacity = g_value_get_double (value); break;
   case PROP_SMOOTHING: look->smoothing = g_value_get_uint64 (value); break;
+  case PROP_WORD_TIME: look->word_time = g_value_get_uint64 (value); break;
   case PROP_EXPIRE: look->expire = g_value_get_uint64 (value); break;
   case PROP_SOURCE:
     g_free (look->source);
@@ -412,6 +416,7 @@ gst_vl_overlay_get_property (GObject *object, guint id, GValue *value, GParamSpe
   case PROP_THRESHOLD: g_value_set_double (value, look->threshold); break;
   case PROP_UNMATCHED_OPACITY: g_value_set_double (value, look->unmatched_opacity); break;
   case PROP_SMOOTHING: g_value_set_uint64 (value, look->smoothing); break;
+  case PROP_WORD_TIME: g_value_set_uint64 (value, look->word_time); break;
   case PROP_EXPIRE: g_value_set_uint64 (value, look->expire); break;
   case PROP_SOURCE: g_value_set_string (value, look->source); break;
   case PROP_FONT_DESC: g_value_set_string (value, look->font); break;
@@ -473,8 +478,17 @@ install_properties (GObjectClass *class)
                            "Time constant with which maps follow the results, nanoseconds (0 = at once)", 0,
                            G_MAXUINT64, DEFAULT_SMOOTHING, controllable));
   g_object_class_install_property (
+      class, PROP_WORD_TIME,
+      g_param_spec_uint64 (
+          "word-time", "Word time",
+          "Light captions up word by word, each so long, with where the model looked when it wrote it; "
+          "nanoseconds (0 = not)",
+          0, G_MAXUINT64, DEFAULT_WORD_TIME, flags));
+  g_object_class_install_property (
       class, PROP_EXPIRE,
-      g_param_spec_uint64 ("expire", "Expire", "Age at which a carried result has faded away, nanoseconds (-1 = never)",
+      g_param_spec_uint64 ("expire", "Expire",
+                           "Age at which a carried result has faded away, nanoseconds (-1 = never); captions "
+                           "stay while frames carry them",
                            0, G_MAXUINT64, DEFAULT_EXPIRE, controllable));
   g_object_class_install_property (class, PROP_SOURCE,
                                    g_param_spec_string ("source", "Source",
@@ -533,6 +547,7 @@ gst_vl_overlay_init (GstVlOverlay *self)
                             .threshold = DEFAULT_THRESHOLD,
                             .unmatched_opacity = DEFAULT_UNMATCHED_OPACITY,
                             .smoothing = DEFAULT_SMOOTHING,
+                            .word_time = DEFAULT_WORD_TIME,
                             .expire = DEFAULT_EXPIRE };
   self->look_serial = 1;
 }

@@ -77,3 +77,23 @@ gst_vl_subjects_of (const GstVlResult *result, gboolean words)
       add_prompt (subjects, result, i);
   return subjects;
 }
+
+GArray *
+gst_vl_subjects_of_word (const GstVlResult *result, guint word)
+{
+  GArray *subjects = g_array_new (FALSE, FALSE, sizeof (GstVlSubject));
+  guint prompt = 0, n = gst_vl_result_get_n_prompts (result), rows, cols;
+  GstVlSubject subject = { .match = NAN, .share = 1 };
+
+  while (prompt < n && word >= gst_vl_result_get_n_words (result, prompt))
+    word -= gst_vl_result_get_n_words (result, prompt++);
+  gst_vl_result_get_grid (result, &rows, &cols);
+  if (prompt < n)
+    subject.map = gst_vl_result_peek_word_map (result, prompt, word, NULL);
+  if (!subject.map)
+    return subjects;
+  subject.text = gst_vl_result_get_word_text (result, prompt, word);
+  find_peak (&subject, rows, cols);
+  g_array_append_val (subjects, subject);
+  return subjects;
+}

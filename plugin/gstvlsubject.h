@@ -19,4 +19,7 @@ typedef struct {
  * and that the frame pays attention to; the prompt itself where there are none. Free with g_array_unref(). */
 GArray *gst_vl_subjects_of (const GstVlResult *result, gboolean words);
 
+/* The same of one word, counted over all prompts of @result; empty where it has no map. */
+GArray *gst_vl_subjects_of_word (const GstVlResult *result, guint word);
+
 G_END_DECLS
