@@ -59,7 +59,8 @@ enum {
   PROP_REPETITION_PENALTY,
   PROP_WORD_MAPS,
   PROP_ONLY_CHANGES,
-  PROP_MAX_AGE
+  PROP_MAX_AGE,
+  PROP_INTERVAL
 };
 
 /* What can be refused. */
@@ -221,7 +222,7 @@ get_rules (GstVlCaption *self, const GstSegment *segment)
 {
   GstVlCueRules rules = { .start = segment->start };
 
-  g_object_get (self, "interval", &rules.interval, NULL);
+  rules.interval = gst_vl_inference_get_interval (GST_VL_INFERENCE (self));
   GST_OBJECT_LOCK (self);
   rules.only_changes = self->only_changes;
   rules.max_age = self->max_age;
@@ -433,6 +434,7 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     self->max_age = g_value_get_uint64 (value);
     GST_OBJECT_UNLOCK (self);
     break;
+  case PROP_INTERVAL: gst_vl_inference_set_interval (GST_VL_INFERENCE (self), g_value_get_uint64 (value)); break;
   case PROP_PROMPT:
     if (!check_prompt (self, g_value_get_string (value)))
       break;
@@ -451,6 +453,10 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
   GstVlCaption *self = GST_VL_CAPTION (object);
 
+  if (id == PROP_INTERVAL) {
+    g_value_set_uint64 (value, gst_vl_inference_get_interval (GST_VL_INFERENCE (self)));
+    return;
+  }
   GST_OBJECT_LOCK (self);
   switch (id) {
   case PROP_QUESTION: g_value_take_string (value, g_strjoinv ("\n", self->questions)); break;
@@ -501,6 +507,12 @@ install_text_properties (GObjectClass *klass, GParamFlags flags)
                            "With only-changes, stream time in nanoseconds after which the same text is said again "
                            "(-1: never)",
                            0, G_MAXUINT64, DEFAULT_MAX_AGE, flags));
+  g_object_class_install_property (
+      klass, PROP_INTERVAL,
+      g_param_spec_uint64 ("interval", "Interval",
+                           "Stream time between inferences in nanoseconds; frames between carry the last result "
+                           "(0: every frame). What is asked anew is due at once",
+                           0, G_MAXUINT64 - 1, DEFAULT_INTERVAL, flags));
 }
 
 static void
@@ -593,5 +605,5 @@ gst_vl_caption_init (GstVlCaption *self)
   self->only_changes = DEFAULT_ONLY_CHANGES;
   self->max_age = DEFAULT_MAX_AGE;
   gst_vl_cues_reset (&self->cues);
-  g_object_set (self, "interval", (guint64) DEFAULT_INTERVAL, NULL);
+  gst_vl_inference_set_interval (GST_VL_INFERENCE (self), DEFAULT_INTERVAL);
 }

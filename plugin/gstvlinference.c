@@ -132,6 +132,25 @@ check_settings (GstVlInference *self, GError **error)
   return !why;
 }
 
+void
+gst_vl_inference_set_interval (GstVlInference *self, GstClockTime interval)
+{
+  GST_OBJECT_LOCK (self);
+  PRIV (self)->stream.interval = interval;
+  GST_OBJECT_UNLOCK (self);
+}
+
+GstClockTime
+gst_vl_inference_get_interval (GstVlInference *self)
+{
+  GstClockTime interval;
+
+  GST_OBJECT_LOCK (self);
+  interval = PRIV (self)->stream.interval;
+  GST_OBJECT_UNLOCK (self);
+  return interval;
+}
+
 /* The model. */
 
 gboolean

@@ -54,6 +54,10 @@ const GPtrArray *gst_vl_inference_get_encoded (GstVlInference *self);
 /* Whether upstream is live, so that nothing may hold its frames up. On the streaming thread. */
 gboolean gst_vl_inference_is_live (GstVlInference *self);
 
+/* The property interval, for a subclass that has one of its own with another default. Any thread. */
+void gst_vl_inference_set_interval (GstVlInference *self, GstClockTime interval);
+GstClockTime gst_vl_inference_get_interval (GstVlInference *self);
+
 /* Settings of a subclass, numbered by it below GST_VL_MAX_SETTINGS, each for itself: a good value of one does not excuse a bad one of
  * another. Any thread. */
 #define GST_VL_MAX_SETTINGS 8

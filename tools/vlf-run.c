@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/vlf-run.h"
+#include "models/caption.h"
 
 VlfModel *
 run_open_model (const RunOptions *options, gboolean all_heads, GError **error)
 {
-  g_autofree gchar *directory = vlf_model_find (options->model, error);
+  const gchar *usual = options->caption || options->question ? VLF_DEFAULT_CAPTIONER : NULL;
+  g_autofree gchar *directory = vlf_model_find (options->model ? options->model : usual, error);
   VlfModelOptions model_options = {
     .directory = directory, .device = options->device, .precision = options->precision, .all_heads = all_heads
   };
@@ -84,7 +86,7 @@ main (int argc, char **argv)
   RunOptions o = { 0 };
   const GOptionEntry entries[] = {
     /* FILENAME keeps the bytes as they were given, whatever the locale; the text is checked where it is read. */
-    { "model", 'm', 0, G_OPTION_ARG_FILENAME, &o.model, "Model directory or name; default: the shipped one", "DIR" },
+    { "model", 'm', 0, G_OPTION_ARG_FILENAME, &o.model, "Model directory or name; default: the one shipped for this", "DIR" },
     { "device", 'd', 0, G_OPTION_ARG_FILENAME, &o.device,
       "auto, cpu, gpu, reference, an index or part of a name (see vlf-inspect --devices)", "DEVICE" },
     { "precision", 0, 0, G_OPTION_ARG_FILENAME, &o.precision, "auto, f32, f16, bf16 or int8", "PRECISION" },

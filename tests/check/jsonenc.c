@@ -233,6 +233,42 @@ GST_START_TEST (test_stream)
 }
 GST_END_TEST
 
+/* A caption alone is the line; beside a comparison it is a member of it. */
+GST_START_TEST (test_captions)
+{
+  GstHarness *h = harness_new ("none", "none");
+  GstVlResult *caption = gst_vl_result_new (640, 480, 2, 3), *fusion = full_result ();
+  GstBuffer *buffer = gst_buffer_new_allocate (NULL, 16, NULL);
+  const VlfJson *prompt;
+  VlfJson *json;
+
+  gst_vl_result_add_prompt (caption, "what?", NAN, -0.5, NULL);
+  gst_vl_result_set_caption (caption, 0, "a star");
+  gst_vl_result_add_word (caption, 0, "a", 0.5, NULL);
+  gst_vl_result_add_word (caption, 0, "star", 0.25, NULL);
+  gst_buffer_add_vl_meta (buffer, caption, "words", GST_VL_KIND_CAPTION);
+  json = parse_line (gst_harness_push_and_pull (h, buffer));
+  prompt = vlf_json_nth (vlf_json_get (json, "prompts"), 0);
+  fail_unless (vlf_json_is (vlf_json_get (prompt, "text"), "what?"));
+  fail_unless (vlf_json_is (vlf_json_get (prompt, "caption"), "a star"));
+  fail_unless (number (vlf_json_get (prompt, "score")) == -0.5 && is_null (prompt, "match"));
+  fail_unless (vlf_json_is (vlf_json_get (vlf_json_nth (vlf_json_get (prompt, "words"), 1), "text"), "star"));
+  vlf_json_free (json);
+
+  buffer = frame_with (fusion);
+  gst_buffer_add_vl_meta (buffer, caption, "words", GST_VL_KIND_CAPTION);
+  json = parse_line (gst_harness_push_and_pull (h, buffer));
+  fail_unless_equals_int (vlf_json_size (vlf_json_get (json, "prompts")), 2);
+  fail_unless (vlf_json_get (vlf_json_nth (vlf_json_get (json, "prompts"), 0), "caption") == NULL);
+  prompt = vlf_json_nth (vlf_json_get (vlf_json_get (json, "caption"), "prompts"), 0);
+  fail_unless (vlf_json_is (vlf_json_get (prompt, "caption"), "a star"));
+  vlf_json_free (json);
+  gst_vl_result_unref (caption);
+  gst_vl_result_unref (fusion);
+  gst_harness_teardown (h);
+}
+GST_END_TEST
+
 /* A scaled frame: positions are its own. */
 GST_START_TEST (test_scaled)
 {
@@ -302,6 +338,7 @@ jsonenc_suite (void)
   tcase_add_test (tests, test_maps);
   tcase_add_test (tests, test_embeddings);
   tcase_add_test (tests, test_stream);
+  tcase_add_test (tests, test_captions);
   tcase_add_test (tests, test_scaled);
   tcase_add_test (tests, test_file);
   return suite;

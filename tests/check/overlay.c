@@ -336,6 +336,55 @@ GST_START_TEST (test_texts)
 }
 GST_END_TEST
 
+/* Where the frame changed most above the caption: its column; -1: nowhere. */
+static gint
+lit_at (GstBuffer *buffer)
+{
+  gint most = 8, at = -1;
+  GstMapInfo map;
+
+  fail_unless (gst_buffer_map (buffer, &map, GST_MAP_READ));
+  for (guint i = 0; i < WIDTH * (HEIGHT * 2 / 3) * 4; i++)
+    if (i % 4 != 3 && ABS (map.data[i] - GREY) > most) {
+      most = ABS (map.data[i] - GREY);
+      at = (gint) (i / 4 % WIDTH);
+    }
+  gst_buffer_unmap (buffer, &map);
+  gst_buffer_unref (buffer);
+  return at;
+}
+
+/* One word after the other, with its map, whoever says the same again; a word without map lights nothing. */
+GST_START_TEST (test_word_by_word)
+{
+  GstHarness *h = vl_overlay_harness ("word-time=100000000");
+  GBytes *left = vl_check_map (14, 14, 0.2, 0.3), *right = vl_check_map (14, 14, 0.8, 0.3);
+
+  for (guint i = 0; i < 8; i++) {
+    GstVlResult *result = gst_vl_result_new (WIDTH, HEIGHT, 14, 14);
+    GstBuffer *buffer = vl_overlay_frame ();
+    gint x;
+
+    gst_vl_result_add_prompt (result, "", NAN, NAN, NULL);
+    gst_vl_result_set_caption (result, 0, "here there nowhere");
+    gst_vl_result_add_word (result, 0, "here", 0.5, left);
+    gst_vl_result_add_word (result, 0, "there", 0.5, right);
+    gst_vl_result_add_word (result, 0, "nowhere", 0.5, NULL);
+    gst_buffer_add_vl_meta (buffer, result, "check", GST_VL_KIND_CAPTION);
+    GST_BUFFER_PTS (buffer) = GST_SECOND + i * 50 * GST_MSECOND;
+    x = lit_at (gst_harness_push_and_pull (h, buffer));
+    if (i / 2 % 3 == 2)
+      fail_unless (x < 0, "frame %u: lit at %d", i, x);
+    else
+      fail_unless (x >= 0 && (x < WIDTH / 2) == (i / 2 % 3 == 0), "frame %u: lit at %d", i, x);
+    gst_vl_result_unref (result);
+  }
+  g_bytes_unref (left);
+  g_bytes_unref (right);
+  gst_harness_teardown (h);
+}
+GST_END_TEST
+
 static Suite *
 overlay_suite (void)
 {
@@ -355,6 +404,7 @@ overlay_suite (void)
   tcase_add_test (tests, test_expire);
   tcase_add_test (tests, test_source);
   tcase_add_test (tests, test_smoothing);
+  tcase_add_test (tests, test_word_by_word);
   tcase_add_test (tests, test_texts);
   return suite;
 }

@@ -19,6 +19,7 @@ ball='videotestsrc pattern=ball num-buffers=20 ! video/x-raw,width=320,height=24
 gst-launch-1.0 -q $ball ! jpegenc ! avimux ! filesink location=clip.avi
 gst-launch-1.0 -q $ball ! avenc_mpeg4 ! mp4mux ! filesink location=phone.mp4
 printf '1\n00:00:00,000 --> 00:00:01,000\na red circle\n\n2\n00:00:01,000 --> 00:00:10,000\nsomething blue\n' >words.srt
+printf '1\n00:00:00,000 --> 00:00:10,000\nhow many circles are there?\n' >questions.srt
 
 # A server's first line of output is its port.
 start () { # NAME COMMAND...
@@ -67,6 +68,11 @@ is_done () { # COMMAND
   *reused.jsonl*) grep -q '"reused":0\.[1-9]' reused.jsonl ;;
   *marked.jsonl*) grep -q '"text":"a red circle"' marked.jsonl ;;
   *camera.jsonl*) grep -q '"frame":\[1280,720\].*"text":"a red circle"' camera.jsonl ;;
+  *clip.vtt*) grep -q -- '-->' clip.vtt && grep -qE 'white|circle' clip.vtt ;;
+  *captioned.mkv*)
+    gst-launch-1.0 -q filesrc location=captioned.mkv ! matroskademux name=d d.subtitle_0 ! queue ! filesink location=captioned.txt d.video_0 ! queue ! fakesink &&
+      grep -qE 'white|circle' captioned.txt ;;
+  *answers.jsonl*) grep -q '"text":"how many circles are there?","caption":"[^"]' answers.jsonl ;;
   *annotated.mp4*) gst-launch-1.0 -q filesrc location=annotated.mp4 ! decodebin ! fakesink ;;
   *mosquitto*)
     for _ in $(seq 50); do
