@@ -4,6 +4,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include "models/safetensors_write.h"
 #include "models/session.h"
 
 #define SIDE 40
@@ -181,6 +182,56 @@ test_clip (void)
   check_round_trip (model, prompts, 1, FALSE);
 }
 
+/* The vectors of prompts in a file as another program writes it, under other names, match as the prompts do. */
+static void
+check_file_of_others (VlfModel *model, const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfEmbeddings) table = vlf_embeddings_load (path, &error);
+  g_autoptr (VlfResult) expected = ask_prompts (model, prompts, 2, FALSE), found = NULL;
+
+  g_assert_no_error (error);
+  found = ask_embeddings (model, table);
+  for (guint i = 0; i < 2; i++) {
+    g_assert_cmpfloat_with_epsilon (found->prompts[i].score, expected->prompts[i].score, 1e-6);
+    g_assert_cmpfloat_with_epsilon (found->prompts[i].match, expected->prompts[i].match, 1e-4);
+    g_assert_cmpstr (found->prompts[i].text, ==, i ? "dog" : "cat");
+  }
+}
+
+static void
+test_files_of_others (void)
+{
+  g_autoptr (VlfModel) model = open_model ("clip", "openai");
+  g_autoptr (VlfEmbeddings) encoded = vlf_model_encode_texts (model, prompts, 2, FALSE, NULL);
+  g_autoptr (VlfSafetensorsWriter) writer = vlf_safetensors_writer_new ();
+  g_autoptr (GString) json = g_string_new ("{\"threshold\": 0.5, \"entries\": [");
+  g_autofree gchar *dir = g_dir_make_tmp ("vlf-encoded-XXXXXX", NULL), *path = g_build_filename (dir, "texts", NULL);
+
+  vlf_safetensors_writer_set (writer, "labels", "cat,dog");
+  vlf_safetensors_writer_set (writer, "logit_scale", "100.000000");
+  g_assert_true (vlf_safetensors_writer_add (writer, "embeddings", VLF_TENSOR_F32, (const guint[]){ 2, encoded->dim },
+                                             2, encoded->values, NULL));
+  g_assert_true (vlf_safetensors_writer_save (writer, path, NULL));
+  check_file_of_others (model, path);
+
+  for (guint i = 0; i < 2; i++) {
+    g_string_append_printf (json, "%s{\"text\": \"%s\", \"embedding\": [", i ? ", " : "", i ? "dog" : "cat");
+    for (guint k = 0; k < encoded->dim; k++) {
+      gchar number[G_ASCII_DTOSTR_BUF_SIZE];
+
+      g_string_append_printf (json, "%s%s", k ? ", " : "",
+                              g_ascii_dtostr (number, sizeof number, 3.0 * encoded->values[i * encoded->dim + k]));
+    }
+    g_string_append (json, "], \"negative\": false, \"ensemble\": false}");
+  }
+  g_string_append (json, "]}");
+  g_assert_true (g_file_set_contents (path, json->str, -1, NULL));
+  check_file_of_others (model, path);
+  g_unlink (path);
+  g_rmdir (dir);
+}
+
 /* Nobody says which tokens are which word: the tokenizer knows. */
 static void
 test_without_words (void)
@@ -302,6 +353,7 @@ main (int argc, char **argv)
   device_name = argv[2];
   g_test_add_func ("/encoded/bridgetower", test_bridgetower);
   g_test_add_func ("/encoded/clip", test_clip);
+  g_test_add_func ("/encoded/files-of-others", test_files_of_others);
   g_test_add_func ("/encoded/without-words", test_without_words);
   g_test_add_func ("/encoded/refusals", test_refusals);
   g_test_add_func ("/encoded/bad-numbers", test_bad_numbers);

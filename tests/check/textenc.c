@@ -167,6 +167,27 @@ GST_START_TEST (test_encoder_stops)
 }
 GST_END_TEST
 
+/* A flush ends waiting for a text; what comes after it is encoded. */
+GST_START_TEST (test_encoder_flush)
+{
+  Encoder e = encoder_new ("", "utf8");
+  GstSegment segment;
+  GThread *thread;
+
+  g_atomic_int_set (&fake.text_ms, 500);
+  thread = g_thread_new ("push", push_text, e.h);
+  g_usleep (100000);
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  fail_unless (gst_harness_push_event (e.h, gst_event_new_flush_start ()));
+  fail_unless_equals_int (GPOINTER_TO_INT (g_thread_join (thread)), GST_FLOW_FLUSHING);
+  fail_unless (gst_harness_push_event (e.h, gst_event_new_flush_stop (TRUE)));
+  fail_unless (gst_harness_push_event (e.h, gst_event_new_segment (&segment)));
+  expect_encoded (&e, "after", "after");
+  fail_unless (gst_harness_try_pull (e.h) == NULL);
+  encoder_free (&e);
+}
+GST_END_TEST
+
 /* ---- text pads ---- */
 
 typedef struct {
@@ -656,6 +677,7 @@ textenc_suite (void)
   tcase_add_test (tc, test_encoder_events);
   tcase_add_test (tc, test_encoder_errors);
   tcase_add_test (tc, test_encoder_stops);
+  tcase_add_test (tc, test_encoder_flush);
   tcase_add_test (tc, test_pad);
   tcase_add_test (tc, test_pad_same_words);
   tcase_add_test (tc, test_pad_refuses);
