@@ -33,6 +33,8 @@ add_prompt (GstVlResult *to, VlfResult *from, const VlfPromptResult *prompt)
     gst_vl_result_set_embedding (to, index, embedding, prompt->embedding_kind);
   for (guint i = 0; i < prompt->n_words; i++)
     add_word (to, from, index, &prompt->words[i]);
+  if (prompt->retrieved)
+    gst_vl_result_set_retrieved (to, index, prompt->bank_index, prompt->similarity);
 }
 
 GstVlResult *
@@ -49,5 +51,7 @@ gst_vl_result_from_vlf (VlfResult *result, GstClockTime source_pts, guint64 gene
     gst_vl_result_set_image_embedding (to, image);
   for (guint i = 0; i < result->n_prompts; i++)
     add_prompt (to, result, &result->prompts[i]);
+  if (result->judged)
+    gst_vl_result_set_best (to, result->best);
   return to;
 }

@@ -100,6 +100,7 @@ view_prompt (VlfPromptResult *view, const GstVlMeta *meta, guint prompt)
   view->embedding = (float *) gst_vl_result_peek_embedding (result, prompt, &n);
   view->embedding_size = (guint) n;
   view->embedding_kind = gst_vl_result_get_embedding_kind (result, prompt);
+  view->retrieved = gst_vl_result_get_retrieved (result, prompt, &view->bank_index, &view->similarity);
   view->n_words = gst_vl_result_get_n_words (result, prompt);
   view->words = g_new0 (VlfWordResult, view->n_words);
   for (guint i = 0; i < view->n_words; i++) {
@@ -128,6 +129,7 @@ view_init (VlfResult *view, const GstVlMeta *meta)
   view->fingerprint = (gchar *) gst_vl_result_get_fingerprint (result);
   view->milliseconds = GST_CLOCK_TIME_IS_VALID (time) ? (gdouble) time / GST_MSECOND : NAN;
   view->reused = gst_vl_result_get_reused (result);
+  view->judged = gst_vl_result_get_best (result, &view->best);
   view->n_prompts = gst_vl_result_get_n_prompts (result);
   view->prompts = g_new0 (VlfPromptResult, view->n_prompts);
   for (guint i = 0; i < view->n_prompts; i++)

@@ -17,7 +17,7 @@ static void
 describe_prompt (GstStructure *structure, GstVlResult *result, const GstVlMeta *meta, guint i)
 {
   g_autofree gchar *field = g_strdup_printf ("text-%u", i);
-  gdouble x, y;
+  gdouble x, y, similarity;
 
   gst_structure_set (structure, field, G_TYPE_STRING, gst_vl_result_get_text (result, i), NULL);
   if (gst_vl_result_get_caption (result, i)) {
@@ -27,6 +27,8 @@ describe_prompt (GstStructure *structure, GstVlResult *result, const GstVlMeta *
   }
   set_number (structure, "match", i, gst_vl_result_get_match (result, i));
   set_number (structure, "score", i, gst_vl_result_get_score (result, i));
+  gst_vl_result_get_retrieved (result, i, NULL, &similarity);
+  set_number (structure, "similarity", i, similarity);
   if (meta)
     gst_vl_meta_get_peak (meta, i, &x, &y);
   else
@@ -39,9 +41,12 @@ void
 gst_vl_mirror_describe (GstStructure *structure, GstVlResult *result, const GstVlMeta *meta)
 {
   guint n = gst_vl_result_get_n_prompts (result);
+  gint best;
 
   gst_structure_set (structure, "generation", G_TYPE_UINT64, gst_vl_result_get_generation (result), "model",
                      G_TYPE_STRING, gst_vl_result_get_model (result), "n-prompts", G_TYPE_UINT, n, NULL);
+  if (gst_vl_result_get_best (result, &best))
+    gst_structure_set (structure, "best", G_TYPE_INT, best, NULL);
   for (guint i = 0; i < n; i++)
     describe_prompt (structure, result, meta, i);
 }

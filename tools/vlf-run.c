@@ -2,6 +2,8 @@
 #include "tools/vlf-run.h"
 #include "models/caption.h"
 
+#define DEFAULT_BANK_RESULTS 5
+
 VlfModel *
 run_open_model (const RunOptions *options, gboolean all_heads, GError **error)
 {
@@ -18,12 +20,19 @@ run_open_model (const RunOptions *options, gboolean all_heads, GError **error)
 static const char *
 check_usage (const RunOptions *o)
 {
-  guint modes = (o->image != NULL) + (o->embed != NULL) + (o->tensors != NULL) + o->tokenize;
+  guint modes = (o->image != NULL) + (o->embed != NULL) + (o->tensors != NULL) + (o->texts != NULL) + o->tokenize;
+  gboolean compares = o->prompts || o->bank;
 
   if (modes != 1)
-    return "expected one of --image, --embed, --tensors and --tokenize";
-  if (o->image && (o->prompts != NULL) + o->caption + (o->question != NULL) != 1)
-    return "--image needs at least one --prompt, or --caption, or --question";
+    return "expected one of --image, --embed, --tensors, --texts and --tokenize";
+  if (o->image && compares + o->caption + (o->question != NULL) != 1)
+    return "--image needs at least one --prompt or a --bank, or --caption, or --question";
+  if ((o->templates || o->negatives || o->unknown_threshold) && (!o->prompts || !o->image))
+    return "--template, --negative and --unknown-threshold go with --image and --prompt";
+  if ((o->bank && !o->image) || ((o->bank_results != DEFAULT_BANK_RESULTS || o->rerank) && !o->bank))
+    return "--bank goes with --image, --bank-results and --rerank go with --bank";
+  if (o->bank_results < 0 || o->rerank < 0)
+    return "--bank-results and --rerank: expected 0 or more";
   if (!o->image && (o->caption || o->question))
     return "--caption and --question go with --image";
   if (o->prefix && !o->caption)
@@ -36,10 +45,10 @@ check_usage (const RunOptions *o)
     return "--embed needs at least one --prompt";
   if (!o->image && !o->embed && o->prompts)
     return "--prompt goes with --image and --embed";
-  if (o->tensors && !o->save)
-    return "--tensors needs --save";
-  if (!o->tensors && o->save)
-    return "--save goes with --tensors";
+  if ((o->tensors || o->texts) && !o->save)
+    return "--tensors and --texts need --save";
+  if (!o->tensors && !o->texts && o->save)
+    return "--save goes with --tensors and --texts";
   return NULL;
 }
 
@@ -52,6 +61,11 @@ clear_options (RunOptions *o)
   g_free (o->image);
   g_strfreev (o->prompts);
   g_free (o->embed);
+  g_strfreev (o->templates);
+  g_strfreev (o->negatives);
+  g_free (o->unknown_threshold);
+  g_free (o->bank);
+  g_free (o->texts);
   g_free (o->tensors);
   g_free (o->save);
   g_free (o->question);
@@ -71,6 +85,8 @@ run (const RunOptions *options)
     done = run_tokenize (options, &error);
   else if (options->embed)
     done = run_embed (options, &error);
+  else if (options->texts)
+    done = run_texts (options, &error);
   else if (options->tensors)
     done = run_tensors (options, &error);
   else if (options->caption || options->question)
@@ -83,7 +99,7 @@ run (const RunOptions *options)
 int
 main (int argc, char **argv)
 {
-  RunOptions o = { 0 };
+  RunOptions o = { .bank_results = DEFAULT_BANK_RESULTS };
   const GOptionEntry entries[] = {
     /* FILENAME keeps the bytes as they were given, whatever the locale; the text is checked where it is read. */
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &o.model, "Model directory or name; default: the one shipped for this", "DIR" },
@@ -95,6 +111,17 @@ main (int argc, char **argv)
       "TEXT" },
     { "embed", 0, 0, G_OPTION_ARG_FILENAME, &o.embed,
       "Encode the prompts into this safetensors file, for vlfusion's text-embeddings", "OUT" },
+    { "template", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.templates,
+      "What a prompt stands in, like \"a photo of a {}.\"; of several the mean (CLIP)", "TEXT" },
+    { "negative", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &o.negatives,
+      "What the image may show instead of the prompts (CLIP); may be given several times", "TEXT" },
+    { "unknown-threshold", 0, 0, G_OPTION_ARG_FILENAME, &o.unknown_threshold,
+      "Cosine that the best prompt has to reach, -1 to 1 (CLIP)", "NUMBER" },
+    { "bank", 0, 0, G_OPTION_ARG_FILENAME, &o.bank, "Text embeddings to compare the image with, as --texts makes them",
+      "FILE" },
+    { "bank-results", 0, 0, G_OPTION_ARG_INT, &o.bank_results, "How many of their best are printed; default: 5", "N" },
+    { "rerank", 0, 0, G_OPTION_ARG_INT, &o.rerank, "How many of their best cross-attention looks at", "N" },
+    { "texts", 0, 0, G_OPTION_ARG_FILENAME, &o.texts, "Embed the lines of this file, for a bank", "FILE" },
     { "caption", 0, 0, G_OPTION_ARG_NONE, &o.caption, "Say what the image shows; prints a JSON object", NULL },
     { "question", 'q', 0, G_OPTION_ARG_FILENAME, &o.question, "Answer this about the image; prints a JSON object",
       "TEXT" },
@@ -104,7 +131,7 @@ main (int argc, char **argv)
     { "max-length", 0, 0, G_OPTION_ARG_INT, &o.max_length, "Most tokens of a generated text; default: 20", "N" },
     { "tensors", 0, 0, G_OPTION_ARG_FILENAME, &o.tensors,
       "Run the network alone on pixel_values, input_ids and attention_mask of this safetensors file", "IN" },
-    { "save", 0, 0, G_OPTION_ARG_FILENAME, &o.save, "Where --tensors writes the outputs, as safetensors", "OUT" },
+    { "save", 0, 0, G_OPTION_ARG_FILENAME, &o.save, "Where --tensors or --texts write, as safetensors", "OUT" },
     { "tokenize", 0, 0, G_OPTION_ARG_NONE, &o.tokenize, "JSON strings on stdin to arrays of token ids on stdout",
       NULL },
     { 0 },

@@ -12,6 +12,10 @@ typedef struct {
   gchar *image;
   gchar **prompts; /* NULL-terminated, NULL: none */
   gchar *embed;    /* where the encoded prompts are written, NULL: nowhere */
+  gchar **templates, **negatives;
+  gchar *unknown_threshold; /* a number; NULL: none */
+  gchar *bank, *texts;      /* files: of embeddings; of texts, a line each */
+  gint bank_results, rerank;
   gchar *tensors, *save;
   gboolean tokenize;
   gboolean caption;
@@ -27,6 +31,7 @@ gboolean run_image (const RunOptions *options, GError **error);
 gboolean run_caption (const RunOptions *options, GError **error); /* or the answer to a question */
 gboolean run_embed (const RunOptions *options, GError **error);
 gboolean run_tensors (const RunOptions *options, GError **error);
+gboolean run_texts (const RunOptions *options, GError **error); /* embeds them for a bank */
 gboolean run_tokenize (const RunOptions *options, GError **error);
 
 G_END_DECLS

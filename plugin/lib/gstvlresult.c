@@ -23,9 +23,12 @@ typedef struct {
 typedef struct {
   gchar *text, *caption, *embedding_kind;
   gdouble match, score, peak_x, peak_y;
-  GBytes *map;       /* [rows, cols] gfloat, or NULL */
-  GBytes *embedding; /* gfloat, or NULL */
-  GArray *words;     /* of Word */
+  gboolean retrieved; /* out of a bank, where it is text */
+  guint bank_index;
+  gdouble similarity; /* which it was found by */
+  GBytes *map;        /* [rows, cols] gfloat, or NULL */
+  GBytes *embedding;  /* gfloat, or NULL */
+  GArray *words;      /* of Word */
 } Prompt;
 
 struct _GstVlResult {
@@ -40,6 +43,8 @@ struct _GstVlResult {
   gchar *model, *fingerprint;
   GBytes *image_embedding;
   GArray *prompts; /* of Prompt */
+  gboolean judged; /* @best is known */
+  gint best;
 };
 
 GType
@@ -287,6 +292,28 @@ gst_vl_result_get_caption (const GstVlResult *result, guint prompt)
   return p ? p->caption : NULL;
 }
 
+gboolean
+gst_vl_result_get_retrieved (const GstVlResult *result, guint prompt, guint *index, gdouble *similarity)
+{
+  const Prompt *p = prompt_at (result, prompt);
+  gboolean retrieved = p && p->retrieved;
+
+  if (index)
+    *index = retrieved ? p->bank_index : 0;
+  if (similarity)
+    *similarity = retrieved ? p->similarity : NAN;
+  return retrieved;
+}
+
+gboolean
+gst_vl_result_get_best (const GstVlResult *result, gint *prompt)
+{
+  g_return_val_if_fail (result, FALSE);
+  if (prompt)
+    *prompt = result->judged ? result->best : -1;
+  return result->judged;
+}
+
 gdouble
 gst_vl_result_get_match (const GstVlResult *result, guint prompt)
 {
@@ -461,6 +488,26 @@ gst_vl_result_set_peak (GstVlResult *result, guint prompt, gdouble x, gdouble y)
   g_return_if_fail (p && is_writable (result));
   p->peak_x = x;
   p->peak_y = y;
+}
+
+void
+gst_vl_result_set_retrieved (GstVlResult *result, guint prompt, guint index, gdouble similarity)
+{
+  Prompt *p = prompt_at (result, prompt);
+
+  g_return_if_fail (p && is_writable (result));
+  p->retrieved = TRUE;
+  p->bank_index = index;
+  p->similarity = similarity;
+}
+
+void
+gst_vl_result_set_best (GstVlResult *result, gint prompt)
+{
+  g_return_if_fail (is_writable (result));
+  g_return_if_fail (prompt >= -1 && prompt < (gint) result->prompts->len);
+  result->judged = TRUE;
+  result->best = prompt;
 }
 
 void

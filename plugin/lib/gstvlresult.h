@@ -223,6 +223,35 @@ GST_VL_API
 const gchar *gst_vl_result_get_caption (const GstVlResult *result, guint prompt);
 
 /**
+ * gst_vl_result_get_retrieved:
+ * @result: a #GstVlResult
+ * @prompt: index of the prompt
+ * @index: (out) (optional): which text of the bank it is
+ * @similarity: (out) (optional): cosine of its embedding and the frame's, which it was found by
+ *
+ * Texts that were found in a bank follow the prompts that were asked, best first. Their score is the similarity unless
+ * cross-attention looked at them as well.
+ *
+ * Returns: whether the prompt was found in a bank of texts; if not, @index is 0 and @similarity NaN
+ *
+ * Since: 0.1
+ */
+GST_VL_API
+gboolean gst_vl_result_get_retrieved (const GstVlResult *result, guint prompt, guint *index, gdouble *similarity);
+
+/**
+ * gst_vl_result_get_best:
+ * @result: a #GstVlResult
+ * @prompt: (out) (optional): index of the prompt that the frame shows; -1: none of them, "unknown"
+ *
+ * Returns: whether the producer judged that, by negative prompts or by a threshold
+ *
+ * Since: 0.1
+ */
+GST_VL_API
+gboolean gst_vl_result_get_best (const GstVlResult *result, gint *prompt);
+
+/**
  * gst_vl_result_get_match:
  * @result: a #GstVlResult
  * @prompt: index of the prompt
@@ -476,6 +505,28 @@ guint gst_vl_result_add_prompt (GstVlResult *result, const gchar *text, gdouble 
  */
 GST_VL_API
 void gst_vl_result_set_peak (GstVlResult *result, guint prompt, gdouble x, gdouble y);
+
+/**
+ * gst_vl_result_set_retrieved:
+ * @result: a writable #GstVlResult
+ * @prompt: index of the prompt
+ * @index: which text of the bank it is
+ * @similarity: the cosine that it was found by
+ *
+ * Since: 0.1
+ */
+GST_VL_API
+void gst_vl_result_set_retrieved (GstVlResult *result, guint prompt, guint index, gdouble similarity);
+
+/**
+ * gst_vl_result_set_best:
+ * @result: a writable #GstVlResult
+ * @prompt: index of the prompt that the frame shows, or -1 for none of them
+ *
+ * Since: 0.1
+ */
+GST_VL_API
+void gst_vl_result_set_best (GstVlResult *result, gint prompt);
 
 /**
  * gst_vl_result_set_caption:

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "models/embeddings.h"
+#include "tools/vlf-run.h"
+
+/* The lines of @path, trimmed, blank ones left out; names the line that is not UTF-8. */
+static GPtrArray *
+read_lines (const char *path, GError **error)
+{
+  g_autoptr (GPtrArray) lines = g_ptr_array_new_with_free_func (g_free);
+  g_autofree gchar *all = NULL;
+  g_auto (GStrv) parts = NULL;
+
+  if (!g_file_get_contents (path, &all, NULL, error))
+    return NULL;
+  parts = g_strsplit (all, "\n", 0);
+  for (guint i = 0; parts[i]; i++) {
+    if (!g_utf8_validate (parts[i], -1, NULL)) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "%s: line %u: expected UTF-8, found other bytes", path, i + 1);
+      return NULL;
+    }
+    if (*g_strstrip (parts[i]))
+      g_ptr_array_add (lines, g_strdup (parts[i]));
+  }
+  if (lines->len > 0)
+    return g_steal_pointer (&lines);
+  g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "%s: expected a text a line, found none", path);
+  return NULL;
+}
+
+static gboolean
+embed (VlfModel *model, GPtrArray *lines, float *rows, guint size, GError **error)
+{
+  for (guint i = 0; i < lines->len; i++)
+    if (!vlf_model_embed_text (model, g_ptr_array_index (lines, i), rows + (gsize) i * size, error))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+run_texts (const RunOptions *options, GError **error)
+{
+  g_autoptr (GPtrArray) lines = read_lines (options->texts, error);
+  const guint n = lines ? lines->len : 0;
+  g_autoptr (VlfModel) model = lines ? run_open_model (options, FALSE, error) : NULL;
+  const guint size = model ? vlf_model_embedding_size (model) : 0;
+  g_autofree float *rows = model ? g_try_new (float, MAX ((gsize) n * size, 1)) : NULL;
+  g_autofree VlfEmbedding *texts = NULL;
+
+  if (!model)
+    return FALSE;
+  if (!rows) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "%s: no memory for %u texts", options->texts, n);
+    return FALSE;
+  }
+  if (!embed (model, lines, rows, size, error))
+    return FALSE;
+  texts = g_new0 (VlfEmbedding, n);
+  for (guint i = 0; i < n; i++)
+    texts[i] = (VlfEmbedding){ .text = g_ptr_array_index (lines, i), .tokens = 1, .values = rows + (gsize) i * size };
+  return vlf_embeddings_save (options->save, vlf_model_fingerprint (model), texts, n, 1, size, error);
+}
