@@ -42,6 +42,10 @@
  * Each result says which share of the picture it did not compute (gst_vl_result_get_reused(), `reused` in JSON). A moving camera gains
  * nothing by it.
  *
+ * With a CLIP model prompts compete: a match is the share that one has of all, negative prompts (#GstVlfusion:negative-prompts)
+ * included, and what the frame shows, or that it shows none of them, is gst_vl_result_get_best(). #GstVlfusion:bank compares each frame
+ * with thousands of texts for next to nothing; with BLIP and BridgeTower, #GstVlfusion:rerank then has cross-attention look at the best.
+ *
  * ## Example launch line
  * |[
  * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlfusion prompt="a red circle" ! vloverlay ! videoconvert ! autovideosink
@@ -53,6 +57,7 @@
  * Since: 0.1
  */
 #include "plugin/gstvlfusion.h"
+#include "plugin/gstvlchoice.h"
 #include "plugin/gstvlconvert.h"
 #include "plugin/gstvlpromptlist.h"
 #include "plugin/gstvlprompts.h"
@@ -65,7 +70,7 @@ GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
 #define DEFAULT_MARKUP FALSE
 #define DEFAULT_LIST   "" /* of layers and heads: the model's own */
 #define DEFAULT_REUSE  VLF_REUSE_OFF
-#define DEFAULT_FILE   ""
+#define DEFAULT_FILE   "" /* of texts, and of the bank */
 
 enum {
   PROP_0,
@@ -73,13 +78,18 @@ enum {
   PROP_PROMPTS,
   PROP_PROMPT_MARKUP,
   PROP_TEXT_EMBEDDINGS,
+  PROP_TEMPLATES,
+  PROP_NEGATIVE_PROMPTS,
+  PROP_BANK,
+  PROP_CHOICE,
+  PROP_CHOICE_LAST = PROP_CHOICE + GST_VL_CHOICE_PROPERTIES - 1,
   PROP_ATTENTION_LAYERS,
   PROP_ATTENTION_HEADS,
   PROP_REUSE
 };
 
 /* What can be refused, each for itself: a good value of one does not excuse a bad one of another. */
-enum { SETTING_PROMPTS, SETTING_TEXTS, SETTING_LAYERS, SETTING_HEADS };
+enum { SETTING_PROMPTS, SETTING_TEXTS, SETTING_TEMPLATES, SETTING_NEGATIVES, SETTING_LAYERS, SETTING_HEADS };
 
 /* A list of numbers as a property holds it: the text, and what it says. */
 typedef struct {
@@ -96,6 +106,7 @@ struct _GstVlfusion {
   gboolean told_invalid; /* streaming thread */
   Numbers layers, heads;
   VlfReuseMode reuse;
+  GstVlChoice choice;
 };
 
 /* A frame's questions. */
@@ -104,6 +115,7 @@ typedef struct {
   GstVlPromptSet *set;
   GArray *layers, *heads;
   VlfReuseMode reuse;
+  GstVlChoice choice;
 } FusionJob;
 
 G_DEFINE_TYPE_WITH_CODE (GstVlfusion, gst_vl_fusion, GST_TYPE_VL_INFERENCE,
@@ -144,8 +156,12 @@ fusion_infer (GstVlJob *base, VlfModel *model, VlfSession *session, GError **err
     options.heads = (const gint *) job->heads->data;
     options.n_heads = job->heads->len;
   }
-  return gst_vl_prompt_set_encode (job->set, model, error) &&
-         vlf_session_run (session, &base->frame.image, 1, job->set->texts, job->set->n, &options, &base->result, error);
+  if (!gst_vl_prompt_set_encode (job->set, model, error))
+    return FALSE;
+  options.negatives = gst_vl_asking_negatives (job->set->asking, &options.n_negatives);
+  options.bank = gst_vl_asking_bank (job->set->asking);
+  gst_vl_choice_apply (&job->choice, &options);
+  return vlf_session_run (session, &base->frame.image, 1, job->set->texts, job->set->n, &options, &base->result, error);
 }
 
 static void
@@ -195,6 +211,7 @@ fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
   job->layers = g_array_ref (self->layers.numbers);
   job->heads = g_array_ref (self->heads.numbers);
   job->reuse = self->reuse;
+  job->choice = self->choice;
   GST_OBJECT_UNLOCK (self);
   return &job->job;
 }
@@ -261,6 +278,30 @@ set_prompts (GstVlFusion *self, gchar **prompts, GError *error)
   gst_vl_inference_accept (GST_VL_INFERENCE (self), SETTING_PROMPTS);
 }
 
+/* Lines of @text. */
+static void
+set_lines (GstVlFusion *self, guint setting, const gchar *name, GstVlAskingField field, const gchar *text)
+{
+  GError *error = NULL;
+  gchar **lines = gst_vl_prompt_list_from_text (name, text, &error);
+
+  if (!lines) {
+    gst_vl_inference_refuse (GST_VL_INFERENCE (self), setting, error);
+    return;
+  }
+  gst_vl_prompts_want_asking (self->prompts, field, lines);
+  gst_vl_inference_accept (GST_VL_INFERENCE (self), setting);
+}
+
+static void
+set_bank (GstVlFusion *self, const gchar *path)
+{
+  gchar **list = g_new0 (gchar *, 2);
+
+  list[0] = path && *path ? g_strdup (path) : NULL;
+  gst_vl_prompts_want_asking (self->prompts, GST_VL_ASKING_BANK, list);
+}
+
 static void
 set_numbers (GstVlFusion *self, guint setting, const gchar *name, Numbers *numbers, const gchar *text)
 {
@@ -316,6 +357,13 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     gst_vl_text_file_set_path (self->file, g_value_get_string (value));
     gst_vl_inference_accept (GST_VL_INFERENCE (self), SETTING_TEXTS);
     break;
+  case PROP_TEMPLATES:
+    set_lines (self, SETTING_TEMPLATES, pspec->name, GST_VL_ASKING_TEMPLATES, g_value_get_string (value));
+    break;
+  case PROP_NEGATIVE_PROMPTS:
+    set_lines (self, SETTING_NEGATIVES, pspec->name, GST_VL_ASKING_NEGATIVES, g_value_get_string (value));
+    break;
+  case PROP_BANK: set_bank (self, g_value_get_string (value)); break;
   case PROP_ATTENTION_LAYERS:
     set_numbers (self, SETTING_LAYERS, pspec->name, &self->layers, g_value_get_string (value));
     break;
@@ -327,7 +375,14 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     self->reuse = (VlfReuseMode) g_value_get_enum (value);
     GST_OBJECT_UNLOCK (self);
     break;
-  default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  default:
+    if (id < PROP_CHOICE || id > PROP_CHOICE_LAST) {
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+      break;
+    }
+    GST_OBJECT_LOCK (self);
+    gst_vl_choice_set (&self->choice, id - PROP_CHOICE, value);
+    GST_OBJECT_UNLOCK (self);
   }
 }
 
@@ -336,8 +391,12 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 {
   GstVlFusion *self = GST_VL_FUSION (object);
   g_auto (GStrv) prompts = NULL;
+  g_autoptr (GstVlAsking) asking = gst_vl_prompts_wanted_asking (self->prompts);
 
   switch (id) {
+  case PROP_TEMPLATES: g_value_take_string (value, g_strjoinv ("\n", asking->templates)); return;
+  case PROP_NEGATIVE_PROMPTS: g_value_take_string (value, g_strjoinv ("\n", asking->negatives)); return;
+  case PROP_BANK: g_value_set_string (value, asking->bank ? asking->bank : DEFAULT_FILE); return;
   case PROP_PROMPT:
     prompts = gst_vl_prompts_wanted (self->prompts);
     g_value_take_string (value, g_strjoinv ("\n", prompts));
@@ -355,7 +414,11 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
   case PROP_ATTENTION_LAYERS: g_value_set_string (value, self->layers.text); break;
   case PROP_ATTENTION_HEADS: g_value_set_string (value, self->heads.text); break;
   case PROP_REUSE: g_value_set_enum (value, (gint) self->reuse); break;
-  default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  default:
+    if (id >= PROP_CHOICE && id <= PROP_CHOICE_LAST)
+      gst_vl_choice_get (&self->choice, id - PROP_CHOICE, value);
+    else
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
   GST_OBJECT_UNLOCK (self);
 }
@@ -447,6 +510,34 @@ install_properties (GObjectClass *klass)
 }
 
 static void
+install_comparison (GObjectClass *klass)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
+
+  g_object_class_install_property (
+      klass, PROP_TEMPLATES,
+      g_param_spec_string ("templates", "Templates",
+                           "Sentences that every prompt is put in where they say {}, one per line, like \"a photo of a "
+                           "{}.\"; a prompt is the mean of all of them. Only with CLIP models",
+                           DEFAULT_PROMPT, flags));
+  g_object_class_install_property (
+      klass, PROP_NEGATIVE_PROMPTS,
+      g_param_spec_string (
+          "negative-prompts", "Negative prompts",
+          "What a frame may show instead of the prompts, one per line: it takes its part of the match, "
+          "and where it is the best, the frame shows none of the prompts. Only with CLIP models",
+          DEFAULT_PROMPT, flags));
+  g_object_class_install_property (
+      klass, PROP_BANK,
+      g_param_spec_string ("bank", "Bank",
+                           "File of text embeddings, thousands if need be, that every frame is compared with; the best "
+                           "follow the prompts in the result. As vlf-run --texts makes it, DL Streamer's zero-shot "
+                           "safetensors or Hailo's CLIP JSON. Set again, it is read again",
+                           DEFAULT_FILE, flags));
+  gst_vl_choice_install (klass, PROP_CHOICE);
+}
+
+static void
 gst_vl_fusion_class_init (GstVlfusionClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
@@ -463,6 +554,7 @@ gst_vl_fusion_class_init (GstVlfusionClass *klass)
   inference_class->finish = fusion_finish;
   gst_vl_inference_class_take_encoded (inference_class);
   install_properties (object_class);
+  install_comparison (object_class);
   gst_type_mark_as_plugin_api (GST_TYPE_VL_REUSE, 0);
   gst_element_class_set_static_metadata (
       element_class, "Vision-language fusion", "Filter/Analyzer/Video",
@@ -476,6 +568,7 @@ gst_vl_fusion_init (GstVlFusion *self)
 {
   self->prompts = gst_vl_prompts_new ();
   self->reuse = DEFAULT_REUSE;
+  gst_vl_choice_init (&self->choice);
   self->file = gst_vl_text_file_new ();
   self->layers.text = g_strdup (DEFAULT_LIST);
   self->layers.numbers = g_array_new (FALSE, FALSE, sizeof (gint));

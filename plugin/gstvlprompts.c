@@ -19,7 +19,8 @@ struct _GstVlPrompts {
   gchar **wanted;         /* guarded by the lock; replaced whole */
   VlfEmbeddings *encoded; /* wanted behind these, or NULL; guarded by the lock */
   gboolean markup;        /* wanted, for all prompts; guarded by the lock */
-  guint serial;           /* of all three; guarded by the lock */
+  GstVlAsking *asking;    /* wanted, for all prompts; guarded by the lock */
+  guint serial;           /* of all of them; guarded by the lock */
 
   guint taken;           /* serial of what is in force or being encoded */
   GstVlPromptSet *own;   /* the application's prompts in force */
@@ -49,6 +50,7 @@ set_clear (gpointer data)
   g_free (set->texts);
   g_free (set->sources);
   g_strfreev (set->prompts);
+  gst_vl_asking_unref (set->asking);
 }
 
 void
@@ -60,11 +62,12 @@ gst_vl_prompt_set_unref (GstVlPromptSet *set)
 
 /* @n prompts, whose strings and sources are still to be filled in. */
 static GstVlPromptSet *
-set_alloc (guint n, gboolean markup)
+set_alloc (guint n, gboolean markup, GstVlAsking *asking)
 {
   GstVlPromptSet *set = g_atomic_rc_box_new0 (GstVlPromptSet);
 
   set->markup = markup;
+  set->asking = gst_vl_asking_ref (asking);
   set->n = n;
   set->prompts = g_new0 (gchar *, n + 1);
   set->sources = g_new0 (GstVlPromptSource, MAX (n, 1));
@@ -81,10 +84,10 @@ set_fill (GstVlPromptSet *set, guint i, const gchar *prompt, VlfEmbeddings *of, 
 
 /* @prompts, then @encoded, which may be NULL. */
 static GstVlPromptSet *
-set_new (gchar **prompts, VlfEmbeddings *encoded, gboolean markup)
+set_new (gchar **prompts, VlfEmbeddings *encoded, gboolean markup, GstVlAsking *asking)
 {
   guint own = g_strv_length (prompts), n = own + (encoded ? encoded->n : 0);
-  GstVlPromptSet *set = set_alloc (n, markup);
+  GstVlPromptSet *set = set_alloc (n, markup, asking);
 
   for (guint i = 0; i < own; i++)
     set_fill (set, i, prompts[i], NULL, 0);
@@ -102,9 +105,9 @@ same_prompt (const GstVlPromptSet *a, guint i, const GstVlPromptSet *b, guint j)
 
 /* @own, then @more, which is NULL or as gst_vl_prompts_choose() has it; nothing encoded. */
 static GstVlPromptSet *
-set_join (const GstVlPromptSet *own, const GPtrArray *more, const GPtrArray *encoded)
+set_join (const GstVlPromptSet *own, const GPtrArray *more, const GPtrArray *encoded, GstVlAsking *asking)
 {
-  GstVlPromptSet *set = set_alloc (own->n + (more ? more->len : 0), own->markup);
+  GstVlPromptSet *set = set_alloc (own->n + (more ? more->len : 0), own->markup, asking);
 
   for (guint i = 0; i < own->n; i++)
     set_fill (set, i, own->prompts[i], own->sources[i].of, own->sources[i].place);
@@ -117,7 +120,7 @@ set_join (const GstVlPromptSet *own, const GPtrArray *more, const GPtrArray *enc
 static gboolean
 same_set (const GstVlPromptSet *a, const GstVlPromptSet *b)
 {
-  gboolean same = a->n == b->n && a->markup == b->markup;
+  gboolean same = a->n == b->n && a->markup == b->markup && a->asking == b->asking;
 
   for (guint i = 0; same && i < a->n; i++)
     same = same_prompt (a, i, b, i);
@@ -128,7 +131,8 @@ same_set (const GstVlPromptSet *a, const GstVlPromptSet *b)
 static void
 set_reuse (GstVlPromptSet *set, GstVlPromptSet *from)
 {
-  if (from && from->markup != set->markup)
+  if (from && (from->markup != set->markup || !g_strv_equal ((const gchar *const *) from->asking->templates,
+                                                             (const gchar *const *) set->asking->templates)))
     return;
   for (guint i = 0; i < set->n; i++) {
     for (guint j = 0; from && j < from->n && !set->texts[i]; j++) {
@@ -149,13 +153,14 @@ encode_prompt (const GstVlPromptSet *set, guint i, VlfModel *model, GError **err
     return vlf_model_check_embeddings (model, source->of, error)
                ? vlf_text_new_encoded (model, &source->of->texts[source->place], error)
                : NULL;
-  return set->markup ? vlf_text_new_marked (model, set->prompts[i], error)
-                     : vlf_text_new (model, set->prompts[i], error);
+  return gst_vl_asking_encode_prompt (set->asking, model, set->prompts[i], set->markup, error);
 }
 
 gboolean
 gst_vl_prompt_set_encode (GstVlPromptSet *set, VlfModel *model, GError **error)
 {
+  if (!gst_vl_asking_encode (set->asking, model, error))
+    return FALSE;
   for (guint i = 0; i < set->n; i++) {
     VlfText *text = set->texts[i] ? set->texts[i] : encode_prompt (set, i, model, error);
 
@@ -172,7 +177,7 @@ set_is_encoded (const GstVlPromptSet *set)
   for (guint i = 0; i < set->n; i++)
     if (!set->texts[i])
       return FALSE;
-  return TRUE;
+  return gst_vl_asking_is_encoded (set->asking);
 }
 
 GstVlPrompts *
@@ -182,7 +187,8 @@ gst_vl_prompts_new (void)
 
   g_mutex_init (&self->lock);
   self->wanted = g_new0 (gchar *, 1);
-  self->own = set_alloc (0, FALSE);
+  self->asking = gst_vl_asking_new ();
+  self->own = set_alloc (0, FALSE, self->asking);
   return self;
 }
 
@@ -193,6 +199,7 @@ gst_vl_prompts_free (GstVlPrompts *self)
   gst_vl_prompt_set_unref (self->own);
   g_strfreev (self->wanted);
   vlf_embeddings_unref (self->encoded);
+  gst_vl_asking_unref (self->asking);
   g_mutex_clear (&self->lock);
   g_free (self);
 }
@@ -215,6 +222,30 @@ gst_vl_prompts_want_encoded (GstVlPrompts *self, VlfEmbeddings *encoded)
   self->encoded = encoded ? vlf_embeddings_ref (encoded) : NULL;
   self->serial++;
   g_mutex_unlock (&self->lock);
+}
+
+void
+gst_vl_prompts_want_asking (GstVlPrompts *self, GstVlAskingField field, gchar **list)
+{
+  GstVlAsking *before;
+
+  g_mutex_lock (&self->lock);
+  before = self->asking;
+  self->asking = gst_vl_asking_change (before, field, list);
+  self->serial++;
+  g_mutex_unlock (&self->lock);
+  gst_vl_asking_unref (before);
+}
+
+GstVlAsking *
+gst_vl_prompts_wanted_asking (GstVlPrompts *self)
+{
+  GstVlAsking *asking;
+
+  g_mutex_lock (&self->lock);
+  asking = gst_vl_asking_ref (self->asking);
+  g_mutex_unlock (&self->lock);
+  return asking;
 }
 
 void
@@ -254,15 +285,17 @@ make_wanted (GstVlPrompts *self, guint *serial)
 {
   g_auto (GStrv) prompts = NULL;
   g_autoptr (VlfEmbeddings) encoded = NULL;
+  g_autoptr (GstVlAsking) asking = NULL;
   gboolean markup;
 
   g_mutex_lock (&self->lock);
   prompts = g_strdupv (self->wanted);
   encoded = self->encoded ? vlf_embeddings_ref (self->encoded) : NULL;
   markup = self->markup;
+  asking = gst_vl_asking_ref (self->asking);
   *serial = self->serial;
   g_mutex_unlock (&self->lock);
-  return set_new (prompts, encoded, markup);
+  return set_new (prompts, encoded, markup, asking);
 }
 
 static gboolean
@@ -309,10 +342,27 @@ drop_encoding (GstVlPrompts *self)
   self->encoding = NULL;
 }
 
+/* What is wanted without what was encoded of it, and the same of what is in force. */
+static void
+forget_asking (GstVlPrompts *self)
+{
+  GstVlPromptSet *own = self->own;
+  GstVlAsking *before, *bare;
+
+  g_mutex_lock (&self->lock);
+  before = self->asking;
+  self->asking = gst_vl_asking_forget (before);
+  bare = own->asking == before ? gst_vl_asking_ref (self->asking) : gst_vl_asking_forget (own->asking);
+  g_mutex_unlock (&self->lock);
+  self->own = set_join (own, NULL, NULL, bare);
+  gst_vl_prompt_set_unref (own);
+  gst_vl_asking_unref (bare);
+  gst_vl_asking_unref (before);
+}
+
 void
 gst_vl_prompts_forget (GstVlPrompts *self)
 {
-  GstVlPromptSet *own = self->own;
 
   if (self->encoding)
     self->taken--; /* what was being encoded is asked for anew */
@@ -320,8 +370,7 @@ gst_vl_prompts_forget (GstVlPrompts *self)
     vlf_watch_leave (self->encoding->watch);
   self->worker = NULL;
   drop_encoding (self);
-  self->own = set_join (own, NULL, NULL);
-  gst_vl_prompt_set_unref (own);
+  forget_asking (self);
   g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
   g_clear_pointer (&self->basis, gst_vl_prompt_set_unref);
   g_clear_pointer (&self->model, vlf_model_unref);
@@ -377,7 +426,7 @@ take_wanted (GstVlPrompts *self, gboolean hold, GError **error)
     return;
   set = make_wanted (self, &self->taken);
   set_reuse (set, self->asked);
-  if (hold && self->model && self->own->n > 0 && !set_is_encoded (set))
+  if (hold && self->model && (self->own->n > 0 || self->own->asking->bank) && !set_is_encoded (set))
     start_encoding (self, set);
   else
     set_own (self, set);
@@ -424,11 +473,11 @@ gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *mor
     self->model = vlf_model_ref (model);
   }
   take_wanted (self, hold, error);
-  if (self->own->n + more->len == 0) {
+  if (self->own->n + more->len == 0 && !self->own->asking->bank) {
     g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
     return NULL;
   }
   if (is_asked (self, more, encoded))
     return gst_vl_prompt_set_ref (self->asked);
-  return ask (self, set_join (self->own, more, encoded));
+  return ask (self, set_join (self->own, more, encoded, self->own->asking));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include "models/session.h"
+#include "plugin/gstvlasking.h"
 #include "plugin/gstvlworker.h"
 
 G_BEGIN_DECLS
@@ -19,6 +20,7 @@ typedef struct {
   gchar **prompts;            /* [n], then NULL */
   GstVlPromptSource *sources; /* [n] */
   gboolean markup;            /* they have marks, see models/markup.h */
+  GstVlAsking *asking;        /* how they are asked */
   VlfText **texts;            /* [n]; NULL: not encoded yet */
   gboolean checked;           /* what encoding said has been told the user */
 } GstVlPromptSet;
@@ -38,6 +40,9 @@ void gst_vl_prompts_want (GstVlPrompts *self, gchar **prompts);
 gchar **gst_vl_prompts_wanted (GstVlPrompts *self); /* a copy */
 /* Texts that come encoded and are asked behind these; NULL: none. Any thread. */
 void gst_vl_prompts_want_encoded (GstVlPrompts *self, VlfEmbeddings *encoded);
+/* The way in which all are asked, and what besides, changed in one field as gst_vl_asking_change() has it; any thread. */
+void gst_vl_prompts_want_asking (GstVlPrompts *self, GstVlAskingField field, gchar **list);
+GstVlAsking *gst_vl_prompts_wanted_asking (GstVlPrompts *self); /* a reference */
 /* Whether marks are read in all prompts that are asked from now on; any thread. */
 void gst_vl_prompts_set_markup (GstVlPrompts *self, gboolean markup);
 gboolean gst_vl_prompts_get_markup (GstVlPrompts *self);
@@ -45,7 +50,7 @@ gboolean gst_vl_prompts_get_markup (GstVlPrompts *self);
 void gst_vl_prompts_forget (GstVlPrompts *self);
 
 /* What to ask of the next frame: the application's prompts, its encoded texts, then @more (strings), of which @encoded (as long, or NULL)
- * has those that came encoded, as embeddings of one text. A reference; NULL: nothing. Its texts may still have
+ * has those that came encoded, as embeddings of one text. A reference; NULL: nothing, and no bank. Its texts may still have
  * to be encoded: if @hold, which is for frames that wait for their result, only when there is no way around it. @model: NULL while it
  * loads. @error: set when a new list turned out to be impossible; the old one stays. One thread at a time, as all above but for
  * wanting. */

@@ -240,6 +240,21 @@ vlf_text_new_encoded (VlfModel *model, const VlfEmbedding *embedding, GError **e
 }
 
 VlfText *
+vlf_text_new_ensemble (VlfModel *model, const char *prompt, const char *const *templates, guint n_templates,
+                       GError **error)
+{
+  VlfText *text = NULL;
+
+  if (!strstr (templates[n_templates - 1], "{}"))
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "template: expected {}, found %s", templates[n_templates - 1]);
+  else
+    text = vlf_text_new (model, prompt, error);
+  if (text)
+    text->encoded = (float) n_templates;
+  return text;
+}
+
+VlfText *
 vlf_text_ref (VlfText *text)
 {
   g_atomic_int_inc (&text->refs);
@@ -381,6 +396,45 @@ make_result (const VlfImage *image, VlfText *const *texts, guint n_texts, gint r
   return result;
 }
 
+/* The first lines, those reranked with maps and a match. */
+static void
+retrieve (VlfResult *result, const VlfImage *image, const VlfRunOptions *options)
+{
+  gchar **lines = fake_bank_lines (options->bank);
+  const guint n = MIN (options->bank_results, g_strv_length (lines));
+
+  result->prompts = g_renew (VlfPromptResult, result->prompts, result->n_prompts + n);
+  for (guint i = 0; i < n; i++) {
+    VlfPromptResult *hit = &result->prompts[result->n_prompts++];
+
+    *hit = (VlfPromptResult){ .match = NAN, .score = 0.5 - 0.1 * i, .peak_x = NAN, .peak_y = NAN };
+    if (i < options->rerank)
+      answer (hit, image, lines[i], 0);
+    else
+      hit->text = g_strdup (lines[i]);
+    hit->retrieved = TRUE;
+    hit->bank_index = i;
+    hit->similarity = 0.5 - 0.1 * i;
+  }
+}
+
+/* A negative whose match is the highest is what the frame shows; matches have to reach the threshold too. */
+static void
+judge (VlfResult *result, const VlfRunOptions *options)
+{
+  double best = options->judge ? options->unknown_threshold : -1;
+
+  result->judged = options->judge || options->n_negatives > 0;
+  result->best = -1;
+  for (guint i = 0; i < options->n_negatives; i++)
+    best = MAX (best, fake_match (options->negatives[i]->prompt));
+  for (guint i = 0; i < result->n_prompts; i++)
+    if (result->prompts[i].match > best) {
+      best = result->prompts[i].match;
+      result->best = (gint) i;
+    }
+}
+
 gboolean
 vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
                  const VlfRunOptions *options, VlfResult **results, GError **error)
@@ -400,6 +454,10 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
   if ((!error || !*error) && !fails (&fake.run_error, "run", error))
     for (guint i = 0; i < n_frames; i++) {
       results[i] = make_result (&frames[i], texts, n_texts, run);
+      if (options)
+        judge (results[i], options);
+      if (options && options->bank)
+        retrieve (results[i], &frames[i], options);
       results[i]->reused = options && !options->cut ? options->reuse * FAKE_REUSED : 0;
     }
   g_atomic_int_set (&session->busy, 0);

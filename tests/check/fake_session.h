@@ -16,10 +16,10 @@ typedef struct {
   gint answers;                  /* the model: 0 captions, 1 answers, 2 both */
   gint steps, step_ms;           /* of a caption: how many, and how long each takes; it may end early between them */
 
-  gint runs, texts_made, captions, stopped;       /* counted; captions that ended early */
-  gint running;                                   /* runs under way */
-  gint width, height, aspect;                     /* of the last picture; its pixels' aspect in thousandths */
-  gint models_alive, texts_alive, sessions_alive; /* what has not been released */
+  gint runs, texts_made, captions, stopped; /* counted; captions that ended early */
+  gint running;                             /* runs under way */
+  gint width, height, aspect;               /* of the last picture; its pixels' aspect in thousandths */
+  gint models_alive, texts_alive, sessions_alive, banks_alive; /* what has not been released */
 } FakeSession;
 extern FakeSession fake;
 
@@ -38,6 +38,10 @@ void fake_reset (void);
 /* A result's image_embedding is: mean red, green, blue of the frame (0..255, by its matrix), number of the run from 1. Each prompt's
  * match is fake_match() of it. */
 double fake_match (const char *prompt);
+
+/* A bank is the lines of its file: the first ones are found, those reranked are answered as prompts are. Of an ensemble the first number of
+ * the embedding is how many templates there were. */
+gchar **fake_bank_lines (VlfBank *bank);
 
 /* Captions are "<prefix or 'saying'> N" with N = fake.saying, answers "<question> N", each of two words or more with maps; more than 32
  * beams are VLF_ERROR_RANGE. */
