@@ -185,21 +185,6 @@ get_text_src (GstVlCaption *self)
   return pad;
 }
 
-/* A line for each text. */
-static gchar *
-text_of (const GstVlResult *result)
-{
-  GString *text = g_string_new (NULL);
-
-  for (guint i = 0; result && i < gst_vl_result_get_n_prompts (result); i++) {
-    const gchar *caption = gst_vl_result_get_caption (result, i);
-
-    if (caption && *caption)
-      g_string_append_printf (text, "%s%s", text->len ? "\n" : "", caption);
-  }
-  return g_string_free (text, FALSE);
-}
-
 /* As the buffer says, else as the caps do; 0: neither. */
 static GstClockTime
 frame_duration (GstVlCaption *self, GstBuffer *buffer)
@@ -238,7 +223,7 @@ push_texts (GstVlCaption *self, GstVlTextSrc *pad, GstBuffer *buffer, GstVlResul
   const GstVlCueRules rules = get_rules (self, segment);
   const gboolean wait = !gst_vl_inference_is_live (GST_VL_INFERENCE (self));
   const GstClockTime pts = GST_BUFFER_PTS (buffer);
-  g_autofree gchar *text = text_of (result);
+  g_autofree gchar *text = gst_vl_cue_text (result);
   GQueue items = G_QUEUE_INIT;
   GstFlowReturn ret = GST_FLOW_OK;
   GstMiniObject *item;

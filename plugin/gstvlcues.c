@@ -4,6 +4,20 @@
 #define SLACK     GST_MSECOND      /* what time stamps may be off without leaving a gap */
 #define MOST_HOLD (2 * GST_SECOND) /* longest promise: what is asked may change before the interval ends */
 
+gchar *
+gst_vl_cue_text (const GstVlResult *result)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; result && i < gst_vl_result_get_n_prompts (result); i++) {
+    const gchar *caption = gst_vl_result_get_caption (result, i);
+
+    if (caption && *caption)
+      g_string_append_printf (text, "%s%s", text->len ? "\n" : "", caption);
+  }
+  return g_string_free (text, FALSE);
+}
+
 void
 gst_vl_cues_reset (GstVlCues *cues)
 {

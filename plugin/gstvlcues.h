@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-#include <gst/gst.h>
+#include "plugin/lib/vlfusion.h"
 
 G_BEGIN_DECLS
 
@@ -21,6 +21,9 @@ typedef struct {
   gchar *text;       /* that left last, or NULL */
   GstClockTime left; /* its PTS */
 } GstVlCues;
+
+/* What @result (NULL: none) says: a line for each caption or answer, free it; empty without any. */
+gchar *gst_vl_cue_text (const GstVlResult *result);
 
 /* A new stream, or a new segment of it. */
 void gst_vl_cues_reset (GstVlCues *cues);

@@ -4,6 +4,18 @@
 #include "kernels/size.h"
 #include <string.h>
 
+GstCaps *
+gst_vl_frame_caps (void)
+{
+  GstCaps *caps = gst_caps_from_string (GST_VIDEO_CAPS_MAKE (GST_VL_FORMATS) ";" GST_VIDEO_CAPS_MAKE_WITH_FEATURES (
+      GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY ", " GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION, GST_VL_FORMATS));
+
+  for (guint i = 0; i < gst_caps_get_size (caps); i++)
+    gst_structure_set (gst_caps_get_structure (caps, i), "width", GST_TYPE_INT_RANGE, 1, GST_VL_MAX_SIDE, "height",
+                       GST_TYPE_INT_RANGE, 1, GST_VL_MAX_SIDE, NULL);
+  return caps;
+}
+
 /* Rows of grey and RGB: every component stands for itself, stretched to the full range. */
 static void
 set_plain_matrix (float matrix[3][4], const gint offset[4], const gint scale[4])

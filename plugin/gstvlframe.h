@@ -10,6 +10,9 @@ G_BEGIN_DECLS
   "{ NV12, I420, YV12, YUY2, UYVY, RGB, BGR, RGBA, BGRA, ARGB, ABGR, RGBx, BGRx, xRGB, xBGR, GRAY8 }"
 #define GST_VL_MAX_SIDE 32768
 
+/* The caps of such frames, also with overlays beside them. */
+GstCaps *gst_vl_frame_caps (void);
+
 /* A video frame as the models see it. All zero is an empty one. */
 typedef struct {
   VlfImage image;

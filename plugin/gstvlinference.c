@@ -56,38 +56,6 @@ G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (GstVlInference, gst_vl_inference, GST_TYPE_
 #define parent_class gst_vl_inference_parent_class
 #define PRIV(self)   ((GstVlInferencePrivate *) gst_vl_inference_get_instance_private (self))
 
-GType
-gst_vl_mode_get_type (void)
-{
-  static const GEnumValue values[] = {
-    { GST_VL_MODE_AUTO, "Latest behind a live source, every frame otherwise", "auto" },
-    { GST_VL_MODE_EVERY_FRAME, "Each frame waits for its own result", "every-frame" },
-    { GST_VL_MODE_LATEST, "Frames pass at once and carry the newest result", "latest" },
-    { 0, NULL, NULL },
-  };
-  static gsize type;
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("GstVlMode", values));
-  return type;
-}
-
-GType
-gst_vl_fit_get_type (void)
-{
-  static const GEnumValue values[] = {
-    { VLF_FIT_MODEL, "As the model was trained, which may crop", "model" },
-    { VLF_FIT_SQUASH, "The whole frame, squashed to the model's shape", "squash" },
-    { VLF_FIT_PAD, "The whole frame, padded to the model's shape", "pad" },
-    { 0, NULL, NULL },
-  };
-  static gsize type;
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("GstVlFit", values));
-  return type;
-}
-
 /* Settings of subclasses. */
 
 void
@@ -577,23 +545,12 @@ install_properties (GObjectClass *klass)
           GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
 }
 
-static GstCaps *
-video_caps (void)
-{
-  GstCaps *caps = gst_caps_from_string (GST_VIDEO_CAPS_MAKE (GST_VL_FORMATS) ";" GST_VIDEO_CAPS_MAKE_WITH_FEATURES (
-      GST_CAPS_FEATURE_MEMORY_SYSTEM_MEMORY ", " GST_CAPS_FEATURE_META_GST_VIDEO_OVERLAY_COMPOSITION, GST_VL_FORMATS));
-
-  for (guint i = 0; i < gst_caps_get_size (caps); i++)
-    gst_structure_set (gst_caps_get_structure (caps, i), "width", GST_TYPE_INT_RANGE, 1, GST_VL_MAX_SIDE, "height",
-                       GST_TYPE_INT_RANGE, 1, GST_VL_MAX_SIDE, NULL);
-  gst_caps_append (caps, gst_caps_from_string (GST_VL_JPEG_CAPS)); /* which may not say its size */
-  return caps;
-}
-
 static void
 add_templates (GstElementClass *klass)
 {
-  GstCaps *caps = video_caps ();
+  GstCaps *caps = gst_vl_frame_caps ();
+
+  gst_caps_append (caps, gst_caps_from_string (GST_VL_JPEG_CAPS)); /* which may not say its size */
 
   gst_element_class_add_pad_template (klass, gst_pad_template_new ("sink", GST_PAD_SINK, GST_PAD_ALWAYS, caps));
   gst_element_class_add_pad_template (klass, gst_pad_template_new ("src", GST_PAD_SRC, GST_PAD_ALWAYS, caps));
