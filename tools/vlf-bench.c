@@ -79,6 +79,8 @@ run_ops (const BenchOptions *o, GError **error)
 static gboolean
 run (BenchOptions *o, GError **error)
 {
+  if (o->bank > 0)
+    return bench_bank (o, error);
   if (o->serve)
     return bench_serve (o, error);
   if (o->streams > 0)
@@ -94,7 +96,7 @@ static gboolean
 check (const BenchOptions *o)
 {
   return o->frames >= 1 && o->frames <= 1000000 && o->rows >= 1 && o->rows <= 65536 && o->tokens >= 0 &&
-         o->tokens <= 65536 && o->streams >= 0 && o->streams <= 64 &&
+         o->tokens <= 65536 && o->streams >= 0 && o->streams <= 64 && o->bank >= 0 && o->bank <= 1000000 &&
          (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
 }
 
@@ -133,6 +135,7 @@ main (int argc, char **argv)
     { "rows", 0, 0, G_OPTION_ARG_INT, &o.rows, "Tokens of the single operations; default: 325", "N" },
     { "streams", 0, 0, G_OPTION_ARG_INT, &o.streams, "Only: N streams on one model, each for itself and in one batch",
       "N" },
+    { "bank", 0, 0, G_OPTION_ARG_INT, &o.bank, "What a bank of N texts costs beside the image tower", "N" },
     { "encode", 0, 0, G_OPTION_ARG_NONE, &o.encode, "Encode the prompt anew for each frame", NULL },
     { "no-maps", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE, &o.maps, "Do not make attention maps", NULL },
     { 0 },

@@ -13,6 +13,7 @@ typedef struct {
   gint tokens;           /* > 0: a made-up prompt of exactly so many, special ones included, instead of @prompt */
   gint frames;           /* timed inferences */
   gint rows;             /* of the operations' activations */
+  gint bank;             /* > 0: a bank of so many texts, in place of everything else */
   gint streams;          /* > 0: so many streams on one model, in place of everything else */
   gboolean ops, whole;   /* what to time; neither: both */
   gboolean encode, maps; /* the time of a frame includes encoding the prompt; making maps */
@@ -34,6 +35,9 @@ gboolean bench_video (const BenchOptions *options, GError **error);
 /* So many streams on one model, each with its own prompt and session on a thread of its own, and all frames in one batch, beside a stream
  * that is alone; @frames of the latter is what each of five rounds lasts. */
 gboolean bench_streams (const BenchOptions *options, GError **error);
+
+/* A line with what a bank of noise costs beside the image tower: frames with and without it by turns, the median of the ratios. */
+gboolean bench_bank (const BenchOptions *options, GError **error);
 
 /* A JSON number, null for NaN. */
 void bench_append (GString *to, const char *name, double value);

@@ -102,7 +102,8 @@ main (int argc, char **argv)
   RunOptions o = { .bank_results = DEFAULT_BANK_RESULTS };
   const GOptionEntry entries[] = {
     /* FILENAME keeps the bytes as they were given, whatever the locale; the text is checked where it is read. */
-    { "model", 'm', 0, G_OPTION_ARG_FILENAME, &o.model, "Model directory or name; default: the one shipped for this", "DIR" },
+    { "model", 'm', 0, G_OPTION_ARG_FILENAME, &o.model, "Model directory or name; default: the one shipped for this",
+      "DIR" },
     { "device", 'd', 0, G_OPTION_ARG_FILENAME, &o.device,
       "auto, cpu, gpu, reference, an index or part of a name (see vlf-inspect --devices)", "DEVICE" },
     { "precision", 0, 0, G_OPTION_ARG_FILENAME, &o.precision, "auto, f32, f16, bf16 or int8", "PRECISION" },
