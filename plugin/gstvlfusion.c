@@ -57,6 +57,7 @@
  * Since: 0.1
  */
 #include "plugin/gstvlfusion.h"
+#include <math.h>
 #include "plugin/gstvlchoice.h"
 #include "plugin/gstvlconvert.h"
 #include "plugin/gstvlpromptlist.h"
@@ -142,11 +143,24 @@ gst_vl_reuse_get_type (void)
 
 /* Inference. */
 
+/* A file of texts may say itself how near the best one has to be; the property, where it is set, has the last word. */
+static void
+take_unknown (const GstVlPromptSet *set, VlfRunOptions *options)
+{
+  const VlfEmbeddings *file = gst_vl_prompt_set_file (set);
+
+  if (options->judge || !file || isnan (file->unknown_threshold))
+    return;
+  options->judge = TRUE;
+  options->unknown_threshold = file->unknown_threshold;
+}
+
 static gboolean
 fusion_infer (GstVlJob *base, VlfModel *model, VlfSession *session, GError **error)
 {
   FusionJob *job = (FusionJob *) base;
   VlfRunOptions options = { .fit = base->fit, .reuse = job->reuse, .cut = base->cut };
+  g_autoptr (GPtrArray) asked = NULL, negatives = NULL;
 
   if (job->layers->len > 0) {
     options.layers = (const gint *) job->layers->data;
@@ -158,10 +172,16 @@ fusion_infer (GstVlJob *base, VlfModel *model, VlfSession *session, GError **err
   }
   if (!gst_vl_prompt_set_encode (job->set, model, error))
     return FALSE;
-  options.negatives = gst_vl_asking_negatives (job->set->asking, &options.n_negatives);
+  asked = g_ptr_array_new ();
+  negatives = g_ptr_array_new ();
+  gst_vl_prompt_set_split (job->set, asked, negatives);
+  options.negatives = (VlfText *const *) negatives->pdata;
+  options.n_negatives = negatives->len;
   options.bank = gst_vl_asking_bank (job->set->asking);
   gst_vl_choice_apply (&job->choice, &options);
-  return vlf_session_run (session, &base->frame.image, 1, job->set->texts, job->set->n, &options, &base->result, error);
+  take_unknown (job->set, &options);
+  return vlf_session_run (session, &base->frame.image, 1, (VlfText *const *) asked->pdata, asked->len, &options,
+                          &base->result, error);
 }
 
 static void
@@ -255,11 +275,14 @@ fusion_finish (GstVlInference *base, GstVlJob *base_job)
 {
   FusionJob *job = (FusionJob *) base_job;
   VlfModel *model = gst_vl_inference_get_model (base);
+  const VlfEmbeddings *file = gst_vl_prompt_set_file (job->set);
   GstVlResult *result = gst_vl_result_from_vlf (base_job->result, base_job->pts, job->set->generation);
 
   tell_truncated (GST_VL_FUSION (base), job->set);
   tell_invalid (GST_VL_FUSION (base), base_job->result);
-  if (model)
+  if (file && !isnan (file->threshold))
+    gst_vl_result_set_threshold (result, file->threshold);
+  else if (model)
     gst_vl_result_set_threshold (result, vlf_model_threshold (model));
   return result;
 }

@@ -171,6 +171,31 @@ gst_vl_prompt_set_encode (GstVlPromptSet *set, VlfModel *model, GError **error)
   return TRUE;
 }
 
+void
+gst_vl_prompt_set_split (const GstVlPromptSet *set, GPtrArray *asked, GPtrArray *negatives)
+{
+  guint n;
+  VlfText *const *own = gst_vl_asking_negatives (set->asking, &n);
+
+  for (guint i = 0; i < n; i++)
+    g_ptr_array_add (negatives, own[i]);
+  for (guint i = 0; i < set->n; i++) {
+    const GstVlPromptSource *source = &set->sources[i];
+    gboolean negative = source->of && source->of->texts[source->place].negative;
+
+    g_ptr_array_add (negative ? negatives : asked, set->texts[i]);
+  }
+}
+
+const VlfEmbeddings *
+gst_vl_prompt_set_file (const GstVlPromptSet *set)
+{
+  for (guint i = 0; i < set->n; i++) /* what comes from pads has the fingerprint of its model and no such numbers */
+    if (set->sources[i].of)
+      return set->sources[i].of;
+  return NULL;
+}
+
 static gboolean
 set_is_encoded (const GstVlPromptSet *set)
 {

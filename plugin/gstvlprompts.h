@@ -30,6 +30,12 @@ void gst_vl_prompt_set_unref (GstVlPromptSet *set); /* NULL is fine */
 /* Encodes what is not yet. VLF_ERROR_RANGE where embeddings do not fit @model. */
 gboolean gst_vl_prompt_set_encode (GstVlPromptSet *set, VlfModel *model, GError **error);
 
+/* The texts of an encoded @set as a run takes them, appended, borrowed: those that are asked, and the negatives, its own and those of files (see
+ * VlfRunOptions.negatives). */
+void gst_vl_prompt_set_split (const GstVlPromptSet *set, GPtrArray *asked, GPtrArray *negatives);
+/* Of the file that some of its texts come from, what it says about matches; NULL: there is none. */
+const VlfEmbeddings *gst_vl_prompt_set_file (const GstVlPromptSet *set);
+
 /* The prompts of a stream: those that the application wants, those encoded, those in force. A new list of the application's is encoded
  * beside the stream and then swapped in whole, at a frame boundary; frames until then have the old one. */
 typedef struct _GstVlPrompts GstVlPrompts;

@@ -570,8 +570,11 @@ GST_END_TEST
 GST_START_TEST (test_file_of_others)
 {
   static const gchar json[] =
-      "{\"threshold\": 0.5, \"entries\": [{\"text\": \"cat\", \"embedding\": [3, 0, 4], \"negative\": false, "
-      "\"ensemble\": false}, {\"text\": \"\", \"embedding\": [], \"negative\": false, \"ensemble\": false}]}";
+      "{\"threshold\": 0.7, \"entries\": [{\"text\": \"cat\", \"embedding\": [3, 0, 4], \"negative\": false, "
+      "\"ensemble\": false},"
+      "{\"text\": \"\", \"embedding\": [], \"negative\": false, \"ensemble\": false},"
+      "{\"text\": \"desk\", \"embedding\": [0, 1, 0], \"negative\": true, \"ensemble\": false}]}";
+  GstBuffer *out;
   Fusion *f = fusion_new ("prompt=own");
 
   make_folder ();
@@ -580,7 +583,11 @@ GST_START_TEST (test_file_of_others)
   g_object_set (f->element, "text-embeddings", path, NULL);
   await_warning (f, "own=0", "cannot open");
   g_file_set_contents (path, json, -1, NULL);
-  await_prompts (f, "own=0", "own=0|cat=0.6");
+  await_prompts (f, "own=0", "own=0|cat=0.6"); /* what is negative is no answer */
+  out = fusion_pass (f);
+  fail_unless_equals_float (gst_vl_result_get_threshold (fusion_meta (out)->result), 0.7);
+  fail_unless (gst_vl_result_get_best (fusion_meta (out)->result, NULL));
+  gst_buffer_unref (out);
   fusion_free (f);
   remove_folder ();
 }
