@@ -65,7 +65,7 @@ guint vlf_cl_tiers (const VlfDevice *device);
 guint vlf_cl_compute_units (const VlfDevice *device);
 
 /* What is defined for the sources in cl/: VLF_CPU or VLF_GPU as 1; on VLF_CPU VLF_WIDTH as 8 or 16. common.cl is in front of all:
- * VLF_KERNEL (CPU: kernel with reqd_work_group_size (1, 1, 1)), vlf_exp(), vlf_activate() for float and vectors. */
+ * VLF_KERNEL (CPU: kernel with reqd_work_group_size (1, 1, 1)), vlf_exp2(), vlf_activate() for float and vectors. */
 
 /* Operations in files of their own (ops_cl_attention.c, ops_cl_patches.c, ops_cl_rows.c); contracts as in struct _VlfBackend. */
 void vlf_cl_attention (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTensor v, guint heads,
