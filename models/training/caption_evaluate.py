@@ -1,6 +1,6 @@
 """The captioner's bars on freshly drawn scenes; prints a table.
 
-    caption_evaluate.py MODEL_DIRECTORY [--scenes 2000] [--json FILE]
+    caption_evaluate.py MODEL_DIRECTORY [--scenes 2000] [--held 2000] [--more 500] [--json FILE]
 
 A caption is true when its phrases can be given to different things of the scene
 so that every noun, adjective and relation fits; "small" and "large" do not fit
@@ -46,18 +46,18 @@ class Captioner:
     @torch.no_grad()
     def __call__(self, pictures, questions):
         """Captions, and answers to `questions`: word lists, as many for each picture."""
-        image = self.lean.vision(torch.from_numpy(np.stack(pictures)))
-        return ([said for said, in self.say(image, [[[]]] * len(pictures))],
-                self.say(image, questions) if questions[0] else [[] for _ in pictures])
+        context = self.lean.context(self.lean.vision(torch.from_numpy(np.stack(pictures))))
+        return ([said for said, in self.say(context, [[[]]] * len(pictures))],
+                self.say(context, questions) if questions[0] else [[] for _ in pictures])
 
-    def say(self, image, prefixes):
+    def say(self, context, prefixes):
         """Greedy; the words behind each prefix."""
         rows = [[START] + self.to_ids(words) for group in prefixes for words in group]
         before = [len(row) for row in rows]
         for _ in range(LONGEST_ANSWER):
             longest = max(map(len, rows))
             ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
-            states, _ = self.lean.decode(ids.view(len(image), -1, longest), image)
+            states, _ = self.lean.decode(ids.view(len(prefixes), -1, longest), context)
             ends = torch.tensor([len(row) - 1 for row in rows])
             last = states[-1].flatten(0, 1)[torch.arange(len(rows)), ends]
             for row, best in zip(rows, self.lean.words(last).argmax(-1).tolist()):
@@ -147,12 +147,12 @@ def judge(view, words):
 
 # --- scenes and questions ---
 
-def views(split, count, least, most):
-    for i in range(count):
+def views(split, numbers, least, most):
+    for i in numbers:
         seed = (HELD_SEED if split == "held" else SEEN_SEED) + i
         wanted = {"wanted": HELD_OUT} if split == "held" else {}
         view = cp.SizedView(make_scene(seed, least=least, most=most, **wanted), any_pair=split == "held")
-        if view.things and (split == "seen" or view.things[0][:2] in HELD_OUT):
+        if view.things and (split != "held" or view.things[0][:2] in HELD_OUT):
             yield seed, view
 
 
@@ -163,10 +163,13 @@ def one_of_each(seed, view):
     return [q for q in found if q is not None]
 
 
-def evaluate(model, split, count, least=1, most=2):
-    """Lists of judgements: of captions, and of (kind, wanted, said)."""
+def evaluate(folder, split, numbers, threads):
+    """Lists of judgements of the scenes of these numbers: of captions, and (kind, wanted, said, asked)."""
+    torch.set_num_threads(threads)
+    model = Captioner(folder)
     captions, answers, batch = [], [], []
-    for seed, view in views(split, count, least, most):
+    least, most = (3, 4) if split == "more" else (1, 2)
+    for seed, view in views(split, numbers, least, most):
         batch.append((view, one_of_each(seed, view)))
         if len(batch) == BATCH:
             score(model, batch, captions, answers)
@@ -184,6 +187,15 @@ def score(model, batch, captions, answers):
         captions.append((judge(view, caption), caption, view.things))
         answers += [(q.kind, " ".join(q.answer), " ".join(row), " ".join(q.question))
                     for q, row in zip(asked, answered)]
+
+
+def evaluate_all(args, split, count):
+    """The same of the first `count` scenes, in several processes."""
+    from multiprocessing import get_context
+    parts = [range(i, count, args.processes) for i in range(args.processes)]
+    with get_context("spawn").Pool(args.processes) as pool:
+        found = pool.starmap(evaluate, [(args.model, split, part, args.threads) for part in parts])
+    return [c for captions, _ in found for c in captions], [a for _, answers in found for a in answers]
 
 
 def share(values):
@@ -226,34 +238,35 @@ def table(out):
              "|---" * (len(splits) + 3) + "|"]
     for key, name, bar in ROWS:
         lines.append("| %s | %s | " % (name, bar) + " | ".join(cell(out[s].get(key)) for s in splits)
-                     + " | %s |" % usual(out["seen"].get("usual_" + key)))
+                     + " | %s |" % usual(out[splits[0]].get("usual_" + key)))
     return "\n".join(lines)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
-    parser.add_argument("--scenes", type=int, default=2000)
+    parser.add_argument("--scenes", type=int, default=2000, help="of one or two things")
+    parser.add_argument("--held", type=int, default=2000, help="of those with a held-out pair")
+    parser.add_argument("--more", type=int, default=500, help="of three or four things")
     parser.add_argument("--json")
     parser.add_argument("--wrong", type=int, default=0, help="print so many wrong captions and answers")
-    parser.add_argument("--splits", default="seen,held,more")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    model, out = Captioner(args.model), {"scenes": args.scenes}
-    for split in args.splits.split(","):
-        least, most = (3, 4) if split == "more" else (1, 2)
-        count = args.scenes // 4 if split == "more" else args.scenes
-        captions, answers = evaluate(model, "held" if split == "held" else "seen", count, least, most)
-        out[split] = summary(captions, answers)
+    counts, out = {"seen": args.scenes, "held": args.held, "more": args.more}, {}
+    for split, count in counts.items():
+        if count == 0:
+            continue
+        captions, answers = evaluate_all(args, split, count)
+        out[split] = {**summary(captions, answers), "scenes": len(captions)}
         wrong = [(" ".join(w), [named(t) for t in things]) for c, w, things in captions if not c["true"]]
         wrong += [a for a in answers if a[1] != a[2]]
         for line in random.Random(0).sample(wrong, min(args.wrong, len(wrong))):
             print(split, *line)
-    print(table(out))
     if args.json:
         with open(args.json, "w") as file:
             json.dump(out, file)
+    print(table(out))
 
 
 if __name__ == "__main__":

@@ -111,17 +111,22 @@ class LeanBlip(nn.Module):
         h = F.silu(F.linear(h, weight(up.weight * 1.702, h), weight(up.bias * 1.702, h)))
         return x + F.linear(h, weight(down.weight * (1 / 1.702), h), weight(down.bias, h))
 
-    def decode(self, ids, image):
-        """ids [B, Q, T], image [B, I, d] -> (states [B, Q, T, d] of every layer, maps [B, heads, Q * T, I] of the same)"""
+    def context(self, image):
+        """What every layer of the decoder looks at: keys and values [B, heads, I, d / heads] of [B, I, d]."""
+        layers = [layer.crossattention.self for layer in self.model.text_decoder.bert.encoder.layer]
+        return [[split(linear(m, image), at.num_attention_heads) for m in (at.key, at.value)] for at in layers]
+
+    def decode(self, ids, context):
+        """ids [B, Q, T] -> (states [B, Q, T, d] of every layer, maps [B, heads, Q * T, I] of the same)"""
         b, q, t = ids.shape
         body = self.model.text_decoder.bert
         emb = body.embeddings
         x = emb.word_embeddings(ids.view(b * q, t)) + emb.position_embeddings.weight[:t]
         x = norm(emb.LayerNorm, x.to(self.dtype))
         states, maps = [], []
-        for layer in body.encoder.layer:
+        for layer, seen_by in zip(body.encoder.layer, context):
             x = self.self_attention(layer.attention, x)
-            x, seen = self.look(layer.crossattention, x.reshape(b, q * t, -1), image)
+            x, seen = self.look(layer.crossattention, x.reshape(b, q * t, -1), seen_by)
             h = F.gelu(linear(layer.intermediate.dense, x))
             x = norm(layer.output.LayerNorm, linear(layer.output.dense, h) + x).view(b * q, t, -1)
             states.append(x.view(b, q, t, -1))
@@ -134,12 +139,9 @@ class LeanBlip(nn.Module):
         h = join(F.scaled_dot_product_attention(q, k, v, is_causal=True))
         return norm(block.output.LayerNorm, linear(block.output.dense, h) + x)
 
-    def look(self, block, x, image):
+    def look(self, block, x, context):
         at = block.self
-        heads = at.num_attention_heads
-        q = split(linear(at.query, x), heads)
-        k, v = (split(linear(m, image), heads) for m in (at.key, at.value))
-        h, seen = attend(q, k, v)
+        h, seen = attend(split(linear(at.query, x), at.num_attention_heads), *context)
         return norm(block.output.LayerNorm, linear(block.output.dense, join(h)) + x), seen
 
     def words(self, states):
@@ -158,5 +160,5 @@ def check(model):
     with torch.no_grad():
         values = ((pixels.float() / 255 - MEAN) / STD).permute(0, 3, 1, 2)
         other = model(pixel_values=values, input_ids=ids[:, 0])
-        states, _ = lean.decode(ids, lean.vision(pixels))
+        states, _ = lean.decode(ids, lean.context(lean.vision(pixels)))
         return (lean.words(states[-1])[:, 0] - other.logits).abs().max().item()

@@ -12,7 +12,7 @@ from scenes import BLOB, LARGE, PLAIN, SMALL
 from caption_words import PATTERN_WORDS, plural
 from vocabulary import COLORS, OTHER_WORDS, PATTERNS, SHAPES, SIZES
 
-SURELY_SMALL, SURELY_LARGE = .115, .183  # radius; in between it goes unsaid
+SURELY_SMALL, SURELY_LARGE = .11, .195  # radius; in between it goes unsaid
 OFFSET = .1                              # of the picture: beyond doubt beside one another
 KINDS = ("color", "shape", "pattern", "size", "count", "exists", "beside", "what")
 KIND_WEIGHTS = (1.0, 1.3, .7, .6, 1.1, 1.2, .8, .8)

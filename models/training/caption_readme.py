@@ -42,8 +42,8 @@ texts, and no second text encoder, which `BlipForQuestionAnswering` has; `"quest
     tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True)  # "what color is the star? blue"
 
 ## How well it works
-Freshly drawn scenes, by `models/training/caption_evaluate.py`: {scenes} of one or two things, as many with
-a colour and shape that no training scene shows together ({held}), and a quarter as many of three or
+Freshly drawn scenes, by `models/training/caption_evaluate.py`: {scenes} of one or two things, {scenes_held} with
+a colour and shape that no training scene shows together ({held}), and {scenes_more} of three or
 four things. A caption is true if every noun, adjective and relation in it is; "small" or "large" said
 of a size in between counts as wrong. One question of every kind that a scene allows.
 
@@ -59,6 +59,7 @@ Repeat or continue it (PyTorch, transformers, opencv-python-headless):
     cd models/training
     python caption_scenes.py SCENES --shards 25
     python caption_train.py RUN --scenes SCENES --tower ../pretrained/vlf-shapes/model.safetensors --minutes 120
+    python caption_train.py RUN --scenes SCENES --init-from ../pretrained/{name} --minutes 60    # or go on from here
     python caption_export.py RUN ../pretrained/{name}
     python caption_verify.py ../pretrained/{name} --run BUILD/tools/vlf-run
     python caption_evaluate.py ../pretrained/{name}
@@ -91,7 +92,8 @@ def main():
         patterns=", ".join(PATTERNS), sizes=" or ".join(SIZES), parameters=count / 1e6,
         hidden=config.text_config.hidden_size, tower=config.vision_config.num_hidden_layers,
         layers=config.text_config.num_hidden_layers, entries=config.text_config.vocab_size,
-        held=", ".join(sorted("%s %s" % (COLORS[c], SHAPES[s]) for c, s in HELD_OUT)), scenes=results["scenes"],
+        held=", ".join(sorted("%s %s" % (COLORS[c], SHAPES[s]) for c, s in HELD_OUT)), 
+        scenes=results["seen"]["scenes"], scenes_held=results["held"]["scenes"], scenes_more=results["more"]["scenes"],
         table=table(results), spent=args.spent, curves=curve(os.path.join(args.run, "caption.csv"), CURVE, 10))
     with open(os.path.join(args.folder, "README.md"), "w") as file:
         file.write(text)

@@ -9,6 +9,8 @@ losses of the words: captions, answers, and where each word looks.
 
 import argparse
 import os
+import signal
+import sys
 import time
 
 import torch
@@ -69,6 +71,10 @@ class CaptionRun(Run):
             self.restore(state)
             self.step = state["step"]
             self.restore_optimizer(state["optimizer"])
+        elif self.args.init_from:
+            from safetensors.torch import load_file
+            state = load_file(os.path.join(self.args.init_from, "model.safetensors"))
+            self.model.load_state_dict({k: v.float() for k, v in state.items()}, strict=False)
         elif self.args.tower:
             self.take(self.args.tower)
         if self.average is None:
@@ -153,7 +159,7 @@ def number_loss(helpers, image, batch, log):
 
 def losses(run, lean, batch, log):
     image = lean.vision(batch["image"], batch["keep"])
-    states, maps = lean.decode(batch["ids"], image)
+    states, maps = lean.decode(batch["ids"], lean.context(image))
     total = 4 * word_losses(lean, states[-1], batch, log) + run.args.look * look_losses(maps, batch, log)
     total = total + run.args.spot * spot_losses(run.helpers, states, batch, log)
     total = total + number_loss(run.helpers, image, batch, log)
@@ -269,6 +275,7 @@ def main():
     parser.add_argument("run", help="folder of the checkpoint and the curves")
     parser.add_argument("--scenes", required=True, help="cache folder of caption_scenes.py")
     parser.add_argument("--tower", help="fusion.pt or model.safetensors to start from")
+    parser.add_argument("--init-from", help="a captioner's directory to start from")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--decay", type=float, default=.4, help="share of the time in which the rate falls")
     parser.add_argument("--rate", type=float, default=1e-3)
@@ -286,6 +293,7 @@ def main():
     parser.add_argument("--bf16", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # saves, and ends the helping processes
     train(args)
 
 
