@@ -368,32 +368,16 @@ change_state (GstElement *element, GstStateChange transition)
   return ret;
 }
 
-static guint
-free_index (GstVlTexts *texts)
-{
-  guint index = 0;
-
-  while (gst_vl_texts_has (texts, index))
-    index++;
-  return index;
-}
-
 static GstPad *
 request_new_pad (GstElement *element, GstPadTemplate *templ, const gchar *name, const GstCaps *caps)
 {
-  GstVlInferencePrivate *priv = PRIV (GST_VL_INFERENCE (element));
-  guint64 index = free_index (priv->stream.texts);
-  GstPad *pad;
+  GstPad *pad = gst_vl_text_pad_request (PRIV (GST_VL_INFERENCE (element))->stream.texts, templ, name);
 
   (void) caps;
-  if (name && (!g_str_has_prefix (name, "text_") ||
-               !g_ascii_string_to_unsigned (name + strlen ("text_"), 10, 0, G_MAXUINT, &index, NULL) ||
-               gst_vl_texts_has (priv->stream.texts, (guint) index))) {
+  if (!pad) {
     GST_WARNING_OBJECT (element, "no pad %s: expected text_N with an N that is not in use", name);
     return NULL;
   }
-  pad = gst_vl_text_pad_new (priv->stream.texts, templ, (guint) index);
-  gst_vl_texts_add (priv->stream.texts, pad);
   gst_pad_set_active (pad, TRUE);
   gst_element_add_pad (element, pad);
   return pad;

@@ -2,7 +2,7 @@
 #include "plugin/gstvlstream.h"
 #include "plugin/gstvlmirror.h"
 #include "plugin/gstvlread.h"
-#include <math.h>
+#include "plugin/gstvlreports.h"
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
@@ -80,27 +80,6 @@ gst_vl_stream_set_info (GstVlStream *self, const GstVideoInfo *info)
   self->info = *info;
 }
 
-/* Frames that wait for results are late by the longest inference so far. The bound has some room above it, so that the pipeline is not
- * reconfigured for every new maximum. */
-static void
-measure (GstVlStream *self, const GstVlJob *job, gboolean waited)
-{
-  gdouble device = job->result ? job->result->device_milliseconds : NAN;
-  GstClockTime duration = job->duration;
-  gboolean changed = FALSE;
-
-  GST_OBJECT_LOCK (self->owner);
-  gst_vl_stats_add_inference (&self->stats, duration,
-                              isnan (device) ? GST_CLOCK_TIME_NONE : (GstClockTime) (device * GST_MSECOND));
-  if (waited && duration > self->latency) {
-    self->latency = (duration + duration / 4) / GST_MSECOND * GST_MSECOND + GST_MSECOND;
-    changed = self->live;
-  }
-  GST_OBJECT_UNLOCK (self->owner);
-  if (changed)
-    gst_element_post_message (GST_ELEMENT (self->owner), gst_message_new_latency (GST_OBJECT (self->owner)));
-}
-
 static gboolean
 read_flag (GstVlStream *self, const gboolean *flag)
 {
@@ -112,43 +91,6 @@ read_flag (GstVlStream *self, const gboolean *flag)
   return value;
 }
 
-/* When the last result's frame is. */
-static GstVlInstant
-instant_of_last (GstVlStream *self)
-{
-  const GstSegment *segment = &GST_BASE_TRANSFORM (self->owner)->segment;
-  GstVlInstant at = { gst_vl_result_get_source_pts (self->last), self->last_time, GST_CLOCK_TIME_NONE };
-
-  if (segment->format == GST_FORMAT_TIME)
-    at.running = gst_segment_to_running_time (segment, GST_FORMAT_TIME, at.timestamp);
-  return at;
-}
-
-static void
-tell_result (GstVlStream *self)
-{
-  GstVlInstant at = instant_of_last (self);
-  GstVlEventRule rule;
-  gboolean messages, events;
-
-  GST_OBJECT_LOCK (self->owner);
-  messages = self->post_messages;
-  events = self->post_events;
-  rule = self->rule;
-  GST_OBJECT_UNLOCK (self->owner);
-  if (messages)
-    gst_vl_events_post_result (GST_ELEMENT (self->owner), GST_VL_INFERENCE_GET_CLASS (self->owner)->message, self->last,
-                               &at);
-  if (events)
-    gst_vl_events_take (self->events, GST_ELEMENT (self->owner), &rule, self->last, &at);
-}
-
-void
-gst_vl_stream_end_events (GstVlStream *self, const gchar *reason)
-{
-  gst_vl_events_end (self->events, GST_ELEMENT (self->owner), reason);
-}
-
 static GstFlowReturn
 take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
 {
@@ -156,12 +98,12 @@ take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
     gst_vl_post_error (GST_ELEMENT (self->owner), job->error);
     return GST_FLOW_ERROR;
   }
-  measure (self, job, waited);
+  gst_vl_stream_measure (self, job, waited);
   forget_result (self);
   self->last = GST_VL_INFERENCE_GET_CLASS (self->owner)->finish (self->owner, job);
   self->last_time = job->stream_time;
   self->last_generation = job->generation;
-  tell_result (self);
+  gst_vl_stream_tell_result (self);
   return GST_FLOW_OK;
 }
 
@@ -256,13 +198,6 @@ update_live (GstVlStream *self)
   gst_query_unref (query);
 }
 
-/* Called with the object lock. */
-static gboolean
-frames_wait (const GstVlStream *self, gboolean live)
-{
-  return self->mode == GST_VL_MODE_EVERY_FRAME || (self->mode == GST_VL_MODE_AUTO && !live);
-}
-
 void
 gst_vl_stream_take_qos (GstVlStream *self, GstEvent *event)
 {
@@ -277,19 +212,6 @@ gst_vl_stream_take_qos (GstVlStream *self, GstEvent *event)
   self->proportion = proportion;
   self->earliest = diff < 0 && timestamp < (GstClockTime) -diff ? 0 : timestamp + (GstClockTime) diff;
   GST_OBJECT_UNLOCK (self->owner);
-}
-
-static void
-post_qos (GstVlStream *self, const GstVlMoment *moment, GstBuffer *buffer)
-{
-  GstMessage *message = gst_message_new_qos (GST_OBJECT (self->owner), self->live, moment->running, moment->stream,
-                                             moment->pts, GST_BUFFER_DURATION (buffer));
-
-  GST_OBJECT_LOCK (self->owner);
-  gst_message_set_qos_values (message, GST_CLOCK_DIFF (moment->running, self->earliest), self->proportion, 1000000);
-  gst_message_set_qos_stats (message, GST_FORMAT_BUFFERS, self->stats.inferences, self->stats.late);
-  GST_OBJECT_UNLOCK (self->owner);
-  gst_element_post_message (GST_ELEMENT (self->owner), message);
 }
 
 /* Whether this frame needs an inference. One that is late downstream, or too soon after the last inference of the same questions, carries
@@ -310,7 +232,7 @@ is_due (GstVlStream *self, const GstVlJob *job, const GstVlMoment *moment, GstBu
   self->stats.late += late;
   GST_OBJECT_UNLOCK (self->owner);
   if (late)
-    post_qos (self, moment, buffer);
+    gst_vl_stream_post_qos (self, moment, buffer);
   /* NONE is the largest number. */
   return !late && (job->generation != generation || time_since (moment, since) >= interval);
 }
@@ -573,7 +495,7 @@ gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer)
   update_live (self);
   GST_OBJECT_LOCK (self->owner);
   live = self->live;
-  waits = frames_wait (self, live);
+  waits = gst_vl_stream_frames_wait (self, live);
   timeout = live ? 0 : self->text_timeout;
   self->stats.frames++;
   GST_OBJECT_UNLOCK (self->owner);
@@ -592,32 +514,4 @@ gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer)
     return pass_beside (self, job, buffer, &moment);
   return is_due (self, job, &moment, buffer) ? pass_with_result (self, job, buffer, &moment, live)
                                              : carry (self, buffer, &moment);
-}
-
-/* Reports. */
-
-gboolean
-gst_vl_stream_query_latency (GstVlStream *self, GstQuery *query)
-{
-  GstClockTime min, max;
-  gboolean live;
-
-  if (!gst_pad_peer_query (GST_BASE_TRANSFORM_SINK_PAD (self->owner), query))
-    return FALSE;
-  gst_query_parse_latency (query, &live, &min, &max);
-  GST_OBJECT_LOCK (self->owner);
-  if (live && frames_wait (self, live)) {
-    min += self->latency;
-    if (GST_CLOCK_TIME_IS_VALID (max))
-      max += self->latency;
-  }
-  GST_OBJECT_UNLOCK (self->owner);
-  gst_query_set_latency (query, live, min, max);
-  return TRUE;
-}
-
-GstStructure *
-gst_vl_stream_make_stats (const GstVlStream *self)
-{
-  return gst_vl_stats_describe (&self->stats, self->latency);
 }

@@ -271,8 +271,8 @@ text_activate_mode (GstPad *base, GstObject *parent, GstPadMode mode, gboolean a
   return mode == GST_PAD_MODE_PUSH;
 }
 
-GstPad *
-gst_vl_text_pad_new (GstVlTexts *texts, GstPadTemplate *templ, guint index)
+static GstPad *
+pad_new (GstVlTexts *texts, GstPadTemplate *templ, guint index)
 {
   g_autofree gchar *name = g_strdup_printf ("text_%u", index);
   GstVlTextPad *pad =
@@ -285,6 +285,25 @@ gst_vl_text_pad_new (GstVlTexts *texts, GstPadTemplate *templ, guint index)
   gst_pad_set_iterate_internal_links_function (GST_PAD (pad), text_internal_links);
   gst_pad_set_activatemode_function (GST_PAD (pad), text_activate_mode);
   return GST_PAD (pad);
+}
+
+GstPad *
+gst_vl_text_pad_request (GstVlTexts *texts, GstPadTemplate *templ, const gchar *name)
+{
+  guint64 index = 0;
+  GstPad *pad;
+
+  if (!name) {
+    while (gst_vl_texts_has (texts, (guint) index))
+      index++;
+  } else if (!g_str_has_prefix (name, "text_") ||
+             !g_ascii_string_to_unsigned (name + strlen ("text_"), 10, 0, G_MAXUINT, &index, NULL) ||
+             gst_vl_texts_has (texts, (guint) index)) {
+    return NULL;
+  }
+  pad = pad_new (texts, templ, (guint) index);
+  gst_vl_texts_add (texts, pad);
+  return pad;
 }
 
 static void

@@ -12,8 +12,9 @@ G_BEGIN_DECLS
 #define GST_TYPE_VL_TEXT_PAD (gst_vl_text_pad_get_type ())
 G_DECLARE_FINAL_TYPE (GstVlTextPad, gst_vl_text_pad, GST, VL_TEXT_PAD, GstPad)
 
-/* Pads are asked in the order of @index, the number in their name. */
-GstPad *gst_vl_text_pad_new (GstVlTexts *texts, GstPadTemplate *templ, guint index);
+/* A new pad among @texts, which are asked in the order of the number in their name. @name: text_N, or NULL for the first N that is free.
+ * Transfer: floating. NULL where the name is another or in use. */
+GstPad *gst_vl_text_pad_request (GstVlTexts *texts, GstPadTemplate *templ, const gchar *name);
 
 /* The two clocks that a text may be matched by. */
 enum { GST_VL_CLOCK_STREAM, GST_VL_CLOCK_RUNNING, GST_VL_N_CLOCKS };
@@ -47,7 +48,7 @@ struct _GstVlTextPad {
   gchar *fingerprint;                     /* if this is not NULL */
   GstClockTime position[GST_VL_N_CLOCKS]; /* no text that starts earlier will come; NONE: nothing known */
   gboolean eos, flushing, gone, held;
-  gboolean told; /* that its caps are refused */
+  gboolean told;        /* that its caps are refused */
   gboolean patient;     /* the video may wait for this pad */
   gboolean live, asked; /* whether its source is live, and whether that is known */
   GThread *thread;      /* that texts come on */

@@ -186,3 +186,34 @@ fusion_await (gint *counter, gint value)
     g_usleep (5000);
   fail_unless (g_atomic_int_get (counter) >= value, "waited in vain for %d", value);
 }
+
+/* Pops all messages of @type from @bus; the last one's text has to contain @part. */
+void
+fusion_expect_message (GstBus *bus, GstMessageType type, const gchar *part)
+{
+  Fusion view = { .bus = bus };
+  g_autofree gchar *text = NULL;
+
+  fail_unless (fusion_messages (&view, type, &text) == 1, "expected one message with \"%s\"", part);
+  fail_unless (text && strstr (text, part), "expected \"%s\" in \"%s\"", part, text);
+}
+
+/* The prompts of the next frame's result, each with the first number it was encoded to where it was. */
+void
+fusion_expect_prompts (Fusion *f, const gchar *expected)
+{
+  GstBuffer *out = fusion_pass (f);
+  GstVlMeta *meta = fusion_meta (out);
+  g_autoptr (GString) all = g_string_new (NULL);
+
+  for (guint i = 0; meta && i < gst_vl_result_get_n_prompts (meta->result); i++) {
+    gfloat first = gst_vl_result_peek_embedding (meta->result, i, NULL)[0];
+
+    g_string_append_printf (all, "%s%s", i ? "|" : "", gst_vl_result_get_text (meta->result, i));
+    if (first != 0)
+      g_string_append_printf (all, "=%g", first);
+  }
+  fail_unless (g_str_equal (all->str, expected), "frame %u: expected \"%s\", found \"%s\"", (guint) f->pushed - 1,
+               expected, all->str);
+  gst_buffer_unref (out);
+}

@@ -42,3 +42,7 @@ GstMessage *fusion_next_event (Fusion *f, GstClockTime timeout);
 gint64 fusion_stop (Fusion *f);
 /* Until *@counter is at least @value, a minute at most. */
 void fusion_await (gint *counter, gint value);
+/* Pops all messages of @type from @bus; the one there is has to contain @part. */
+void fusion_expect_message (GstBus *bus, GstMessageType type, const gchar *part);
+/* The prompts of the next frame's result, separated by |, each with the first number it was encoded to where it was: "own|a cat=7". */
+void fusion_expect_prompts (Fusion *f, const gchar *expected);
