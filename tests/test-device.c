@@ -175,10 +175,10 @@ memory (void)
   vlf_buffer_free (buffer);
   g_assert_cmpuint (vlf_device_memory (device), ==, 0);
   g_assert_null (vlf_buffer_new (device, cl->max_alloc, &error));
-  expect (error, VLF_ERROR_NO_MEMORY, (const char *const[]){ "at most", NULL });
+  expect (error, VLF_ERROR_NO_MEMORY, (const char *const[]){ "in one piece", NULL });
   g_clear_error (&error);
   g_assert_null (vlf_buffer_new (device, G_MAXSIZE, &error));
-  expect (error, VLF_ERROR_NO_MEMORY, (const char *const[]){ "at most", NULL });
+  expect (error, VLF_ERROR_NO_MEMORY, (const char *const[]){ "in one piece", NULL });
   g_assert_cmpuint (vlf_device_memory (device), ==, 0);
   g_assert_false (vlf_device_is_lost (device));
 }
