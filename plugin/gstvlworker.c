@@ -74,6 +74,20 @@ run_one (GstVlWorker *worker, GstVlTask *task)
   g_mutex_lock (&worker->lock);
 }
 
+/* Tasks that never ran. Freeing one may release the last of a model, which calls the driver: this must happen here, never on the thread
+ * that closes. Called with the lock, which is released while a task is freed. */
+static void
+drop_waiting (GstVlWorker *worker)
+{
+  GstVlTask *task;
+
+  while ((task = g_queue_pop_head (&worker->tasks))) {
+    g_mutex_unlock (&worker->lock);
+    gst_vl_task_unref (task);
+    g_mutex_lock (&worker->lock);
+  }
+}
+
 static gpointer
 worker_main (gpointer data)
 {
@@ -88,6 +102,7 @@ worker_main (gpointer data)
     else
       g_cond_wait (&worker->changed, &worker->lock);
   }
+  drop_waiting (worker);
   g_mutex_unlock (&worker->lock);
 
   if (worker->destroy)
