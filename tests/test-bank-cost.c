@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a bank costs, counted in launches of kernels: one product for all its texts, and with rerank no second image tower.
  * Usage: test-bank-cost GOLDEN-FOLDER, on the device "cpu". */
-#include <math.h>
 #include "models/bank.h"
+#include "tests/picture.h"
 #include "tests/faults.h"
 
 #define RERANK 4u
 
 static const char *folder;
-
-static VlfImage
-picture_of (guint8 *pixels, gsize size)
-{
-  VlfImage image = { .width = (guint) sqrt (size / 3.0), .n_planes = 1, .planes = { { pixels, size } } };
-
-  image.height = image.width;
-  for (guint i = 0; i < 3; i++) {
-    image.components[i].offset = i;
-    image.components[i].stride = 3 * (gsize) image.width;
-    image.components[i].pixel_stride = 3;
-    image.matrix[i][i] = 1;
-  }
-  return image;
-}
 
 /* Launches of a run when everything that is kept is there, and whose results are those of @texts and the bank. */
 static guint

@@ -2,6 +2,7 @@
 /* Banks, reranking, ensembles and negatives: numbers are transformers', order and company change nothing.
  * Usage: test-bank GOLDEN-FOLDER DEVICE. */
 #include "models/bank.h"
+#include "tests/picture.h"
 #include <math.h>
 #include <string.h>
 
@@ -27,21 +28,6 @@ static const struct {
               { "clip-open_clip", "clip/open_clip" },
               { "blip", "blip/retrieval" },
               { "bridgetower", "bridgetower/contrastive" } };
-
-static VlfImage
-picture_of (guint8 *pixels, gsize size)
-{
-  VlfImage image = { .width = (guint) sqrt (size / 3.0), .n_planes = 1, .planes = { { pixels, size } } };
-
-  image.height = image.width;
-  for (guint i = 0; i < 3; i++) {
-    image.components[i].offset = i;
-    image.components[i].stride = 3 * (gsize) image.width;
-    image.components[i].pixel_stride = 3;
-    image.matrix[i][i] = 1;
-  }
-  return image;
-}
 
 static gchar **
 read_lines (const Case *c, const char *file)

@@ -4,23 +4,9 @@
 #include <math.h>
 #include "models/safetensors.h"
 #include "models/session.h"
+#include "tests/picture.h"
 
 static const char *folder, *device_name;
-
-static VlfImage
-picture_of (guint8 *pixels, gsize size)
-{
-  VlfImage image = { .width = (guint) sqrt (size / 3.0), .n_planes = 1, .planes = { { pixels, size } } };
-
-  image.height = image.width;
-  for (guint i = 0; i < 3; i++) {
-    image.components[i].offset = i;
-    image.components[i].stride = 3 * (gsize) image.width;
-    image.components[i].pixel_stride = 3;
-    image.matrix[i][i] = 1;
-  }
-  return image;
-}
 
 static void
 check_prompt (const VlfResult *result, const VlfPromptResult *prompt)
