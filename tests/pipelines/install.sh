@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What is installed is complete, usable by others without the source, hardened, and can be removed again.
 #   install.sh SOURCE BUILD MESON [PYTHON]    PYTHON: one that has PyGObject
-# From the environment: VERSION, PREFIX, BINDIR, LIBDIR, INCLUDEDIR, DATADIR, LIBEXECDIR as configured (absolute), CC, and
+# From the environment: VERSION, PREFIX, BINDIR, LIBDIR, INCLUDEDIR, DATADIR, LIBEXECDIR, MANDIR as configured (absolute), CC, and
 # true or false: GIR, HARDENED, PIE.
 set -u
 source=$1 build=$2 meson=$3 python=${4-}
@@ -54,6 +54,8 @@ expected () {
   echo "$LIBDIR/gstreamer-1.0/libgstvlfusion.so"
   for version in "" .0 ".$VERSION"; do echo "$LIBDIR/libgstvlfusion-1.0.so$version"; done
   echo "$LIBDIR/pkgconfig/libgstvlfusion-1.0.pc"
+  for page in bench.1 events.1 inspect.1 run.1; do echo "$MANDIR/man1/vlf-$page"; done
+  echo "$MANDIR/man7/gst-vlfusion.7"
   (cd "$source/plugin/lib" && ls ./*.h) | sed "s|^\.|$INCLUDEDIR/gst-vlfusion-1.0/gst/vlfusion|"
   (cd "$source/models/pretrained" && find vlf-shapes vlf-captions -type f) | sed "s|^|$DATADIR/gst-vlfusion/models/|"
   [ "$GIR" = false ] || echo "$DATADIR/gir-1.0/GstVlFusion-1.0.gir"
@@ -90,6 +92,15 @@ hardened () {
     grep -q GNU_RELRO "$folder/segments" && grep -qE 'BIND_NOW|Flags:.* NOW' "$folder/dynamic" || return 1
     grep GNU_STACK "$folder/segments" | grep -q ' RW ' || return 1
     [ "$PIE" = false ] || grep -q 'Elf file type is DYN' "$folder/segments" || return 1
+  done
+}
+# Tried, not only written in the file: glibc's loader says where a program begins.
+are_moved () {
+  for file in "$bin"/vlf-* "$root$LIBEXECDIR/gst-vlfusion/vlf-probe"; do
+    said=$(readelf -hW "$file" | awk '/Entry point/ { print $NF }')
+    tried=$(LD_SHOW_AUXV=1 from_root "$file" --help 2>&1 | awk '$1 == "AT_ENTRY:" { print $2 }')
+    echo "$file: entry point $said, loaded $tried"
+    [ -n "$said" ] && [ -n "$tried" ] && [ "$said" != "$tried" ] || return 1
   done
 }
 # What others could come to rely on, or collide with, are the public functions, and what GStreamer looks for.
@@ -171,6 +182,11 @@ if [ "$HARDENED" = true ]; then
   works "RELRO, BIND_NOW, no executable stack, position-independent where asked for" hardened
 else
   skip "RELRO, BIND_NOW, no executable stack" "the linker does not know them"
+fi
+if [ "$PIE" = true ] && LD_SHOW_AUXV=1 /usr/bin/env true 2>/dev/null | grep -q AT_ENTRY; then
+  works "programs are not loaded where their file says" are_moved
+else
+  skip "programs are not loaded where their file says" "not asked for, or the loader does not tell"
 fi
 works "the plugin exports what GStreamer looks for" exports "$plugin" '^gst_plugin_vlfusion_(register|get_desc)$'
 works "the library exports its functions" exports "$library" '^(gst_vl_|gst_buffer_[a-z_]*vl_)'

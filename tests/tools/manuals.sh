@@ -1,0 +1,59 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The manual pages say what the programs do: the options of each page are those of its --help, letter and argument included; the
+# environment variables of gst-vlfusion(7) and of README.md are those that the sources read.
+#   manuals.sh ROOT TOOL...
+set -u
+root=$1
+shift
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+number=0
+
+same () { # NAME: are the lists "wanted" and "found" the same, and not empty?
+  number=$((number + 1))
+  [ -s "$folder/wanted" ] && diff "$folder/wanted" "$folder/found" >"$folder/difference" && echo "ok $number - $1" && return
+  echo "not ok $number - $1"
+  sed 's/^/# /' "$folder/difference"
+}
+
+# What follows .TP, without troff's fonts and with its hyphens: "-m, --model=DIR".
+options_of_page () {
+  awk '/^\.TP/ { getline; print }' "$1" | sed -e 's/\\f[BIR]//g' -e 's/\\-/-/g' | grep '^-' | sort
+}
+options_of_help () {
+  sed -nE 's/^  ((-[a-zA-Z0-9], )?--[a-z0-9-]+(=[^ ]+)?).*/\1/p' "$1" | sort
+}
+variables_of_page () {
+  sed -nE 's/^\.B (VLF_[A-Z_]+)$/\1/p' "$1" | sort -u
+}
+variables_of_readme () {
+  sed -n '/^| variable |/,/^$/s/^| \(`.*`\) |.*/\1/p' "$1" | grep -oE 'VLF_[A-Z_]+' | sort -u
+}
+
+for tool; do
+  name=$(basename "$tool")
+  page=$root/docs/man/$name.1
+  LC_ALL=C "$tool" --help >"$folder/help"
+  options_of_help "$folder/help" >"$folder/wanted"
+  options_of_page "$page" >"$folder/found"
+  same "$name(1) has the options of $name --help"
+done
+
+(cd "$root" && grep -rhoE 'g_getenv \("VLF_[A-Z_]+"' kernels models plugin tools) | grep -oE 'VLF_[A-Z_]+' | sort -u >"$folder/wanted"
+variables_of_page "$root/docs/man/gst-vlfusion.7" >"$folder/found"
+same "gst-vlfusion(7) has the variables that the sources read"
+variables_of_readme "$root/README.md" >"$folder/found"
+same "README.md has them too"
+
+number=$((number + 1))
+if command -v groff >/dev/null; then
+  groff -man -ww -z "$root"/docs/man/*.[17] 2>"$folder/warnings"
+  [ ! -s "$folder/warnings" ] && echo "ok $number - groff has nothing to say about them" || {
+    echo "not ok $number - groff has nothing to say about them"
+    sed 's/^/# /' "$folder/warnings"
+  }
+else
+  echo "ok $number - groff has nothing to say about them # SKIP no groff"
+fi
+echo 1..$number
