@@ -249,7 +249,10 @@ vlf_attention (VlfPass *pass, VlfTensor q, VlfTensor k, VlfTensor v, guint heads
   y = vlf_pass_alloc (pass, batch, q.rows, q.cols);
   if (!y.buffer)
     return y;
-  count (pass, 2.0 * batch * q.rows, k.rows, q.cols);
+  if (all.top_k >= k.rows)
+    all.top_k = 0;
+  count (pass, (double) batch * q.rows, k.rows, q.cols);
+  count (pass, (double) batch * q.rows, all.top_k ? all.top_k : k.rows, q.cols);
   pass->backend->attention (pass, y, broadcast (q, batch), broadcast (k, batch), broadcast (v, batch), heads, &all);
   return y;
 }

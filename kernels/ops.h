@@ -47,13 +47,17 @@ typedef struct {
   const VlfTensor *
       key_bias; /* [b, 1, m] added to every query's scores (broadcast): 0 keeps, <= -1e30 removes exactly, log w weighs */
   gboolean causal; /* query i sees keys <= i + (m - n) */
+  guint
+      top_k; /* 0: off; else each query keeps of each head only its @top_k largest scores, of equal ones those of the first keys, and
+                * the softmax is over these alone. Source: Zhao et al. 2019, Explicit Sparse Transformer. */
   const VlfTensor
       *maps; /* receives the probabilities [b * heads, n, m]; only then does a score matrix exist in memory */
 } VlfAttention;
 
 /* For every head h of width d = cols / heads: softmax (q_h k_h^T / sqrt (d) + bias) v_h, heads side by side in the result [b, n, heads d].
  * @q [b, n, heads d], @k and @v [b, m, heads d]; q or (k, v) may be broadcast. A row whose keys are all removed is 0. d is a
- * multiple of 4 and at most 256. @options: NULL for none. Source: Vaswani et al. 2017, eq. 1. */
+ * multiple of 4 and at most 256. @options: NULL for none. Keys are taken in blocks by an online softmax (Rabe and Staats 2021; Dao et al.
+ * 2022): without maps memory is linear in n and m, and memory alone limits either. Source: Vaswani et al. 2017, eq. 1. */
 VlfTensor
 vlf_attention (VlfPass *pass, VlfTensor q, VlfTensor k, VlfTensor v, guint heads, const VlfAttention *options);
 

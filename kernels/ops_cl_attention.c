@@ -13,6 +13,7 @@
 typedef struct {
   VlfTensor y, q, k, v;
   guint heads, width; /* width of a head */
+  guint top_k;        /* 0: off */
   const VlfAttention *options;
 } Attention;
 
@@ -51,12 +52,13 @@ count_parts (const VlfPass *pass, const Attention *a)
   return MIN ((2 * units + heads - 1) / heads, most);
 }
 
-/* Room for one packed head for every work-item. */
+/* Room for the packed keys of one head for every work-item, and for the packed values or the heaps of a tile. */
 static VlfTensor
 packing_room (VlfPass *pass, const Attention *a, guint parts)
 {
   const guint w = vlf_cl_vector_width (pass->device), m = (a->k.rows + w - 1) / w * w;
-  const gsize elements = (gsize) m * (a->width + (a->width + w - 1) / w * w);
+  const gsize values = (gsize) m * ((a->width + w - 1) / w * w), heaps = (gsize) 2 * CPU_ROWS * a->top_k;
+  const gsize elements = (gsize) m * a->width + (a->top_k ? heaps : values);
 
   return vlf_pass_alloc (pass, a->y.batch * a->heads * parts, 1, (guint) MIN (elements, G_MAXUINT));
 }
@@ -75,7 +77,10 @@ attention_cpu (VlfPass *pass, const Attention *a)
     vlf_cl_arg_view (&args, &room);
     arg_attention (&args, a);
     vlf_cl_arg_uint (&args, block_size (a->k.rows));
-    vlf_cl_launch (pass, "vlf_attention", (VlfClGrid){ .groups = { parts, a->heads, a->y.batch } }, &args);
+    if (a->top_k)
+      vlf_cl_arg_uint (&args, a->top_k);
+    vlf_cl_launch (pass, a->top_k ? "vlf_attention_top" : "vlf_attention",
+                   (VlfClGrid){ .groups = { parts, a->heads, a->y.batch } }, &args);
   }
   vlf_pass_close (pass, scope, (VlfTensor){ 0 });
 }
@@ -83,22 +88,32 @@ attention_cpu (VlfPass *pass, const Attention *a)
 static void
 attention_gpu (VlfPass *pass, const Attention *a)
 {
+  const guint scope = vlf_pass_open (pass);
+  VlfTensor heaps = { 0 };
   VlfClArgs args = { 0 };
   VlfClGrid grid = { .groups = { (a->q.rows + GPU_ROWS - 1) / GPU_ROWS, a->heads, a->y.batch },
                      .local = { GPU_GROUP } };
 
+  if (a->top_k)
+    heaps = vlf_pass_alloc (pass, a->y.batch * a->heads, a->q.rows, (guint) MIN ((gsize) 2 * a->top_k, G_MAXUINT));
   vlf_cl_arg_view (&args, &a->q);
   vlf_cl_arg_view (&args, &a->k);
   vlf_cl_arg_view (&args, &a->v);
+  if (a->top_k)
+    vlf_cl_arg_view (&args, &heaps);
   arg_attention (&args, a);
-  vlf_cl_launch (pass, "vlf_attention", grid, &args);
+  if (a->top_k)
+    vlf_cl_arg_uint (&args, a->top_k);
+  if (!vlf_pass_failed (pass))
+    vlf_cl_launch (pass, a->top_k ? "vlf_attention_top" : "vlf_attention", grid, &args);
+  vlf_pass_close (pass, scope, (VlfTensor){ 0 });
 }
 
 void
 vlf_cl_attention (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTensor v, guint heads,
                   const VlfAttention *options)
 {
-  const Attention a = { y, q, k, v, heads, q.cols / heads, options };
+  const Attention a = { y, q, k, v, heads, q.cols / heads, options ? options->top_k : 0, options };
 
   if (pass->device->family == VLF_FAMILY_CPU)
     attention_cpu (pass, &a);

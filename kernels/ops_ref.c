@@ -397,10 +397,40 @@ typedef struct {
   VlfTensor y, q, k, v; /* of one head, all sequences */
   const VlfTensor *key_bias;
   gboolean causal;
+  guint top_k;    /* 0: off */
   float *map_row; /* of the query under way, or NULL */
   double *p;      /* [m] */
   guint8 *kept;   /* [m] */
+  guint *order;   /* [m] */
 } Head;
+
+/* The larger score first, of equal ones the first key; what is no number is the largest, so that it is not lost. */
+static gint
+compare_scores (gconstpointer x, gconstpointer y, gpointer scores)
+{
+  const guint a = *(const guint *) x, b = *(const guint *) y;
+  const double *p = scores;
+
+  if (isnan (p[a]) != isnan (p[b]))
+    return isnan (p[a]) ? -1 : 1;
+  if (p[a] != p[b] && !isnan (p[a]))
+    return p[a] > p[b] ? -1 : 1;
+  return a < b ? -1 : a > b;
+}
+
+/* Of what is kept the top_k largest alone. */
+static void
+keep_top (const Head *h, guint m)
+{
+  guint n = 0;
+
+  for (guint j = 0; j < m; j++)
+    if (h->kept[j])
+      h->order[n++] = j;
+  g_qsort_with_data (h->order, (gint) n, sizeof *h->order, compare_scores, h->p);
+  for (guint j = h->top_k; j < n; j++)
+    h->kept[h->order[j]] = FALSE;
+}
 
 static void
 attend_query (const Head *h, guint s, guint i)
@@ -415,6 +445,8 @@ attend_query (const Head *h, guint s, guint i)
     h->kept[j] = extra > -1e30 && (!h->causal || (gint64) j <= (gint64) i + m - h->q.rows);
     h->p[j] = dot (row_of (h->q, s, i), row_of (h->k, s, j), d) / sqrt (d) + extra;
   }
+  if (h->top_k > 0)
+    keep_top (h, m);
   softmax (h->p, h->kept, m);
   for (guint c = 0; c < d; c++) {
     double sum = 0;
@@ -434,12 +466,14 @@ ref_attention (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTensor v
   const guint d = q.cols / heads, m = k.rows;
   g_autofree double *p = g_try_new (double, m);
   g_autofree guint8 *kept = g_try_new (guint8, m);
-  Head h = { .p = p, .kept = kept };
+  g_autofree guint *order = g_try_new (guint, m);
+  Head h = { .p = p, .kept = kept, .order = order };
 
-  if (!p || !kept) {
+  if (!p || !kept || !order) {
     vlf_ref_no_memory (pass, m * sizeof *p);
     return;
   }
+  h.top_k = options ? options->top_k : 0;
   h.key_bias = options ? options->key_bias : NULL;
   h.causal = options && options->causal;
   for (guint head = 0; head < heads; head++) {

@@ -66,6 +66,7 @@ run_attention (VlfPass *pass, VlfTensor x)
 
   vlf_attention (pass, x, x, x, HEADS, NULL);
   vlf_attention (pass, x, x, x, HEADS, &(VlfAttention){ .key_bias = &bias, .maps = &maps });
+  vlf_attention (pass, x, x, x, HEADS, &(VlfAttention){ .top_k = 1 });
 }
 
 /* What computes row by row; @together: such operations may become one launch. */

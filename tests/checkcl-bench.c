@@ -201,6 +201,7 @@ vlf_check_bench (Check *c)
   g_print ("%s: measured peak %.1f GFLOP/s in f32\n", vlf_device_name (c->devices[DEVICE]), peak * 1e-9);
   good &= bench_linear (c, peak);
   good &= bench_attention (c, peak);
+  good &= vlf_check_bench_mechanisms (c);
   good &= bench_norm (c);
   good &= bench_patches (c);
   return good;

@@ -502,6 +502,8 @@ const Row vlf_check_rows[] = {
   { "chain", vlf_check_chain },
   { "attention", vlf_check_attention },
   { "attention maps", vlf_check_maps },
+  { "attention of long keys", vlf_check_long_attention },
+  { "attention of the top k", vlf_check_top_k },
   { "embed", check_embed },
   { "concat_rows", check_concat_rows },
   { "concat_cols", check_concat_cols },

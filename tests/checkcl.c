@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "tests/checkcl.h"
 
 #define DEFAULT_ROUNDS 40
@@ -146,6 +147,30 @@ vlf_check_that (Check *c, gboolean good, const gchar *shape, const gchar *what)
 {
   if (!good)
     fail (c, shape, what);
+}
+
+static double
+processor_time (void)
+{
+  struct timespec now = { 0 };
+
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double) now.tv_sec + (double) now.tv_nsec * 1e-9;
+}
+
+double
+vlf_check_processor_time (Check *c, Op op, gpointer user, guint times)
+{
+  VlfPass *pass = vlf_pass_begin (c->queues[DEVICE]);
+  const double start = processor_time ();
+
+  for (guint i = 0; i < times; i++) {
+    guint scope = vlf_pass_open (pass);
+
+    op (pass, DEVICE, user);
+    vlf_pass_close (pass, scope, (VlfTensor){ 0 });
+  }
+  return vlf_pass_end (pass, NULL) ? (processor_time () - start) / times : INFINITY;
 }
 
 /* Seconds of one of @times runs of @op in one pass, the best of five passes, or of fewer that take a second. */

@@ -32,6 +32,8 @@ typedef struct {
 
 void vlf_check_attention (Check *c);
 void vlf_check_maps (Check *c);
+void vlf_check_long_attention (Check *c);
+void vlf_check_top_k (Check *c);
 void vlf_check_chain (Check *c);
 void vlf_check_patches (Check *c);
 
@@ -46,4 +48,7 @@ VlfTensor vlf_check_send (VlfPass *pass, const Input *x);
 float *vlf_check_compare (Check *c, Op op, gpointer user, double tolerance, const gchar *shape);
 void vlf_check_that (Check *c, gboolean good, const gchar *shape, const gchar *what);
 double vlf_check_time (Check *c, Op op, gpointer user, guint times);
+double
+vlf_check_processor_time (Check *c, Op op, gpointer user, guint times); /* of all threads, of one of @times runs */
 gboolean vlf_check_bench (Check *c); /* prints a table; FALSE where something failed */
+gboolean vlf_check_bench_mechanisms (Check *c);

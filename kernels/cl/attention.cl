@@ -3,7 +3,8 @@
  * blocks of keys and rescale what they have when a larger score turns up (online softmax: Milakov and Gimelshein 2018; Dao et al.
  * 2022), so that no score matrix exists, unless maps are wanted: then raw scores go there and become probabilities at the end, by the
  * work-items that wrote them. Removed keys (bias up to REMOVING, beyond the causal limit) carry the score REMOVED, whose exponential is
- * exactly 0; finite, because minus infinity from itself is not a number. Block sizes as in ops_cl_attention.c. */
+ * exactly 0; finite, because minus infinity from itself is not a number. Block sizes as in ops_cl_attention.c. attention_top.cl goes on with
+ * these names. */
 #define REMOVED   -3e38f
 #define IS_GONE   -1e38f /* scores below are REMOVED */
 #define REMOVING  -1e30f
@@ -218,6 +219,20 @@ vlf_finish_query (const float *o, float sum, float top, __global float *y, uint 
     vlf_finish_map (map, top, inverse, top >= IS_GONE ? seen : 0, m);
 }
 
+/* Scores of @panels panels of keys, from key @first on, whose panels are at @kt, to @s; the largest of each query to @most. */
+void
+vlf_score_block (const VlfQueries *b, __global const float *kt, uint first, uint panels, float *s, vlf_v *most)
+{
+  for (uint i = 0; i < ROWS; i++)
+    most[i] = REMOVED;
+  for (uint p = 0, n; p < panels; p += n) {
+    n = vlf_tile_width (panels - p);
+    switch (n) {
+      CASES (CASE_SCORE)
+    }
+  }
+}
+
 /* The next @keys keys, from @first on, whose panels are at @kt and values at @vp: everything so far is scaled from the old to the new
  * largest score. */
 void
@@ -228,14 +243,7 @@ vlf_attend_block (const VlfQueries *b, __global const float *kt, __global const 
   float fix[ROWS];
   vlf_v most[ROWS];
 
-  for (uint i = 0; i < ROWS; i++)
-    most[i] = REMOVED;
-  for (uint p = 0, n; p < panels; p += n) {
-    n = vlf_tile_width (panels - p);
-    switch (n) {
-      CASES (CASE_SCORE)
-    }
-  }
+  vlf_score_block (b, kt, first, panels, s, most);
   for (uint i = 0; i < b->rows && b->maps_stride; i++) {
     for (uint k = 0; k < keys; k++)
       b->maps[(ulong) i * b->maps_stride + first + k] = s[i * KEYS + k];
@@ -316,18 +324,6 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (room), ATTENT
                 y + y_offset + sequence * y_batch_stride + (ulong) q0 * y_stride + head * d, y_stride);
   }
 }
-#undef ROWS
-#undef KEYS
-#undef W
-#undef TILE
-#undef LANES
-#undef EACH_ROW
-#undef EACH
-#undef SCORE_TILE
-#undef VALUE_TILE
-#undef CASES
-#undef CASE_SCORE
-#undef CASE_VALUE
 #else
 
 /* A group of 64 computes ROWS queries of one head; PARTS work-items share a query, each with every PARTS-th key of a block and every
@@ -383,6 +379,15 @@ vlf_score_keys (float *x, __local float (*queries)[COLUMNS + 1], __local float (
   }
 }
 
+/* The product @x of @query and @key as a score, in units of ln 2; @bias NULL: none. */
+float
+vlf_masked_score (float x, uint key, uint query, uint m, int limit, __global const float *bias, float scale)
+{
+  const float extra = bias && key < m ? bias[key] : 0.0f;
+
+  return key >= m || extra <= REMOVING || (int) key > limit + (int) query ? REMOVED : mad (x, scale, extra * LOG2E);
+}
+
 /* Groups { ceil (n / ROWS), heads, sequences } of ROWS * PARTS work-items. */
 __kernel __attribute__ ((reqd_work_group_size (ROWS * PARTS, 1, 1))) void
 vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
@@ -411,9 +416,8 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
     EACH (j, KEYS / PARTS)
     {
       const uint key = first + j * PARTS + part;
-      const float extra = biased && key < m ? bias[key] : 0.0f;
 
-      x[j] = key >= m || extra <= REMOVING || (int) key > limit + (int) query ? REMOVED : mad (x[j], scale, extra * LOG2E);
+      x[j] = vlf_masked_score (x[j], key, query, m, limit, biased ? bias : 0, scale);
       most = fmax (most, x[j]);
       if (maps_stride && query < n && key < m)
         maps[key] = x[j];
@@ -459,16 +463,4 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
   for (uint key = part; maps_stride && key < m; key += PARTS)
     maps[key] = key < end && top >= IS_GONE ? vlf_exp2 (maps[key] - top) * inverse : 0.0f;
 }
-#undef ROWS
-#undef PARTS
-#undef KEYS
-#undef COLUMNS
-#undef CHUNKS
-#undef EACH
 #endif
-#undef REMOVED
-#undef IS_GONE
-#undef REMOVING
-#undef LOG2E
-#undef MAX_WIDTH
-#undef ATTENTION
