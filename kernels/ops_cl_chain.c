@@ -41,7 +41,7 @@ is_small (const VlfDevice *device, const VlfClStep *step)
   const gboolean linear = step->kind == VLF_CL_LINEAR;
   const gsize elements = (gsize) step->y.cols * (linear ? step->w->inputs : 1);
 
-  if (linear && (step->w->stored == VLF_I8 || elements * vlf_dtype_size (step->w->stored) > MAX_WEIGHT_BYTES))
+  if (linear && (!vlf_cl_weight_chains (step->w) || elements * vlf_dtype_size (step->w->stored) > MAX_WEIGHT_BYTES))
     return FALSE;
   return count_tiles (device, step->y.rows) >= vlf_cl_compute_units (device) || elements * step->y.rows <= MAX_ALONE;
 }

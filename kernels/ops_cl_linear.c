@@ -20,9 +20,16 @@
 #define INT8_GROUP 4u
 #define BF16_GROUP 2u
 
+/* Bytes of a row of an AMX tile, its rows in a tile of sums, and the most that a work-item has; see cl/amx.cl. */
+#define AMX_BYTES  64u
+#define AMX_HEIGHT 32u
+#define AMX_BLOCKS 4u
+/* Work-items for each compute unit that are enough to keep all of them busy. */
+#define AMX_ENOUGH 4u
+
 /* A weight [n, k] in panels of @panel rows: [n / panel, k, panel], so that the kernel reads it in order, whatever the shape. Rows
  * beyond n are 0. The bias is padded alike, and 0 where there is none; for VLF_I8 see cl/int8.cl, where k is a multiple of 4, for
- * VLF_BF16_DOT cl/bf16.cl, where it is one of 2. */
+ * VLF_BF16_DOT cl/bf16.cl, where it is one of 2; for tiles of AMX of 64 bytes. */
 typedef struct {
   VlfWeight base;
   VlfBuffer *buffer, *bias;
@@ -34,7 +41,7 @@ typedef struct {
 typedef struct {
   const VlfSource *parts;
   guint n_parts;
-  guint panel, inputs;
+  guint panel, inputs, padded; /* padded: inputs in memory */
   VlfDType stored;
   gpointer raw;  /* [panel, inputs] of the file's type */
   float *rows;   /* [panel, inputs] */
@@ -56,13 +63,30 @@ int8_group (const VlfDevice *device)
 {
   const guint tiers = vlf_cl_tiers (device);
 
-  return tiers & VLF_TIER_INT8 ? 4 : tiers & VLF_TIER_INT8_AVX2 ? 2 : 1;
+  return tiers & (VLF_TIER_INT8 | VLF_TIER_AMX_INT8) ? 4 : tiers & VLF_TIER_INT8_AVX2 ? 2 : 1;
+}
+
+/* Whether products with what is stored as @stored take tiles of AMX. */
+static gboolean
+in_tiles (const VlfDevice *device, VlfDType stored)
+{
+  return (stored == VLF_I8 && vlf_cl_tiers (device) & VLF_TIER_AMX_INT8) ||
+         (stored == VLF_BF16_DOT && vlf_cl_tiers (device) & VLF_TIER_AMX_BF16);
+}
+
+/* What a weight's columns are padded to a multiple of. */
+static guint
+column_group (const VlfDevice *device, VlfDType stored)
+{
+  if (in_tiles (device, stored))
+    return AMX_BYTES / (guint) vlf_dtype_size (stored);
+  return stored == VLF_I8 ? INT8_GROUP : stored == VLF_BF16_DOT ? BF16_GROUP : 1;
 }
 
 static gboolean
 packing_open (Packing *p, GError **error)
 {
-  gsize elements = (gsize) p->panel * (p->inputs + 1); /* one to pad with */
+  gsize elements = (gsize) p->panel * p->padded;
 
   p->scales = g_new (float, p->panel);
   p->offsets = g_new (gint32, p->panel);
@@ -218,6 +242,7 @@ fill (ClWeight *weight, const VlfSource *weights, const VlfSource *biases, guint
                 .n_parts = n_parts,
                 .panel = weight->panel,
                 .inputs = weight->base.inputs,
+                .padded = weight->inputs,
                 .stored = weight->base.stored };
   gsize bytes;
   gboolean good;
@@ -243,10 +268,11 @@ vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource 
                    GError **error)
 {
   ClWeight *weight;
+  guint group;
 
   if (stored > VLF_BF16 && !vlf_program_open (device, error)) /* how these are packed depends on the kernels */
     return NULL;
-  if (stored == VLF_BF16_DOT && !(vlf_cl_tiers (device) & VLF_TIER_BF16))
+  if (stored == VLF_BF16_DOT && !(vlf_cl_tiers (device) & VLF_TIERS_BF16))
     stored = VLF_BF16;
   weight = g_new0 (ClWeight, 1);
   weight->base.device = device;
@@ -256,11 +282,8 @@ vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource 
     weight->base.outputs += weights[i].rows;
   weight->panel = panel_width (device);
   weight->outputs = (weight->base.outputs + weight->panel - 1) / weight->panel * weight->panel;
-  weight->inputs = weight->base.inputs;
-  if (stored == VLF_I8)
-    weight->inputs = (weight->inputs + INT8_GROUP - 1) / INT8_GROUP * INT8_GROUP;
-  if (stored == VLF_BF16_DOT)
-    weight->inputs = (weight->inputs + BF16_GROUP - 1) / BF16_GROUP * BF16_GROUP;
+  group = column_group (device, stored);
+  weight->inputs = (weight->base.inputs + group - 1) / group * group;
   if (fill (weight, weights, biases, n_parts, error))
     return &weight->base;
   vlf_cl_weight_free (&weight->base);
@@ -329,6 +352,24 @@ matrix (VlfPass *pass, VlfTensor x)
     pass->backend->copy (pass, copy, x);
   vlf_cl_flatten (&copy);
   return copy;
+}
+
+gboolean
+vlf_cl_weight_chains (const VlfWeight *w)
+{
+  return w->stored != VLF_I8 && !in_tiles (w->device, w->stored);
+}
+
+/* As many rows for a work-item as there are, up to AMX_BLOCKS blocks, if that leaves enough of them. */
+static VlfClGrid
+amx_grid (const VlfDevice *device, guint panel, guint rows, guint cols)
+{
+  const guint panels = (cols + panel - 1) / panel, blocks = (rows + AMX_HEIGHT - 1) / AMX_HEIGHT;
+  guint each = AMX_BLOCKS;
+
+  while (each > 1 && (blocks + each - 1) / each * panels < AMX_ENOUGH * vlf_cl_compute_units (device))
+    each /= 2;
+  return (VlfClGrid){ { (blocks + each - 1) / each, panels }, { 0 } };
 }
 
 /* Tiles are as equal in height as they can be: the product is bound by arithmetic whatever the height, from about 4 rows on. */
@@ -406,7 +447,8 @@ vlf_cl_linear (VlfPass *pass, const VlfClStep *step)
   if (pass->error)
     return;
   vlf_cl_flatten (&y);
-  grid = tile_grid (pass->device, weight->panel, y.rows, y.cols);
+  grid = in_tiles (pass->device, step->w->stored) ? amx_grid (pass->device, weight->panel, y.rows, y.cols)
+                                                  : tile_grid (pass->device, weight->panel, y.rows, y.cols);
   vlf_cl_arg_tensor (&args, &y);
   vlf_cl_arg_uint (&args, y.stride);
   vlf_cl_arg_tensor (&args, &a);

@@ -13,6 +13,8 @@ void vlf_cl_weight_free (VlfWeight *weight);
 void vlf_cl_weight_buffers (const VlfWeight *w, const VlfBuffer **weights, const VlfBuffer **bias);
 /* Columns that @w has in memory, padding included. */
 guint vlf_cl_weight_inputs (const VlfWeight *w);
+/* Whether products with @w may be steps of a chain. */
+gboolean vlf_cl_weight_chains (const VlfWeight *w);
 /* Room in the arena for @rows of what VLF_BF16_DOT @w multiplies, in bf16. */
 VlfTensor vlf_cl_round_room (VlfPass *pass, guint rows, const VlfWeight *w);
 /* Rows of the highest tile that the CPU family's products have. */

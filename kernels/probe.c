@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include "kernels/int8.h"
-#include "kernels/ops.h"
+#include "kernels/ops_cl.h"
 #include "kernels/tier.h"
 
 #define MAX_ROWS    37u
@@ -153,11 +153,11 @@ main (int argc, char **argv)
   g_autoptr (VlfDevice) device = NULL;
   g_autoptr (VlfQueue) queue = NULL;
 
-  vlf_tier_assume (tiers);
-  device = tiers ? vlf_device_open (argv[1], NULL) : NULL;
+  vlf_tier_assume (tiers, FALSE);
+  device = tiers && vlf_tier_permitted (tiers) ? vlf_device_open (argv[1], NULL) : NULL;
   queue = device ? vlf_queue_new (device, NULL) : NULL;
-  if (!queue || (tiers & (VLF_TIER_INT8 | VLF_TIER_INT8_AVX2) && !try_all (queue, VLF_I8, VLF_INT8_MAX)) ||
-      (tiers & VLF_TIER_BF16 && (!try_all (queue, VLF_BF16_DOT, 16) || !bf16_pays (queue))))
+  if (!queue || vlf_cl_tiers (device) != tiers || (tiers & VLF_TIERS_BYTES && !try_all (queue, VLF_I8, VLF_INT8_MAX)) ||
+      (tiers & VLF_TIERS_BF16 && (!try_all (queue, VLF_BF16_DOT, 16) || !bf16_pays (queue))))
     return EXIT_FAILURE;
   puts ("proven");
   return EXIT_SUCCESS;

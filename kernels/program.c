@@ -16,10 +16,13 @@ build_options (const VlfClDevice *cl)
 {
   if (cl->family == VLF_FAMILY_CPU)
     return g_strdup_printf (OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u -DVLF_INT8=%d -DVLF_BF16=%d", cl->width,
-                            cl->tiers & VLF_TIER_INT8        ? 1
+                            cl->tiers & VLF_TIER_AMX_INT8    ? 3
                             : cl->tiers & VLF_TIER_INT8_AVX2 ? 2
+                            : cl->tiers & VLF_TIER_INT8      ? 1
                                                              : 0,
-                            (cl->tiers & VLF_TIER_BF16) != 0);
+                            cl->tiers & VLF_TIER_AMX_BF16 ? 2
+                            : cl->tiers & VLF_TIER_BF16   ? 1
+                                                          : 0);
   return g_strdup (OPTIONS " -DVLF_GPU=1");
 }
 
@@ -163,13 +166,14 @@ program_binary (cl_program program)
   return NULL;
 }
 
-/* How the program is built, and its key: with the instructions that are proven on this machine: all, one kind, or none. */
+/* How the program is built, and its key: with the instructions that are proven on this machine: all, all but AMX, one kind, or none. */
 static void
 choose_program (VlfDevice *device, gchar **options, gchar **key)
 {
   VlfClDevice *cl = device->cl;
   const guint seeming = cl->family == VLF_FAMILY_CPU ? vlf_tier_seeming (cl->width) : 0;
-  const guint sets[] = { seeming, seeming & ~(guint) VLF_TIER_BF16, seeming & VLF_TIER_BF16, 0 };
+  const guint plain = vlf_tier_best (seeming & ~(guint) VLF_TIERS_AMX);
+  const guint sets[] = { vlf_tier_best (seeming), plain, plain & VLF_TIERS_BYTES, plain & VLF_TIERS_BF16, 0 };
 
   for (guint i = 0; i < G_N_ELEMENTS (sets); i++) {
     if (i > 0 && sets[i] == sets[i - 1])
@@ -179,7 +183,7 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
     cl->tiers = sets[i];
     *options = build_options (cl);
     *key = program_key (cl, *options);
-    if (sets[i] == 0 || vlf_tier_proven (device, sets[i], *key))
+    if (sets[i] == 0 || (vlf_tier_proven (device, sets[i], *key) && vlf_tier_permitted (sets[i])))
       return;
   }
 }

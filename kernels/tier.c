@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "kernels/cache.h"
@@ -26,14 +27,32 @@
 
 extern char **environ;
 
-#define NONE 0x80u /* a bit that no tier has: none are assumed, unlike nothing is */
+/* Linux, arch/x86/include/uapi/asm/prctl.h, and the number that the state of tiles has there. */
+#define REQUEST_STATE 0x1023
+#define TILE_STATE    18
+
+#define NONE 0x8000u /* a bit that no tier has: none are assumed, unlike nothing is */
 
 static guint assumed;
+static gboolean assumed_permitted;
 
 void
-vlf_tier_assume (guint tiers)
+vlf_tier_assume (guint tiers, gboolean permitted)
 {
   assumed = tiers | NONE;
+  assumed_permitted = permitted;
+}
+
+gboolean
+vlf_tier_permitted (guint tiers)
+{
+  if (!(tiers & VLF_TIERS_AMX) || assumed_permitted)
+    return TRUE;
+#if defined(__x86_64__) && defined(SYS_arch_prctl)
+  return syscall (SYS_arch_prctl, REQUEST_STATE, TILE_STATE) == 0;
+#else
+  return FALSE;
+#endif
 }
 
 /* What the processor has for vectors of @width floats. */
@@ -49,6 +68,10 @@ processor_tiers (guint width)
       tiers |= VLF_TIER_INT8;
     if (width == 8 && (b & 1u << 5)) /* AVX2 */
       tiers |= VLF_TIER_INT8_AVX2;
+    if (width == 16 && (d & 1u << 24) && (d & 1u << 22)) /* AMX-TILE, AMX-BF16 */
+      tiers |= VLF_TIER_AMX_BF16;
+    if (width == 16 && (d & 1u << 24) && (d & 1u << 25)) /* AMX-TILE, AMX-INT8 */
+      tiers |= VLF_TIER_AMX_INT8;
   }
   if (__get_cpuid_count (7, 1, &a, &b, &c, &d)) {
     if (width == 8 && (a & 1u << 4)) /* AVX-VNNI */
@@ -62,18 +85,44 @@ processor_tiers (guint width)
   return tiers;
 }
 
+/* What VLF_TIERS names. */
+static guint
+wished_tiers (void)
+{
+  static const struct {
+    const char *name;
+    guint tiers;
+  } known[] = { { "int8", VLF_TIER_INT8 | VLF_TIER_INT8_AVX2 },
+                { "int8-avx2", VLF_TIER_INT8_AVX2 },
+                { "bf16", VLF_TIER_BF16 },
+                { "amx", VLF_TIERS_AMX } };
+  const gchar *wish = g_getenv ("VLF_TIERS");
+  g_auto (GStrv) names = g_strsplit (wish ? wish : "int8,bf16,amx", ",", -1);
+  guint tiers = 0;
+
+  for (guint i = 0; names[i]; i++) {
+    for (guint j = 0; j < G_N_ELEMENTS (known); j++) {
+      if (g_str_equal (g_strstrip (names[i]), known[j].name))
+        tiers |= known[j].tiers;
+    }
+  }
+  return tiers;
+}
+
 guint
 vlf_tier_seeming (guint width)
 {
-  const gchar *wish = g_getenv ("VLF_TIERS");
-  const gboolean int8 = !wish || strstr (wish, "int8"), avx2 = wish && strstr (wish, "int8-avx2");
-  guint tiers = processor_tiers (width);
+  return assumed ? assumed & ~NONE : processor_tiers (width) & wished_tiers ();
+}
 
-  if (avx2 || !int8)
+guint
+vlf_tier_best (guint tiers)
+{
+  if (tiers & VLF_TIER_AMX_INT8)
     tiers &= ~(guint) VLF_TIER_INT8;
-  if (tiers & VLF_TIER_INT8 || !int8)
+  if (tiers & (VLF_TIER_AMX_INT8 | VLF_TIER_INT8))
     tiers &= ~(guint) VLF_TIER_INT8_AVX2;
-  return wish && !strstr (wish, "bf16") ? tiers & ~(guint) VLF_TIER_BF16 : tiers;
+  return tiers & VLF_TIER_AMX_BF16 ? tiers & ~(guint) VLF_TIER_BF16 : tiers;
 }
 
 /* Verdicts */
@@ -153,7 +202,7 @@ find_probe (void)
 static pid_t
 spawn (const char *path, const char *device, guint tiers, int output)
 {
-  char number[] = { (char) ('0' + tiers), '\0' };
+  g_autofree gchar *number = g_strdup_printf ("%u", tiers);
   char *const argv[] = { (char *) path, (char *) device, number, NULL };
   posix_spawn_file_actions_t actions;
   pid_t pid = 0;

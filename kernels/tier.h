@@ -13,20 +13,35 @@ G_BEGIN_DECLS
 
 /* Bits of a set of tiers. */
 typedef enum {
-  VLF_TIER_INT8 = 1,     /* cl/int8.cl: dot products of bytes, AVX512-VNNI or AVX-VNNI */
-  VLF_TIER_BF16 = 2,     /* cl/bf16.cl: AVX512_BF16 */
-  VLF_TIER_INT8_AVX2 = 4 /* cl/int8.cl: dot products of 16 bits, for AVX2 without the first */
+  VLF_TIER_INT8 = 1,      /* cl/int8.cl: dot products of bytes, AVX512-VNNI or AVX-VNNI */
+  VLF_TIER_BF16 = 2,      /* cl/bf16.cl: AVX512_BF16 */
+  VLF_TIER_INT8_AVX2 = 4, /* cl/int8.cl: dot products of 16 bits, for AVX2 without the first */
+  VLF_TIER_AMX_BF16 = 8,  /* cl/amx.cl: tiles of bf16 */
+  VLF_TIER_AMX_INT8 = 16  /* cl/amx.cl: tiles of bytes */
 } VlfTier;
 
-/* The tiers that the processor seems to have for vectors of @width floats, proven or not. VLF_TIERS in the environment names those that are
- * wanted ("none", "int8", "int8-avx2", "bf16", "int8,bf16"); unset: the best of all. */
+#define VLF_TIERS_AMX   (VLF_TIER_AMX_BF16 | VLF_TIER_AMX_INT8)
+#define VLF_TIERS_BYTES (VLF_TIER_INT8 | VLF_TIER_INT8_AVX2 | VLF_TIER_AMX_INT8)
+#define VLF_TIERS_BF16  (VLF_TIER_BF16 | VLF_TIER_AMX_BF16)
+
+/* The tiers that the processor seems to have for vectors of @width floats, proven or not; of several for the same the best comes into a
+ * program, see vlf_tier_best(). VLF_TIERS in the environment names those that are wanted ("none", "int8", "int8-avx2", "bf16", "amx" or
+ * several of them with commas); unset: all. */
 guint vlf_tier_seeming (guint width);
+
+/* Of @tiers that are for the same the quickest. */
+guint vlf_tier_best (guint tiers);
+
+/* Asks the kernel for what @tiers need beyond the processor: AMX has registers so large that Linux keeps them for those processes only that
+ * ask, with all their threads, later ones included. FALSE where it refuses. Thread-safe. */
+gboolean vlf_tier_permitted (guint tiers);
 
 /* Whether @tiers are proven together on @device, whose program with them has @key; runs vlf-probe where nobody has yet, which takes as
  * long as compiling. VLF_PROBE names another vlf-probe. Thread-safe. */
 gboolean vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key);
 
-/* From now on just @tiers count as proven: only for vlf-probe, before it opens a device. */
-void vlf_tier_assume (guint tiers);
+/* From now on just @tiers are there and proven: only for vlf-probe, before it opens a device, and for tests. @permitted: neither is the
+ * kernel asked, where a test stands in for the processor. */
+void vlf_tier_assume (guint tiers, gboolean permitted);
 
 G_END_DECLS

@@ -3,8 +3,10 @@
  * and give the same numbers. Usage: test-tier VLF-PROBE. */
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include "kernels/cl_device.h"
 #include "kernels/tier.h"
+#include "tests/amx-trap.h"
 
 #define ROWS    13u
 #define INPUTS  97u
@@ -117,7 +119,7 @@ static void
 test_proven (Fixture *f, gconstpointer script)
 {
   float plain[ROWS * OUTPUTS], fast[ROWS * OUTPUTS], again[ROWS * OUTPUTS];
-  const guint seeming = seeming_tier ();
+  const guint seeming = vlf_tier_best (seeming_tier ());
 
   (void) f;
   (void) script;
@@ -171,6 +173,68 @@ test_no_probe (Fixture *f, gconstpointer script)
   g_assert_cmpuint (multiply (y), ==, 0);
 }
 
+static void
+test_best (void)
+{
+  static const struct {
+    guint seeming, best;
+  } cases[] = {
+    { 0, 0 },
+    { VLF_TIER_INT8_AVX2, VLF_TIER_INT8_AVX2 },
+    { VLF_TIER_INT8_AVX2 | VLF_TIER_INT8, VLF_TIER_INT8 },
+    { VLF_TIER_INT8 | VLF_TIER_BF16, VLF_TIER_INT8 | VLF_TIER_BF16 },
+    { VLF_TIER_INT8 | VLF_TIER_BF16 | VLF_TIERS_AMX, VLF_TIERS_AMX },
+    { VLF_TIER_INT8 | VLF_TIER_BF16 | VLF_TIER_AMX_BF16, VLF_TIER_INT8 | VLF_TIER_AMX_BF16 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    g_assert_cmpuint (vlf_tier_best (cases[i].seeming), ==, cases[i].best);
+}
+
+static void
+test_wishes (void)
+{
+  const guint all[] = { 8, 16 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++) {
+    guint seeming, parts = 0;
+
+    g_unsetenv ("VLF_TIERS");
+    seeming = vlf_tier_seeming (all[i]);
+    g_setenv ("VLF_TIERS", "int8", TRUE);
+    parts |= vlf_tier_seeming (all[i]);
+    g_assert_cmpuint (parts & ~(guint) (VLF_TIER_INT8 | VLF_TIER_INT8_AVX2), ==, 0);
+    g_setenv ("VLF_TIERS", "amx, bf16", TRUE);
+    g_assert_cmpuint (vlf_tier_seeming (all[i]) & VLF_TIER_INT8, ==, 0);
+    g_assert_cmpuint (parts | vlf_tier_seeming (all[i]), ==, seeming);
+    g_setenv ("VLF_TIERS", "none", TRUE);
+    g_assert_cmpuint (vlf_tier_seeming (all[i]), ==, 0);
+  }
+}
+
+/* What Linux does not permit is never built into a program, whatever a probe would say; nor does a probe try. */
+static void
+test_permission (void)
+{
+  g_autofree gchar *tiers = g_strdup_printf ("%d", VLF_TIERS_AMX), *said = NULL;
+  const gchar *command[] = { real_probe, "cpu", tiers, NULL };
+  g_autoptr (GError) error = NULL;
+  gint status = 0;
+
+  g_assert_true (vlf_tier_permitted (VLF_TIER_INT8 | VLF_TIER_BF16));
+  if (amx_is_there ()) {
+    g_test_skip ("this processor has AMX");
+    return;
+  }
+  g_assert_false (vlf_tier_permitted (VLF_TIER_AMX_BF16));
+  g_assert_false (vlf_tier_permitted (VLF_TIERS_AMX | VLF_TIER_INT8));
+  g_spawn_sync (NULL, (gchar **) command, NULL, G_SPAWN_DEFAULT, NULL, NULL, &said, NULL, &status, &error);
+  g_assert_no_error (error);
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 1);
+  g_assert_cmpstr (said, ==, "");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -178,6 +242,9 @@ main (int argc, char **argv)
   if (argc < 2)
     g_error ("usage: test-tier VLF-PROBE");
   real_probe = argv[1];
+  g_test_add_func ("/tier/best", test_best);
+  g_test_add_func ("/tier/wishes", test_wishes);
+  g_test_add_func ("/tier/permission", test_permission);
   g_test_add ("/tier/proven", Fixture, NULL, set_up, test_proven, tear_down);
   g_test_add ("/tier/crash", Fixture, "kill -SEGV $$", set_up, test_refused, tear_down);
   g_test_add ("/tier/failure", Fixture, "exit 1", set_up, test_refused, tear_down);

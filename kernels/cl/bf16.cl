@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Products of bf16 numbers, summed in f32: vlf_gemm_pair. Rows of x are rounded to bf16 when they are needed, to nearest, to even where it
  * lies between two. Weights [n / P, k / 2, P, 2], two factors of an output side by side, k padded to a multiple of 2 with zeros.
- * Only built after a probe has shown that it is right and pays, see tier.h. VLF_BF16 1: AVX512_BF16. */
-#if defined(VLF_CPU) && VLF_BF16 == 1 && VLF_WIDTH == 16
+ * Only built after a probe has shown that it is right and pays, see tier.h. VLF_BF16 1: AVX512_BF16; 2: AMX, see amx.cl. */
+#if defined(VLF_CPU) && VLF_BF16 && VLF_WIDTH == 16
 
 /* 16 floats as bf16, in the lower half of each element; a NaN stays one. */
 uint16
@@ -31,6 +31,7 @@ vlf_round_row (__global ushort *to, __global const float *from, const uint cols,
     to[i] = 0;
 }
 
+#if VLF_BF16 == 1
 /* A row [k] of x to q, padded with zeros to [padded] bf16. Groups { rows }. */
 VLF_KERNEL void
 vlf_round (__global float *q, const ulong q_offset, const uint q_stride, __global const float *x, const ulong x_offset,
@@ -88,4 +89,23 @@ VLF_TILE_LOOP_pair (12)
 #define VLF_SCALE_pair(tile, scales, w_scales, padded, rows)
 
 VLF_GEMM (pair)
+#else
+/* A row [k] of x to its places in the tiles of q, padded with zeros to [padded] bf16. Groups { rows }. */
+VLF_KERNEL void
+vlf_round (__global float *q, const ulong q_offset, const uint q_stride, __global const float *x, const ulong x_offset,
+           const uint x_stride, const uint cols, const uint padded)
+{
+  const uint row = get_group_id (0);
+  __global ushort *to = (__global ushort *) (q + q_offset) + VLF_IN_TILES (row, 2 * (ulong) padded) / 2;
+
+  x += x_offset + row * (ulong) x_stride;
+  for (uint k = 0; k < padded; k += 32)
+    vlf_round_row (to + (ulong) k * 16, x + k, k < cols ? min (cols - k, 32u) : 0, 32);
+}
+
+#define VLF_STORED_pair ushort
+#define VLF_SCALE_pair(tile, scales, w_scales, padded, rows)
+
+VLF_AMX_GEMM (pair, "tdpbf16ps")
+#endif
 #endif

@@ -9,6 +9,14 @@
  * GPU family: groups { m / 64, n / 64 } of 16 x 16 work-items, P = 32; each has 4 x 4 results. Steps of 16 columns of x go through
  * 8.5 KiB of local memory; what is outside reads as 0. */
 
+/* The parameters of every product of rows and a weight whose numbers are of type STORED. */
+#define VLF_PRODUCT(STORED)                                                                                            \
+  __global float *y, const ulong y_offset, const uint y_stride, __global const float *x, const ulong x_offset,         \
+      const uint x_stride, __global const STORED *w, __global const float *bias, const uint begin,                     \
+      __global const float *residual, const ulong residual_offset, const uint residual_stride,                         \
+      __global const float *scales, const ulong scales_offset, const uint padded, const uint rows, const uint cols,    \
+      const uint inputs, const int act
+
 #ifdef VLF_CPU
 
 /* As many accumulators as fit into the registers: 24 of 32 vectors of 16, 12 of 16 vectors of 8. */
@@ -129,13 +137,7 @@ VLF_TILE_LOOPS (f16)
 VLF_TILE_LOOPS (bf16)
 
 #define VLF_GEMM(TYPE)                                                                                                 \
-  VLF_KERNEL void vlf_gemm_##TYPE (__global float *y, const ulong y_offset, const uint y_stride,                       \
-                                   __global const float *x, const ulong x_offset, const uint x_stride,                 \
-                                   __global const VLF_STORED_##TYPE *w, __global const float *bias, const uint begin,  \
-                                   __global const float *residual, const ulong residual_offset,                        \
-                                   const uint residual_stride, __global const float *scales, const ulong scales_offset,\
-                                   const uint padded, const uint rows, const uint cols, const uint inputs,             \
-                                   const int act)                                                                      \
+  VLF_KERNEL void vlf_gemm_##TYPE (VLF_PRODUCT (VLF_STORED_##TYPE))                                                    \
   {                                                                                                                    \
     const uint tiles = get_num_groups (0), t = get_group_id (0), height = rows / tiles, more = rows % tiles;           \
     const size_t first = (size_t) t * height + min (t, more), column = get_group_id (1) * VLF_PANEL;                   \
@@ -184,11 +186,7 @@ VLF_TILE_LOOPS (bf16)
 
 #define VLF_GEMM(TYPE)                                                                                                 \
   __kernel __attribute__ ((reqd_work_group_size (VLF_SIDE, VLF_SIDE, 1))) void vlf_gemm_##TYPE (                       \
-      __global float *y, const ulong y_offset, const uint y_stride, __global const float *x, const ulong x_offset,     \
-      const uint x_stride, __global const VLF_STORED_##TYPE *w, __global const float *bias, const uint begin,          \
-      __global const float *residual, const ulong residual_offset, const uint residual_stride,                         \
-      __global const float *scales, const ulong scales_offset, const uint padded, const uint rows, const uint cols,    \
-      const uint inputs, const int act)                                                                                \
+      VLF_PRODUCT (VLF_STORED_##TYPE))                                                                                 \
   {                                                                                                                    \
     __local float xs[VLF_STEP][VLF_TILE + 4], ws[VLF_STEP][VLF_TILE];                                                  \
     const uint lx = get_local_id (0), ly = get_local_id (1), id = ly * VLF_SIDE + lx;                                  \

@@ -10,7 +10,8 @@
 /* How the CPU family multiplies; a tier beyond plain OpenCL C is only ever built after a probe has shown that it is right, see tier.h.
  * 0: q are floats. Whole numbers up to 2^24 are exact in f32: up to 1024 products are summed there, the rest in ints.
  * 1: AVX512-VNNI (VLF_WIDTH 16) or AVX-VNNI (8): q + 128 as unsigned bytes, four to an element of x.
- * 2: AVX2 (8): q as 16 bits, two to an element of x. Its products of bytes saturate, so bytes become 16 bits when they are loaded. */
+ * 2: AVX2 (8): q as 16 bits, two to an element of x. Its products of bytes saturate, so bytes become 16 bits when they are loaded.
+ * 3: AMX (16): q as signed bytes in tiles, see amx.cl. */
 #ifndef VLF_INT8
 #define VLF_INT8 0
 #endif
@@ -59,6 +60,8 @@ vlf_quantise_row (__global float *q, __global const float *x, const float invers
                words[i] = (short) as_int (fma (x[i], inverse, VLF_ROUND)))
   for (uint i = cols; i < padded; i++)
     words[i] = 0;
+#elif VLF_INT8 == 3
+  vlf_tile_quantised_row ((__global char *) q, x, inverse, cols, padded);
 #else
   __global uchar *bytes = (__global uchar *) q;
 
@@ -83,7 +86,11 @@ vlf_quantise (__global float *q, const ulong q_offset, const uint q_stride, __gl
   __local float room[VLF_ROW_GROUP];
 #endif
 
+#if VLF_INT8 == 3
+  q = (__global float *) ((__global char *) (q + q_offset) + VLF_IN_TILES (row, (ulong) padded));
+#else
   q += q_offset + (ulong) row * q_stride;
+#endif
   x += x_offset + (ulong) row * x_stride;
 #ifdef VLF_CPU
   most = vlf_row_range (x, cols, &unusual);
@@ -168,6 +175,8 @@ VLF_TILE_LOOPS (bytes)
     }                                                                                                                  \
   }
 #define VLF_OFFSETS(p) ((vlf_vi) 0)
+#elif VLF_INT8 == 3
+#define VLF_OFFSETS(p) ((vlf_vi) 0)
 #else
 #if VLF_WIDTH == 16
 #define VLF_DOT(sum, a, w) __asm__ ("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(w))
@@ -206,6 +215,7 @@ VLF_TILE_LOOPS (bytes)
 #define VLF_OFFSETS(p) vlf_load_int (0, (__global const int *) (p))
 #endif
 
+#if VLF_INT8 != 3
 VLF_TILE_LOOP_i8 (1)
 VLF_TILE_LOOP_i8 (2)
 VLF_TILE_LOOP_i8 (3)
@@ -219,6 +229,7 @@ VLF_TILE_LOOP_i8 (9)
 VLF_TILE_LOOP_i8 (10)
 VLF_TILE_LOOP_i8 (11)
 VLF_TILE_LOOP_i8 (12)
+#endif
 #endif
 
 /* Sums of whole numbers in @tile to what they stand for. @w_scales and, @padded further, the offsets are those of the panel. */
@@ -236,4 +247,8 @@ vlf_scale_tile (vlf_v *tile, __global const float *scales, __global const float 
 }
 #endif
 
+#if VLF_INT8 == 3
+VLF_AMX_GEMM (i8, "tdpbssd")
+#else
 VLF_GEMM (i8)
+#endif
