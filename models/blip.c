@@ -112,7 +112,7 @@ fuse (const VlfNet *base, VlfPass *p, const VlfSight *sight, const VlfTextBatch 
     const VlfPostNormLayer *layer = &net->encoder.layers[i];
     const gboolean all = maps->all_rows || i + 1 < base->layers;
     const guint words = all || maps->wanted[i] ? tokens : 1;
-    VlfAttention look = { .maps = maps->wanted[i] ? &maps->text[i] : NULL };
+    VlfAttention look = { .top_k = maps->top_k, .maps = maps->wanted[i] ? &maps->text[i] : NULL };
 
     if (maps->wanted[i])
       prepare_maps (p, base, layer, x, n, sight->taps[i].rows, &texts->key_bias, maps, i);

@@ -169,8 +169,10 @@ cross (const BridgeTower *net, VlfPass *p, const VlfSight *sight, const VlfTextB
     const VlfPostNormLayer *text_layer = &net->text.layers[i], *image_layer = &net->image.layers[i];
     const gboolean all = maps->all_rows || i + 1 < net->base.layers;
     const guint words = all || maps->wanted[i] ? tokens : 1, patches = all ? fresh : 1;
-    VlfAttention to_image = { .maps = wanted (p, &net->base, maps, &maps->text[i], i, n, words, cells) };
+    VlfAttention to_image = { .top_k = maps->top_k,
+                              .maps = wanted (p, &net->base, maps, &maps->text[i], i, n, words, cells) };
     VlfAttention to_text = { .key_bias = &texts->image_bias,
+                             .top_k = maps->top_k,
                              .maps = wanted (p, &net->base, maps, &maps->image[i], i, n, patches, tokens) };
 
     if (i > 0) {

@@ -93,7 +93,7 @@ read_fusion (VlfRun *run, VlfPass *pass, const VlfFusion *fusion, const VlfMaps 
 static void
 fuse_texts (VlfRun *run, VlfPass *pass, const VlfSight *sight, const VlfTextBatch *texts, VlfReading *reading)
 {
-  VlfMaps maps = { 0 };
+  VlfMaps maps = { .top_k = run->top_k };
   VlfFusion fusion;
 
   for (guint i = 0; i < run->n_layers && run->maps; i++)
@@ -222,6 +222,18 @@ enqueue (VlfRun *run, VlfPass *pass, const VlfImage *frames, const VlfImagePlan 
   }
 }
 
+static gboolean
+choose_top_k (VlfRun *run, const VlfRunOptions *options, GError **error)
+{
+  run->top_k = options->attention_top_k;
+  if (run->top_k == 0 || !run->net->two_towers)
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+               "attention-top-k: model \"%s\" has no cross-attention; expected 0 or another model",
+               run->session->model->name);
+  return FALSE;
+}
+
 /* By the shape that it is shown in. */
 static VlfImagePlan
 plan_shape (const VlfModel *model, double width, double height, double aspect, VlfFit fit)
@@ -305,6 +317,7 @@ run_together (VlfSession *session, const VlfImage *frames, guint n_frames, VlfTe
   VlfRun run = { .session = session, .net = model->net, .reuse = options->reuse };
   gint64 start = g_get_monotonic_time ();
   gboolean ok = choose_texts (&run, texts, n_texts, options, error) && choose_maps (&run, options, error) &&
+                choose_top_k (&run, options, error) &&
                 vlf_retrieval_open (&run.retrieval, model, options, n_frames, error);
   double milliseconds;
 
@@ -336,8 +349,9 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
 
   if (n_frames == 0)
     return TRUE;
-  if (all.cut)
+  if (all.cut || all.attention_top_k != session->top_k)
     vlf_reuse_flush (session->reuse);
+  session->top_k = all.attention_top_k;
   g_ptr_array_set_size (made, (gint) n_frames);
   for (guint i = 0; i < n_frames; i += together)
     if (!run_together (session, frames + i, together, texts, n_texts, &all, (VlfResult **) made->pdata + i, error))

@@ -122,7 +122,10 @@ typedef struct {
   const gint *heads;
   guint n_heads;
   VlfReuseMode reuse;
-  gboolean cut;     /* the first frame does not follow the one before: nothing is reused for it */
+  gboolean cut; /* the first frame does not follow the one before: nothing is reused for it */
+  guint
+      attention_top_k; /* 0: off; else in cross-attention, of all layers and both ways, each query keeps of each head only its so many
+                          * largest scores (see VlfAttention). VLF_ERROR_UNSUPPORTED where nothing is fused (CLIP). */
   gboolean no_maps; /* neither maps nor peaks nor word weights: saves their computation */
 
   /* What a frame may show that is none of the prompts. Negatives take their part of the match and are in no result; only where the

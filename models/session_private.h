@@ -41,6 +41,7 @@ typedef struct {
   gboolean *heads; /* [net->heads] */
   guint n_heads;
   gboolean maps;
+  guint top_k; /* of cross-attention, 0: off */
   guint n_readings;
   VlfReading *readings;
   float *image_embeddings; /* [frames, size] or NULL */
@@ -58,6 +59,7 @@ struct _VlfSession {
   GPtrArray *groups;   /* VlfTextGroup */
   GPtrArray *memories; /* VlfConstant, see vlf_session_memory() */
   VlfReuse *reuse;
+  guint top_k; /* of the last frame */
   VlfRun last; /* with reuse: what was read back of the last frame, with the same texts; net is NULL: nothing */
 };
 

@@ -58,6 +58,7 @@
  */
 #include "plugin/gstvlfusion.h"
 #include <math.h>
+#include "plugin/gstvlattention.h"
 #include "plugin/gstvlchoice.h"
 #include "plugin/gstvlconvert.h"
 #include "plugin/gstvlpromptlist.h"
@@ -69,7 +70,6 @@ GST_DEBUG_CATEGORY_STATIC (gst_vl_fusion_debug);
 
 #define DEFAULT_PROMPT "" /* of both properties */
 #define DEFAULT_MARKUP FALSE
-#define DEFAULT_LIST   "" /* of layers and heads: the model's own */
 #define DEFAULT_REUSE  VLF_REUSE_OFF
 #define DEFAULT_FILE   "" /* of texts, and of the bank */
 
@@ -84,19 +84,13 @@ enum {
   PROP_BANK,
   PROP_CHOICE,
   PROP_CHOICE_LAST = PROP_CHOICE + GST_VL_CHOICE_PROPERTIES - 1,
-  PROP_ATTENTION_LAYERS,
-  PROP_ATTENTION_HEADS,
+  PROP_ATTENTION,
+  PROP_ATTENTION_LAST = PROP_ATTENTION + GST_VL_ATTENTION_PROPERTIES - 1,
   PROP_REUSE
 };
 
 /* What can be refused, each for itself: a good value of one does not excuse a bad one of another. */
-enum { SETTING_PROMPTS, SETTING_TEXTS, SETTING_TEMPLATES, SETTING_NEGATIVES, SETTING_LAYERS, SETTING_HEADS };
-
-/* A list of numbers as a property holds it: the text, and what it says. */
-typedef struct {
-  gchar *text;
-  GArray *numbers; /* of gint; shared with jobs, never changed */
-} Numbers;
+enum { SETTING_PROMPTS, SETTING_TEXTS, SETTING_TEMPLATES, SETTING_NEGATIVES, SETTING_ATTENTION };
 
 struct _GstVlfusion {
   GstVlInference parent;
@@ -105,7 +99,7 @@ struct _GstVlfusion {
 
   /* Guarded by the object lock. */
   gboolean told_invalid; /* streaming thread */
-  Numbers layers, heads;
+  GstVlAttention attention;
   VlfReuseMode reuse;
   GstVlChoice choice;
 };
@@ -114,7 +108,7 @@ struct _GstVlfusion {
 typedef struct {
   GstVlJob job;
   GstVlPromptSet *set;
-  GArray *layers, *heads;
+  GstVlAttention attention;
   VlfReuseMode reuse;
   GstVlChoice choice;
 } FusionJob;
@@ -162,14 +156,6 @@ fusion_infer (GstVlJob *base, VlfModel *model, VlfSession *session, GError **err
   VlfRunOptions options = { .fit = base->fit, .reuse = job->reuse, .cut = base->cut };
   g_autoptr (GPtrArray) asked = NULL, negatives = NULL;
 
-  if (job->layers->len > 0) {
-    options.layers = (const gint *) job->layers->data;
-    options.n_layers = job->layers->len;
-  }
-  if (job->heads->len > 0) {
-    options.heads = (const gint *) job->heads->data;
-    options.n_heads = job->heads->len;
-  }
   if (!gst_vl_prompt_set_encode (job->set, model, error))
     return FALSE;
   asked = g_ptr_array_new ();
@@ -179,6 +165,7 @@ fusion_infer (GstVlJob *base, VlfModel *model, VlfSession *session, GError **err
   options.n_negatives = negatives->len;
   options.bank = gst_vl_asking_bank (job->set->asking);
   gst_vl_choice_apply (&job->choice, &options);
+  gst_vl_attention_apply (&job->attention, &options);
   take_unknown (job->set, &options);
   return vlf_session_run (session, &base->frame.image, 1, (VlfText *const *) asked->pdata, asked->len, &options,
                           &base->result, error);
@@ -190,8 +177,7 @@ fusion_job_clear (GstVlJob *base)
   FusionJob *job = (FusionJob *) base;
 
   gst_vl_prompt_set_unref (job->set);
-  g_array_unref (job->layers);
-  g_array_unref (job->heads);
+  gst_vl_attention_clear (&job->attention);
 }
 
 /* A file of texts that has changed takes effect whole or not at all. */
@@ -228,8 +214,7 @@ fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
   job->set = set;
   job->job.generation = set->generation;
   GST_OBJECT_LOCK (self);
-  job->layers = g_array_ref (self->layers.numbers);
-  job->heads = g_array_ref (self->heads.numbers);
+  gst_vl_attention_init_copy (&job->attention, &self->attention);
   job->reuse = self->reuse;
   job->choice = self->choice;
   GST_OBJECT_UNLOCK (self);
@@ -326,22 +311,18 @@ set_bank (GstVlFusion *self, const gchar *path)
 }
 
 static void
-set_numbers (GstVlFusion *self, guint setting, const gchar *name, Numbers *numbers, const gchar *text)
+set_attention (GstVlFusion *self, guint id, const gchar *name, const GValue *value)
 {
   GError *error = NULL;
-  GArray *parsed = gst_vl_number_list_from_text (name, text, &error);
+  gboolean good;
 
-  if (!parsed) {
-    gst_vl_inference_refuse (GST_VL_INFERENCE (self), setting, error);
-    return;
-  }
   GST_OBJECT_LOCK (self);
-  g_array_unref (numbers->numbers);
-  numbers->numbers = parsed;
-  g_free (numbers->text);
-  numbers->text = g_strdup (text ? text : "");
+  good = gst_vl_attention_set (&self->attention, id, name, value, &error);
   GST_OBJECT_UNLOCK (self);
-  gst_vl_inference_accept (GST_VL_INFERENCE (self), setting);
+  if (good)
+    gst_vl_inference_accept (GST_VL_INFERENCE (self), SETTING_ATTENTION + id);
+  else
+    gst_vl_inference_refuse (GST_VL_INFERENCE (self), SETTING_ATTENTION + id, error);
 }
 
 /* Before frames come, the file is read at once: what is wrong with it keeps the element from starting. */
@@ -387,18 +368,16 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
     set_lines (self, SETTING_NEGATIVES, pspec->name, GST_VL_ASKING_NEGATIVES, g_value_get_string (value));
     break;
   case PROP_BANK: set_bank (self, g_value_get_string (value)); break;
-  case PROP_ATTENTION_LAYERS:
-    set_numbers (self, SETTING_LAYERS, pspec->name, &self->layers, g_value_get_string (value));
-    break;
-  case PROP_ATTENTION_HEADS:
-    set_numbers (self, SETTING_HEADS, pspec->name, &self->heads, g_value_get_string (value));
-    break;
   case PROP_REUSE:
     GST_OBJECT_LOCK (self);
     self->reuse = (VlfReuseMode) g_value_get_enum (value);
     GST_OBJECT_UNLOCK (self);
     break;
   default:
+    if (id >= PROP_ATTENTION && id <= PROP_ATTENTION_LAST) {
+      set_attention (self, id - PROP_ATTENTION, pspec->name, value);
+      break;
+    }
     if (id < PROP_CHOICE || id > PROP_CHOICE_LAST) {
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
       break;
@@ -434,12 +413,12 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
   }
   GST_OBJECT_LOCK (self);
   switch (id) {
-  case PROP_ATTENTION_LAYERS: g_value_set_string (value, self->layers.text); break;
-  case PROP_ATTENTION_HEADS: g_value_set_string (value, self->heads.text); break;
   case PROP_REUSE: g_value_set_enum (value, (gint) self->reuse); break;
   default:
     if (id >= PROP_CHOICE && id <= PROP_CHOICE_LAST)
       gst_vl_choice_get (&self->choice, id - PROP_CHOICE, value);
+    else if (id >= PROP_ATTENTION && id <= PROP_ATTENTION_LAST)
+      gst_vl_attention_get (&self->attention, id - PROP_ATTENTION, value);
     else
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
@@ -470,10 +449,7 @@ gst_vl_fusion_finalize (GObject *object)
 
   gst_vl_prompts_free (self->prompts);
   gst_vl_text_file_free (self->file);
-  g_array_unref (self->layers.numbers);
-  g_array_unref (self->heads.numbers);
-  g_free (self->layers.text);
-  g_free (self->heads.text);
+  gst_vl_attention_clear (&self->attention);
   G_OBJECT_CLASS (parent_class)->finalize (object);
 }
 
@@ -513,23 +489,12 @@ install_properties (GObjectClass *klass)
           "taken up as a whole; one that cannot be used leaves the old texts",
           DEFAULT_FILE, flags));
   g_object_class_install_property (
-      klass, PROP_ATTENTION_LAYERS,
-      g_param_spec_string (
-          "attention-layers", "Attention layers",
-          "Cross-attention layers that maps are the mean of, like -2,-1; negative numbers count from the "
-          "last; empty: the model's choice, else all",
-          DEFAULT_LIST, flags));
-  g_object_class_install_property (
-      klass, PROP_ATTENTION_HEADS,
-      g_param_spec_string ("attention-heads", "Attention heads",
-                           "Attention heads that maps are the mean of, like 0,3; empty: the model's choice, else all",
-                           DEFAULT_LIST, flags));
-  g_object_class_install_property (
       klass, PROP_REUSE,
       g_param_spec_enum (
           "reuse", "Reuse",
           "What of a frame is not computed because the frame before was alike; results say how much it was",
           GST_TYPE_VL_REUSE, DEFAULT_REUSE, flags));
+  gst_vl_attention_install (klass, PROP_ATTENTION);
 }
 
 static void
@@ -593,8 +558,5 @@ gst_vl_fusion_init (GstVlFusion *self)
   self->reuse = DEFAULT_REUSE;
   gst_vl_choice_init (&self->choice);
   self->file = gst_vl_text_file_new ();
-  self->layers.text = g_strdup (DEFAULT_LIST);
-  self->layers.numbers = g_array_new (FALSE, FALSE, sizeof (gint));
-  self->heads.text = g_strdup (DEFAULT_LIST);
-  self->heads.numbers = g_array_new (FALSE, FALSE, sizeof (gint));
+  gst_vl_attention_init (&self->attention);
 }

@@ -355,6 +355,61 @@ test_marked_company (void)
   }
 }
 
+/* @result: of one layer and head, so that what a word of one token looked at is what one query has kept. */
+static VlfResult *
+run_top_k (VlfSession *session, const VlfImage *image, VlfText *text, guint top_k, VlfReuseMode reuse)
+{
+  static const gint first[] = { 0 };
+  g_autoptr (GError) error = NULL;
+  VlfRunOptions options = {
+    .layers = first, .n_layers = 1, .heads = first, .n_heads = 1, .attention_top_k = top_k, .reuse = reuse
+  };
+  VlfResult *result = NULL;
+
+  vlf_session_run (session, image, 1, &text, 1, &options, &result, &error);
+  g_assert_no_error (error);
+  return result;
+}
+
+/* How many cells the word at @w looked at; all of its looks are at most one. */
+static guint
+count_seen (const VlfResult *result, guint w)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < result->rows * result->cols; i++)
+    n += result->prompts[0].words[w].map[i] > 0;
+  return n;
+}
+
+static void
+test_top_k (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfText) text = encode (model, "a a star");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  g_autoptr (VlfResult) plain = NULL, many = NULL, few = NULL, again = NULL, other = NULL;
+  guint8 pixels[64 * 64 * 3];
+  VlfImage image = make_image (pixels, 64, 64, 2);
+  const gsize cells = 16;
+
+  plain = run_top_k (session, &image, text, 0, VLF_REUSE_OFF);
+  g_assert_cmpuint (plain->rows * plain->cols, ==, cells);
+  g_assert_cmpuint (count_seen (plain, 0), ==, cells);
+  many = run_top_k (session, &image, text, 1000, VLF_REUSE_OFF);
+  assert_same_prompt (&plain->prompts[0], &many->prompts[0], cells);
+  few = run_top_k (session, &image, text, 3, VLF_REUSE_EXACT);
+  g_assert_cmpuint (count_seen (few, 0), <=, 3);
+  g_assert_cmpuint (count_seen (few, 0), >=, 2); /* the class token may be the third */
+  g_assert_cmpfloat (few->prompts[0].score, !=, plain->prompts[0].score);
+  again = run_top_k (session, &image, text, 3, VLF_REUSE_EXACT);
+  assert_same_prompt (&few->prompts[0], &again->prompts[0], cells);
+  g_assert_cmpfloat (again->reused, ==, 1);
+  other = run_top_k (session, &image, text, 0, VLF_REUSE_EXACT); /* the same picture, but another question */
+  assert_same_prompt (&plain->prompts[0], &other->prompts[0], cells);
+}
+
 static void
 test_options (void)
 {
@@ -467,6 +522,7 @@ main (int argc, char **argv)
   g_test_add_func ("/session/mask", test_mask);
   g_test_add_func ("/session/focus", test_focus);
   g_test_add_func ("/session/marked-company", test_marked_company);
+  g_test_add_func ("/session/top-k", test_top_k);
   g_test_add_func ("/session/options", test_options);
   g_test_add_func ("/session/no-texts", test_no_texts);
   g_test_add_func ("/session/prompts", test_prompts);

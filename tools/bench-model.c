@@ -24,6 +24,7 @@ typedef struct {
   double load_ms, text_ms;
   double processor_ms; /* of all threads, the least of any frame: what other programs do hardly shows in it */
   gboolean encode, maps;
+  guint top_k;
 } Subject;
 
 static void
@@ -118,6 +119,7 @@ subject_open (Subject *s, const BenchOptions *o, GError **error)
   s->processor_ms = INFINITY;
   s->encode = o->encode;
   s->maps = o->maps;
+  s->top_k = (guint) o->top_k;
   s->directory = vlf_model_find (o->model, error);
   if (!s->directory || !choose_prompt (s, o, error))
     return FALSE;
@@ -137,7 +139,7 @@ subject_open (Subject *s, const BenchOptions *o, GError **error)
 static double
 time_one (Subject *s, GError **error)
 {
-  VlfRunOptions run = { .no_maps = !s->maps };
+  VlfRunOptions run = { .no_maps = !s->maps, .attention_top_k = s->top_k };
   g_autoptr (VlfResult) result = NULL;
   gint64 start = g_get_monotonic_time ();
 

@@ -91,6 +91,7 @@ question_init (Question *q, VlfModel *model, const RunOptions *o, GError **error
   q->options.n_negatives = q->negatives->len;
   q->options.bank_results = (guint) o->bank_results;
   q->options.rerank = (guint) o->rerank;
+  q->options.attention_top_k = (guint) o->top_k;
   if (o->bank)
     q->options.bank = q->bank = vlf_bank_load (model, o->bank, error);
   return !o->bank || q->bank;

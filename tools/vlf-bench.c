@@ -97,7 +97,7 @@ check (const BenchOptions *o)
 {
   return o->frames >= 1 && o->frames <= 1000000 && o->rows >= 1 && o->rows <= 65536 && o->tokens >= 0 &&
          o->tokens <= 65536 && o->streams >= 0 && o->streams <= 64 && o->bank >= 0 && o->bank <= 1000000 &&
-         (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
+         o->top_k >= 0 && (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
 }
 
 /* "640x480", or NULL for the default. */
@@ -137,6 +137,8 @@ main (int argc, char **argv)
       "N" },
     { "bank", 0, 0, G_OPTION_ARG_INT, &o.bank, "What a bank of N texts costs beside the image tower", "N" },
     { "encode", 0, 0, G_OPTION_ARG_NONE, &o.encode, "Encode the prompt anew for each frame", NULL },
+    { "attention-top-k", 0, 0, G_OPTION_ARG_INT, &o.top_k, "Keep so many of the scores of cross-attention; 0: all",
+      "N" },
     { "no-maps", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE, &o.maps, "Do not make attention maps", NULL },
     { 0 },
   };

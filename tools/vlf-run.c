@@ -31,8 +31,10 @@ check_usage (const RunOptions *o)
     return "--template, --negative and --unknown-threshold go with --image and --prompt";
   if ((o->bank && !o->image) || ((o->bank_results != DEFAULT_BANK_RESULTS || o->rerank) && !o->bank))
     return "--bank goes with --image, --bank-results and --rerank go with --bank";
-  if (o->bank_results < 0 || o->rerank < 0)
-    return "--bank-results and --rerank: expected 0 or more";
+  if (o->bank_results < 0 || o->rerank < 0 || o->top_k < 0)
+    return "--bank-results, --rerank and --attention-top-k: expected 0 or more";
+  if (o->top_k && (!o->image || o->caption || o->question))
+    return "--attention-top-k goes with --image and prompts";
   if (!o->image && (o->caption || o->question))
     return "--caption and --question go with --image";
   if (o->prefix && !o->caption)
@@ -122,6 +124,8 @@ main (int argc, char **argv)
       "FILE" },
     { "bank-results", 0, 0, G_OPTION_ARG_INT, &o.bank_results, "How many of their best are printed; default: 5", "N" },
     { "rerank", 0, 0, G_OPTION_ARG_INT, &o.rerank, "How many of their best cross-attention looks at", "N" },
+    { "attention-top-k", 0, 0, G_OPTION_ARG_INT, &o.top_k,
+      "Keep so many of the largest scores of each query of cross-attention; default: 0, all", "N" },
     { "texts", 0, 0, G_OPTION_ARG_FILENAME, &o.texts, "Embed the lines of this file, for a bank", "FILE" },
     { "caption", 0, 0, G_OPTION_ARG_NONE, &o.caption, "Say what the image shows; prints a JSON object", NULL },
     { "question", 'q', 0, G_OPTION_ARG_FILENAME, &o.question, "Answer this about the image; prints a JSON object",

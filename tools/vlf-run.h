@@ -16,6 +16,7 @@ typedef struct {
   gchar *unknown_threshold; /* a number; NULL: none */
   gchar *bank, *texts;      /* files: of embeddings; of texts, a line each */
   gint bank_results, rerank;
+  gint top_k; /* of cross-attention; 0: off */
   gchar *tensors, *save;
   gboolean tokenize;
   gboolean caption;

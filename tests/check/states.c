@@ -241,6 +241,24 @@ GST_START_TEST (test_layer_out_of_range)
 }
 GST_END_TEST
 
+/* What a property asks reaches the next frame's run. */
+GST_START_TEST (test_top_k)
+{
+  Fusion *f = fusion_new ("prompt=a attention-top-k=8");
+  guint top_k;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  fail_unless_equals_uint64 (fusion_generation (f), 1);
+  fail_unless_equals_int (g_atomic_int_get (&fake.top_k), 8);
+  g_object_set (f->element, "attention-top-k", 3, NULL);
+  fail_unless_equals_uint64 (fusion_generation (f), 1);
+  fail_unless_equals_int (g_atomic_int_get (&fake.top_k), 3);
+  g_object_get (f->element, "attention-top-k", &top_k, NULL);
+  fail_unless_equals_int (top_k, 3);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* Events. */
 
 GST_START_TEST (test_event_order)
@@ -533,6 +551,7 @@ states_suite (void)
   tcase_add_test (tc, test_load_error);
   tcase_add_test (tc, test_run_error);
   tcase_add_test (tc, test_layer_out_of_range);
+  tcase_add_test (tc, test_top_k);
   tcase_add_test (tc, test_event_order);
   tcase_add_test (tc, test_eos_first);
   tcase_add_test (tc, test_flush);
