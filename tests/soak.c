@@ -1,28 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A stream that runs for a long time, prompts changing, and what it costs: one line of CSV every ten seconds, and a verdict. See tools/soak.
- * Usage: soak live|file SECONDS CSV CLIP. What CSV already holds of that kind counts: a run that was ended goes on. */
+ * Usage: soak live|file|slow SECONDS CSV CLIP [MODEL]. What CSV already holds of that kind counts: a run that was ended goes on. */
 #include <dirent.h>
 #include <gst/gst.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define PERIOD  10   /* seconds between samples */
 #define WARM_UP 60   /* seconds of each run that do not count */
 #define GROWTH  0.02 /* of the resident memory, from the first third to the last, that still counts as flat */
 #define SLACK   4096 /* KiB: the same for what is small */
-#define HEADER  "kind,run,second,frames,rss_kib,descriptors,threads,p50_us,p95_us,p99_us\n"
+#define HEADER  "kind,run,second,frames,rss_kib,descriptors,threads,p50_us,p95_us,p99_us,cpu_ms,held_up\n"
+
+#define CAMERA_RATE 30                             /* frames a second of kind slow */
+#define ONE_FRAME   (G_USEC_PER_SEC / CAMERA_RATE) /* what vlfusion may add to a frame's way there */
+#define ALLOWED     0.01                           /* share of the frames that may take longer, or not come */
+
+typedef enum { KIND_LIVE, KIND_FILE, KIND_SLOW } Kind;
+static const gchar *const kinds[] = { "live", "file", "slow" };
 
 typedef struct {
   guint second, frames, descriptors, threads, p50, p95, p99;
+  guint cpu;     /* milliseconds of the processors, of all threads */
+  guint held_up; /* frames that were longer than ONE_FRAME in vlfusion */
   guint64 rss;
 } Sample;
 
 typedef struct {
   GMainLoop *loop;
   GstElement *pipeline, *fusion;
-  gboolean file;
+  Kind kind;
+  guint64 cpu; /* at the last sample, milliseconds */
   guint run, second, end, prompt;
   FILE *csv;
   GArray *samples; /* of Sample, of this run */
@@ -62,6 +73,16 @@ resident_kib (void)
     pages = g_ascii_strtoull (fields[1], NULL, 10);
   g_strfreev (fields);
   return pages * (guint64) sysconf (_SC_PAGESIZE) / 1024;
+}
+
+static guint64
+processor_ms (void)
+{
+  struct rusage used;
+
+  getrusage (RUSAGE_SELF, &used);
+  return (guint64) (used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
+         (guint64) (used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
 }
 
 /* Latency of frames. */
@@ -127,14 +148,18 @@ take_sample (Soak *soak)
   s.p50 = percentile (soak->latencies, 50);
   s.p95 = percentile (soak->latencies, 95);
   s.p99 = percentile (soak->latencies, 99);
+  for (guint i = s.frames; i > 0 && g_array_index (soak->latencies, guint, i - 1) > ONE_FRAME; i--)
+    s.held_up++;
   g_array_set_size (soak->latencies, 0);
   g_mutex_unlock (&soak->lock);
+  s.cpu = (guint) (processor_ms () - soak->cpu);
+  soak->cpu += s.cpu;
   s.rss = resident_kib ();
   s.descriptors = count_entries ("/proc/self/fd");
   s.threads = count_entries ("/proc/self/task");
   g_array_append_val (soak->samples, s);
-  fprintf (soak->csv, "%s,%u,%u,%u,%" G_GUINT64_FORMAT ",%u,%u,%u,%u,%u\n", soak->file ? "file" : "live", soak->run,
-           s.second, s.frames, s.rss, s.descriptors, s.threads, s.p50, s.p95, s.p99);
+  fprintf (soak->csv, "%s,%u,%u,%u,%" G_GUINT64_FORMAT ",%u,%u,%u,%u,%u,%u,%u\n", kinds[soak->kind], soak->run,
+           s.second, s.frames, s.rss, s.descriptors, s.threads, s.p50, s.p95, s.p99, s.cpu, s.held_up);
   fflush (soak->csv);
 }
 
@@ -213,6 +238,53 @@ is_flat (const Soak *soak, const gchar *name, gsize field, double growth, guint6
   return flat;
 }
 
+/* Of what is after the warm-up. */
+static guint64
+sum (const Soak *soak, gsize field)
+{
+  guint64 total = 0;
+
+  for (guint i = WARM_UP / PERIOD; i < soak->samples->len; i++)
+    total += G_STRUCT_MEMBER (guint, &g_array_index (soak->samples, Sample, i), field);
+  return total;
+}
+
+/* What a slow model may do to a fast camera: nothing. */
+static gboolean
+keeps_up (const Soak *soak)
+{
+  guint64 frames = sum (soak, G_STRUCT_OFFSET (Sample, frames)),
+          held_up = sum (soak, G_STRUCT_OFFSET (Sample, held_up));
+  guint warm = WARM_UP / PERIOD, seconds = soak->samples->len > warm ? (soak->samples->len - warm) * PERIOD : 0;
+  gboolean good = seconds > 0 && (gdouble) frames >= CAMERA_RATE * (1 - ALLOWED) * seconds &&
+                  (gdouble) held_up <= ALLOWED * (gdouble) frames;
+
+  g_print ("frames a second out: %.3f of %d; longer than a frame in vlfusion: %" G_GUINT64_FORMAT
+           " of %" G_GUINT64_FORMAT ": %s\n",
+           (gdouble) frames / MAX (seconds, 1), CAMERA_RATE, held_up, frames, good ? "keeps up" : "DOES NOT KEEP UP");
+  return good;
+}
+
+static void
+tell_costs (const Soak *soak)
+{
+  static const gchar *const times[] = { "inference-p50", "inference-p99", "passage-p50",
+                                        "passage-p99",   "age-p50",       "age-p99" };
+  guint warm = WARM_UP / PERIOD, seconds = soak->samples->len > warm ? (soak->samples->len - warm) * PERIOD : 1;
+  GstStructure *stats;
+  guint64 value;
+
+  g_object_get (soak->fusion, "stats", &stats, NULL);
+  g_print ("processor: %.2f of a core", (gdouble) sum (soak, G_STRUCT_OFFSET (Sample, cpu)) / (1000.0 * seconds));
+  if (gst_structure_get_uint64 (stats, "inferences", &value))
+    g_print ("; %" G_GUINT64_FORMAT " inferences; ms:", value);
+  for (guint i = 0; i < G_N_ELEMENTS (times); i++)
+    if (gst_structure_get_uint64 (stats, times[i], &value))
+      g_print (" %s %.2f", times[i], (gdouble) value / GST_MSECOND);
+  g_print ("\n");
+  gst_structure_free (stats);
+}
+
 static gboolean
 verdict (const Soak *soak)
 {
@@ -223,8 +295,10 @@ verdict (const Soak *soak)
   good &= is_flat (soak, "threads", G_STRUCT_OFFSET (Sample, threads), 0, 0);
   is_flat (soak, "p99 latency us", G_STRUCT_OFFSET (Sample, p99), 0.05,
            0); /* told; other load on the machine moves it */
-  g_print ("soak %s, run %u, %u s: %s\n", soak->file ? "file" : "live", soak->run, soak->second,
-           good ? "flat after warm-up" : "NOT FLAT");
+  if (soak->kind == KIND_SLOW)
+    good &= keeps_up (soak);
+  tell_costs (soak);
+  g_print ("soak %s, run %u, %u s: %s\n", kinds[soak->kind], soak->run, soak->second, good ? "good" : "NOT GOOD");
   return good;
 }
 
@@ -249,20 +323,36 @@ read_past (const gchar *path, const gchar *kind, guint *runs)
   return n * PERIOD;
 }
 
+/* Frames wait for results of a file's, not of a live source's: there each carries the newest that there is. */
 static GstElement *
-make_pipeline (gboolean file, const gchar *clip)
+make_pipeline (Kind kind, const gchar *clip, const gchar *model)
 {
-  g_autofree gchar *source =
-      file ? g_strdup_printf ("filesrc location=\"%s\" ! decodebin ! videoconvert", clip)
-           : g_strdup ("videotestsrc is-live=true pattern=ball ! video/x-raw,width=1920,height=1080,framerate=15/1");
-  g_autofree gchar *launch = g_strdup_printf (
-      "%s ! vlfusion name=f prompt=\"a red circle\" ! vloverlay ! fakesink sync=%s", source, file ? "false" : "true");
+  g_autofree gchar *source = kind == KIND_FILE
+                                 ? g_strdup_printf ("filesrc location=\"%s\" ! decodebin ! videoconvert", clip)
+                                 : g_strdup_printf ("videotestsrc is-live=true pattern=ball ! "
+                                                    "video/x-raw,width=1920,height=1080,framerate=%d/1",
+                                                    kind == KIND_SLOW ? CAMERA_RATE : CAMERA_RATE / 2);
+  g_autofree gchar *launch =
+      g_strdup_printf ("%s ! vlfusion name=f model=\"%s\" prompt=\"a red circle\" ! vloverlay ! fakesink sync=%s",
+                       source, model, kind == KIND_FILE ? "false" : "true");
   GError *error = NULL;
   GstElement *pipeline = gst_parse_launch (launch, &error);
 
   if (error)
     g_error ("soak: %s", error->message);
   return pipeline;
+}
+
+/* FALSE: there is no such kind. */
+static gboolean
+read_kind (const gchar *name, Kind *kind)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (strcmp (name, kinds[i]) == 0) {
+      *kind = (Kind) i;
+      return TRUE;
+    }
+  return FALSE;
 }
 
 static void
@@ -296,11 +386,10 @@ main (int argc, char **argv)
   gboolean fresh, good;
 
   gst_init (&argc, &argv);
-  if (argc != 5 || (strcmp (argv[1], "live") != 0 && strcmp (argv[1], "file") != 0)) {
-    g_printerr ("usage: %s live|file SECONDS CSV CLIP\n", argv[0]);
+  if (argc < 5 || argc > 6 || !read_kind (argv[1], &soak.kind)) {
+    g_printerr ("usage: %s live|file|slow SECONDS CSV CLIP [MODEL]\n", argv[0]);
     return 2;
   }
-  soak.file = strcmp (argv[1], "file") == 0;
   wanted = (guint) g_ascii_strtoull (argv[2], NULL, 10);
   past = read_past (argv[3], argv[1], &soak.run);
   soak.run++;
@@ -319,7 +408,7 @@ main (int argc, char **argv)
   soak.latencies = g_array_new (FALSE, FALSE, sizeof (guint));
   soak.entered = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
   soak.loop = g_main_loop_new (NULL, FALSE);
-  soak.pipeline = make_pipeline (soak.file, argv[4]);
+  soak.pipeline = make_pipeline (soak.kind, argv[4], argc == 6 ? argv[5] : "");
   soak.fusion = gst_bin_get_by_name (GST_BIN (soak.pipeline), "f");
   watch_pad (&soak, "sink", on_enter);
   watch_pad (&soak, "src", on_leave);
