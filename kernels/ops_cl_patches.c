@@ -3,7 +3,7 @@
 #include "kernels/ops_cl.h"
 
 #define RUN         16u /* pixels that a work-item computes at once */
-#define STRIP_BYTES ((gsize) 512 * 1024)
+#define STRIP_BYTES ((gsize) 1024 * 1024)
 
 /* The part of one axis that the cut depends on. */
 typedef struct {
@@ -11,7 +11,7 @@ typedef struct {
   guint source, source_end; /* pixels of the picture */
 } Range;
 
-/* Planar 8-bit scratch, [3][rows][stride] in the tensor's memory. */
+/* Planar 8-bit scratch, [3][rows][stride] in the tensor's memory; on CPUs rgb has runs of rows in place of rows. */
 typedef struct {
   VlfTensor tensor;
   guint stride; /* bytes */
@@ -52,6 +52,13 @@ arg_planes (VlfClArgs *args, const Planes *p)
   vlf_cl_arg_ulong (args, p->plane);
 }
 
+/* Rows that a work-item of the first two steps computes side by side. */
+static guint
+run_height (const VlfPass *pass)
+{
+  return pass->device->family == VLF_FAMILY_CPU ? RUN : 1;
+}
+
 /* A work-item per row on CPUs, per @runs of it on GPUs. */
 static VlfClGrid
 grid (VlfPass *pass, guint runs, guint rows, guint channels)
@@ -84,7 +91,7 @@ send_source (VlfPass *pass, const VlfImage *image)
   return source;
 }
 
-/* Rows [first, first + n) of the picture to @rgb. */
+/* @n runs of rows of the picture from row @first on to @rgb. */
 static void
 convert (VlfPass *pass, const Source *source, Range x, guint first, guint n, const Planes *rgb)
 {
@@ -101,6 +108,7 @@ convert (VlfPass *pass, const Source *source, Range x, guint first, guint n, con
   }
   vlf_cl_arg_mem (&args, source->matrix);
   vlf_cl_arg_uint (&args, image->width);
+  vlf_cl_arg_uint (&args, image->height);
   vlf_cl_arg_uint (&args, x.source);
   vlf_cl_arg_uint (&args, x.source_end);
   vlf_cl_arg_uint (&args, first);
@@ -152,8 +160,9 @@ static void
 narrow (VlfPass *pass, const VlfImage *image, const VlfAxis *axis, Range x, Range y, Planes wide)
 {
   const guint rows = y.source_end - y.source, columns = x.source_end - x.source;
-  const guint strip = MIN ((guint) (STRIP_BYTES / (3 * columns)) + 1, rows);
-  Planes rgb = planes_alloc (pass, strip, columns);
+  const guint height = run_height (pass), runs = (rows + height - 1) / height;
+  const guint strip = MIN ((guint) (STRIP_BYTES / (3 * (gsize) columns * height)) + 1, runs);
+  Planes rgb = planes_alloc (pass, strip, (columns + RUN - 1) / RUN * RUN * height);
   Source source;
   Tables tables;
 
@@ -161,12 +170,12 @@ narrow (VlfPass *pass, const VlfImage *image, const VlfAxis *axis, Range x, Rang
     return;
   source = send_source (pass, image);
   tables = send_tables (pass, axis, x);
-  for (guint first = 0; first < rows; first += strip) {
-    guint n = MIN (strip, rows - first);
+  for (guint first = 0; first < runs; first += strip) {
+    guint n = MIN (strip, runs - first);
 
-    convert (pass, &source, x, y.source + first, n, &rgb);
+    convert (pass, &source, x, y.source + first * height, n, &rgb);
     resize_rows (pass, &tables, x, n, &rgb, &wide);
-    wide.tensor.offset += (gsize) strip * wide.tensor.stride;
+    wide.tensor.offset += (gsize) strip * height * wide.tensor.stride;
   }
 }
 
@@ -209,7 +218,7 @@ vlf_cl_patches (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImag
   Planes wide;
 
   columns.source -= columns.source % RUN;
-  wide = planes_alloc (pass, rows.source_end - rows.source, columns.end - columns.first);
+  wide = planes_alloc (pass, rows.source_end - rows.source + run_height (pass) - 1, columns.end - columns.first);
   if (!vlf_pass_failed (pass)) {
     narrow (pass, image, &resample->x, columns, rows, wide);
     resize_columns (pass, y, plan, &resample->y, columns, rows, &wide);

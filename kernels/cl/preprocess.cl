@@ -4,8 +4,10 @@
  *   vlf_rgb            samples of any layout -> planar RGB of 8 bits
  *   vlf_resize_rows    horizontal filter, 8 bits again
  *   vlf_resize_columns vertical filter, 8 bits again, then levels, fill and the order of patch rows
- * Global size: CPU {1, rows, channels}, one work-item per row; GPU {runs rounded up to 64, rows, channels}, where a run is RUN pixels,
- * or one in vlf_resize_rows. Scratch rows may be read RUN samples past their end: what is there meets weight 0 or is not written. */
+ * Global size: CPU {1, rows, channels}, one work-item per row, or per RUN of them in the first two, which compute those side by side in
+ * a vector: between them pixels lie as [runs of rows, column, row of the run]; GPU {runs rounded up to 64, rows, channels}, where a run
+ * is RUN pixels, or one in vlf_resize_rows. Scratch rows may be read RUN samples past their end: what is there meets weight 0 or is not
+ * written. */
 #define RUN         16
 #define MATRIX_BITS 18 /* VLF_MATRIX_BITS and VLF_WEIGHT_BITS of backend.h */
 #define WEIGHT_BITS 22
@@ -39,6 +41,17 @@ vlf_fetch (__global const uchar *row, uint x, uint width, uint pixel_stride, uin
                   row[at.s8], row[at.s9], row[at.sa], row[at.sb], row[at.sc], row[at.sd], row[at.se], row[at.sf]);
 }
 
+/* Whether @m has 1 in the diagonal and nothing else. */
+bool
+vlf_is_identity (__global const int *m)
+{
+  bool same = true;
+
+  for (uint i = 0; i < 12; i++)
+    same = same && m[i] == (i % 5 == 0 ? 1 << MATRIX_BITS : 0);
+  return same;
+}
+
 /* One channel of RGB: @m is a row of the matrix. */
 uchar16
 vlf_mix_rgb (int16 a, int16 b, int16 c, __global const int *m)
@@ -54,10 +67,94 @@ vlf_mix_rgb (int16 a, int16 b, int16 c, __global const int *m)
 #define FETCH(i)                                                                                                       \
   vlf_fetch (plane##i + offset##i + (y >> y_shift##i) * stride##i, x, width, pixel_stride##i, x_shift##i)
 
+#ifdef VLF_CPU
+/* Sixteen runs of sixteen samples, transposed: log2 (16) perfect shuffles. */
+#define ZIP(x, y)                                                                                                      \
+  (uchar16) (x.s0, y.s0, x.s1, y.s1, x.s2, y.s2, x.s3, y.s3, x.s4, y.s4, x.s5, y.s5, x.s6, y.s6, x.s7, y.s7)
+#define ZIP_HI(x, y)                                                                                                   \
+  (uchar16) (x.s8, y.s8, x.s9, y.s9, x.sa, y.sa, x.sb, y.sb, x.sc, y.sc, x.sd, y.sd, x.se, y.se, x.sf, y.sf)
+void
+vlf_transpose (uchar16 *x)
+{
+#pragma unroll
+  for (uint step = 0; step < 4; step++) {
+    uchar16 y[RUN];
+
+#pragma unroll
+    for (uint i = 0; i < RUN / 2; i++) {
+      y[2 * i] = ZIP (x[i], x[i + RUN / 2]);
+      y[2 * i + 1] = ZIP_HI (x[i], x[i + RUN / 2]);
+    }
+#pragma unroll
+    for (uint i = 0; i < RUN; i++)
+      x[i] = y[i];
+  }
+}
+#undef ZIP
+#undef ZIP_HI
+
+/* Pixels [x0, x1) of the get_global_id (1)-th run of rows from y0 on, of which those that the picture does not have repeat its last one; x0 is
+ * a multiple of RUN. @rgb_stride: bytes of a run. */
+VLF_KERNEL void
+vlf_rgb (COMPONENT (0), COMPONENT (1), COMPONENT (2), __global const int *matrix, uint width, uint height, uint x0, uint x1,
+         uint y0, __global float *rgb, ulong rgb_offset, uint rgb_stride, ulong rgb_plane)
+{
+  __global uchar *to = (__global uchar *) (rgb + rgb_offset) + get_global_id (1) * rgb_stride;
+  const bool same = vlf_is_identity (matrix);
+
+  for (uint x = x0; x < x1; x += RUN) {
+    uchar16 pixels[3][RUN];
+
+    for (uint i = 0; i < RUN; i++) {
+      const ulong y = min (y0 + (uint) get_global_id (1) * RUN + i, height - 1);
+      const int16 a = FETCH (0), b = FETCH (1), c = FETCH (2);
+
+      pixels[0][i] = same ? convert_uchar16 (a) : vlf_mix_rgb (a, b, c, matrix);
+      pixels[1][i] = same ? convert_uchar16 (b) : vlf_mix_rgb (a, b, c, matrix + 4);
+      pixels[2][i] = same ? convert_uchar16 (c) : vlf_mix_rgb (a, b, c, matrix + 8);
+    }
+    for (uint channel = 0; channel < 3; channel++) {
+      vlf_transpose (pixels[channel]);
+      for (uint i = 0; i < RUN; i++)
+        vstore16 (pixels[channel][i], x - x0 + i, to + channel * rgb_plane);
+    }
+  }
+}
+
+/* Outputs [0, n) of a run of rows of one channel; output i is the sum over count[i] source samples from first[i] on. */
+VLF_KERNEL void
+vlf_resize_rows (__global const float *rgb, ulong rgb_offset, uint rgb_stride, ulong rgb_plane, uint x0,
+                 __global const uint *first, __global const uint *count, __global const int *weights, uint taps, uint n,
+                 __global float *wide, ulong wide_offset, uint wide_stride, ulong wide_plane)
+{
+  __global const uchar *from =
+      (__global const uchar *) (rgb + rgb_offset) + get_global_id (1) * rgb_stride + get_global_id (2) * rgb_plane;
+  __global uchar *to = (__global uchar *) (wide + wide_offset) + get_global_id (1) * RUN * (ulong) wide_stride +
+                       get_global_id (2) * wide_plane;
+
+  for (uint i0 = 0; i0 < n; i0 += RUN) {
+    uchar16 out[RUN];
+
+    for (uint k = 0; k < RUN; k++) {
+      const uint i = min (i0 + k, n - 1), end = count[i];
+      __global const uchar *in = from + (ulong) (first[i] - x0) * RUN;
+      __global const int *w = weights + i * taps;
+      int16 sum = 1 << (WEIGHT_BITS - 1);
+
+      for (uint j = 0; j < end; j++)
+        sum += convert_int16 (vload16 (j, in)) * w[j];
+      out[k] = convert_uchar16 (clamp (sum >> WEIGHT_BITS, 0, 255));
+    }
+    vlf_transpose (out);
+    for (uint row = 0; row < RUN; row++)
+      vstore16 (out[row], 0, to + (ulong) row * wide_stride + i0);
+  }
+}
+#else
 /* Pixels [x0, x1) of rows y0 + get_global_id (1); x0 is a multiple of RUN. */
 VLF_ROW_KERNEL void
-vlf_rgb (COMPONENT (0), COMPONENT (1), COMPONENT (2), __global const int *matrix, uint width, uint x0, uint x1, uint y0,
-         __global float *rgb, ulong rgb_offset, uint rgb_stride, ulong rgb_plane)
+vlf_rgb (COMPONENT (0), COMPONENT (1), COMPONENT (2), __global const int *matrix, uint width, uint height, uint x0, uint x1,
+         uint y0, __global float *rgb, ulong rgb_offset, uint rgb_stride, ulong rgb_plane)
 {
   const ulong y = y0 + get_global_id (1);
   __global uchar *to = (__global uchar *) (rgb + rgb_offset) + get_global_id (1) * rgb_stride;
@@ -95,6 +192,7 @@ vlf_resize_rows (__global const float *rgb, ulong rgb_offset, uint rgb_stride, u
     to[i] = convert_uchar_sat ((two.x + two.y + (1 << (WEIGHT_BITS - 1))) >> WEIGHT_BITS);
   }
 }
+#endif
 
 /* Sixteen columns of the vertical filter. */
 int16
