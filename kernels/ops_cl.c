@@ -13,18 +13,18 @@ typedef struct {
   cl_command_queue queue;
   GHashTable *kernels; /* name -> cl_kernel: setting arguments is not thread-safe, so that each queue has its own */
   VlfProfile *profile;
+  VlfClChain chain; /* operations of the present pass that wait to be enqueued */
 } ClQueue;
 
 typedef struct {
-  GPtrArray *mems;  /* cl_mem, released when the pass ends */
-  GPtrArray *host;  /* copies of the caller's memory that transfers still read */
-  VlfClChain chain; /* operations that wait to be enqueued */
+  GPtrArray *mems; /* cl_mem, released when the pass ends */
+  GPtrArray *host; /* copies of the caller's memory that transfers still read */
 } ClPass;
 
 VlfClChain *
 vlf_cl_chain (VlfPass *pass)
 {
-  return &((ClPass *) pass->native)->chain;
+  return &((ClQueue *) pass->queue->native)->chain;
 }
 
 guint
@@ -141,6 +141,7 @@ queue_open (VlfQueue *queue, GError **error)
   }
   native = g_new0 (ClQueue, 1);
   native->profile = profile;
+  native->chain.alone = vlf_profile_is_detailed (profile);
   native->queue = commands;
   native->kernels = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, release_kernel);
   queue->native = native;
@@ -195,6 +196,7 @@ pass_wait (VlfPass *pass)
 {
   const ClQueue *queue = pass->queue->native;
 
+  vlf_cl_chain_flush (pass);
   if (!vlf_cl_check (pass, vlf_cl_api ()->Finish (queue->queue), "the pass did not get on"))
     g_atomic_int_set (&pass->device->lost, 1);
 }
@@ -234,7 +236,8 @@ vlf_cl_host (VlfPass *pass, gconstpointer data, gsize bytes, gboolean borrowed)
   const VlfClDevice *cl = pass->device->cl;
   ClPass *native = pass->native;
   gboolean in_place = borrowed && cl->family == VLF_FAMILY_CPU;
-  cl_mem_flags flags = CL_MEM_READ_ONLY | (in_place ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR);
+  cl_mem_flags flags =
+      (borrowed ? CL_MEM_READ_ONLY : CL_MEM_READ_WRITE) | (in_place ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR);
   cl_int status;
   cl_mem mem;
 
@@ -407,15 +410,15 @@ output (VlfPass *pass, VlfTensor x, float *to)
 
 /* Operations; the parameters of a kernel are in its banner in cl/. */
 
-static void
-copy (VlfPass *pass, VlfTensor y, VlfTensor x)
+void
+vlf_cl_copy (VlfPass *pass, const VlfClStep *step)
 {
   VlfClArgs args = { 0 };
 
-  vlf_cl_arg_view (&args, &y);
-  vlf_cl_arg_view (&args, &x);
-  vlf_cl_arg_uint (&args, y.cols);
-  vlf_cl_launch (pass, "vlf_copy", row_grid (pass, y), &args);
+  vlf_cl_arg_view (&args, &step->y);
+  vlf_cl_arg_view (&args, &step->x);
+  vlf_cl_arg_uint (&args, step->y.cols);
+  vlf_cl_launch (pass, "vlf_copy", row_grid (pass, step->y), &args);
 }
 
 void
@@ -448,6 +451,17 @@ vlf_cl_norm (VlfPass *pass, const VlfClStep *step)
   vlf_cl_launch (pass, step->z.buffer ? "vlf_add_norm" : "vlf_norm", row_grid (pass, step->y), &args);
 }
 
+void
+vlf_cl_normalize (VlfPass *pass, const VlfClStep *step)
+{
+  VlfClArgs args = { 0 };
+
+  vlf_cl_arg_view (&args, &step->y);
+  vlf_cl_arg_view (&args, &step->x);
+  vlf_cl_arg_uint (&args, step->y.cols);
+  vlf_cl_launch (pass, "vlf_normalize", row_grid (pass, step->y), &args);
+}
+
 static void
 linear (VlfPass *pass, VlfTensor y, VlfTensor x, const VlfWeight *w, guint first, VlfActivation act,
         const VlfTensor *residual)
@@ -478,14 +492,15 @@ mix (VlfPass *pass, VlfTensor y, VlfTensor a, float a_share, VlfTensor b, float 
 }
 
 static void
+copy (VlfPass *pass, VlfTensor y, VlfTensor x)
+{
+  vlf_cl_step (pass, &(VlfClStep){ .kind = VLF_CL_COPY, .y = y, .x = x });
+}
+
+static void
 normalize (VlfPass *pass, VlfTensor y, VlfTensor x)
 {
-  VlfClArgs args = { 0 };
-
-  vlf_cl_arg_view (&args, &y);
-  vlf_cl_arg_view (&args, &x);
-  vlf_cl_arg_uint (&args, y.cols);
-  vlf_cl_launch (pass, "vlf_normalize", row_grid (pass, y), &args);
+  vlf_cl_step (pass, &(VlfClStep){ .kind = VLF_CL_NORMALIZE, .y = y, .x = x });
 }
 
 static void

@@ -7,7 +7,7 @@
 
 G_BEGIN_DECLS
 
-#define VLF_CL_MAX_ARGS 48u
+#define VLF_CL_MAX_ARGS 124u
 
 /* Work-items of a group that shares a row, on the GPU family. */
 #define VLF_CL_ROW_GROUP 64u
@@ -51,7 +51,7 @@ void vlf_cl_launch (VlfPass *pass, const char *kernel, VlfClGrid grid, const Vlf
 
 /* Host memory for the kernels of this pass, at least @bytes readable, gone when the pass ends. @borrowed: @data stays as it is until
  * the pass has ended (images do), and is used in place where the device shares memory with the host; else it is copied now. Nothing
- * may be read beyond @bytes. NULL when the pass has failed or fails by this. */
+ * may be read beyond @bytes. What is copied may be written, too. NULL when the pass has failed or fails by this. */
 cl_mem vlf_cl_host (VlfPass *pass, gconstpointer data, gsize bytes, gboolean borrowed);
 
 /* TRUE if @status is CL_SUCCESS; else the pass fails with "@what: ..." and the device is latched as lost where @status says so. */

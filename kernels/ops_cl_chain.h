@@ -1,37 +1,67 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Private to kernels/: operations that are enqueued together. What computes every row of its result from the same row of its operands
- * waits until something comes that does not, and then runs as one launch of cl/chain.cl, in which threads never wait for each other.
- * Small models consist of such operations; of large ones each has enough work for a launch of its own. */
+/* Private to kernels/: operations that are enqueued together, as one launch of cl/chain.cl. To wake threads for an operation and to wait
+ * for all of them takes as long as a small model's operation itself; of large models each has enough work for a launch of its own.
+ *
+ * Operations wait until something comes that cannot wait with them. Of two of which one needs what the other does, the second goes
+ * into a later phase, between which threads wait for each other inside of the launch; or, where every row of it needs just the same row
+ * of the first, behind it in the same job, tile of rows by tile of rows. What has nothing to do with each other shares a phase. */
 #pragma once
 #include "kernels/ops_cl.h"
 
 G_BEGIN_DECLS
 
-#define VLF_CL_CHAIN_STEPS   16u
-#define VLF_CL_CHAIN_BUFFERS 24u
+#define VLF_CL_CHAIN_STEPS 128u
+/* Parameters of a kernel take 1024 bytes at most. */
+#define VLF_CL_CHAIN_BUFFERS 120u
 
-typedef enum { VLF_CL_LINEAR, VLF_CL_NORM, VLF_CL_MIX } VlfClStepKind;
+typedef enum { VLF_CL_LINEAR, VLF_CL_NORM, VLF_CL_MIX, VLF_CL_COPY, VLF_CL_NORMALIZE, VLF_CL_ATTENTION } VlfClStepKind;
+
+/* Of an attention, beyond the tensors of its step. */
+typedef struct {
+  VlfTensor v, bias, maps, room; /* room: [batch * heads * parts, 1, n] to pack keys and values into */
+  guint top_k;                   /* 0: off; else there is no chain for it */
+  guint heads, parts, block;     /* see vlf_attend_part() in cl/attention.cl */
+  gint limit;
+  float scale;
+} VlfClAttention;
 
 /* An operation as the backend was asked for it; see struct _VlfBackend. */
 typedef struct {
   VlfClStepKind kind;
-  VlfTensor y, x, z;      /* z: residual, second operand; no buffer: none */
-  VlfTensor q;            /* linear: room for x in bf16, where the layer wants that */
-  const VlfWeight *w;     /* linear */
-  guint first;            /* linear */
-  VlfActivation act;      /* linear */
-  VlfNorm norm;           /* norm */
-  float x_share, z_share; /* mix */
+  VlfTensor y, x, z;        /* z: residual, second operand, keys; no buffer: none */
+  VlfTensor q;              /* linear: room for x in bf16, where the layer wants that */
+  const VlfWeight *w;       /* linear */
+  guint first;              /* linear */
+  VlfActivation act;        /* linear */
+  VlfNorm norm;             /* norm */
+  float x_share, z_share;   /* mix */
+  VlfClAttention attention; /* attention, whose queries are x */
+  guint job;                /* of its chain, which sees to that */
 } VlfClStep;
+
+/* Elements of a buffer. */
+typedef struct {
+  const VlfBuffer *buffer;
+  gsize begin, end;
+} VlfClRange;
+
+/* What a step reads and writes, weights aside. */
+typedef struct {
+  guint n_read, n_written;
+  VlfClRange read[4], written[3];
+} VlfClAccess;
 
 /* Steps of a pass that are not enqueued yet; empty where all is 0. */
 typedef struct {
-  guint n, n_buffers;
+  guint n, n_buffers, n_phases, n_jobs;
+  gboolean alone; /* steps go one by one, so that a profile can tell them apart */
   VlfClStep steps[VLF_CL_CHAIN_STEPS];
+  VlfClAccess access[VLF_CL_CHAIN_STEPS];
+  guint phases[VLF_CL_CHAIN_STEPS];               /* of the jobs */
   const VlfBuffer *buffers[VLF_CL_CHAIN_BUFFERS]; /* that the steps use */
 } VlfClChain;
 
-/* Enqueues @step, at once or behind others of the same rows. */
+/* Enqueues @step, at once or with others. */
 void vlf_cl_step (VlfPass *pass, const VlfClStep *step);
 /* Enqueues all steps of @pass that wait; to be called before anything else is enqueued. */
 void vlf_cl_chain_flush (VlfPass *pass);
@@ -42,5 +72,8 @@ VlfClChain *vlf_cl_chain (VlfPass *pass);
 void vlf_cl_linear (VlfPass *pass, const VlfClStep *step);
 void vlf_cl_norm (VlfPass *pass, const VlfClStep *step);
 void vlf_cl_mix (VlfPass *pass, const VlfClStep *step);
+void vlf_cl_copy (VlfPass *pass, const VlfClStep *step);
+void vlf_cl_normalize (VlfPass *pass, const VlfClStep *step);
+void vlf_cl_attend (VlfPass *pass, const VlfClStep *step); /* CPU family */
 
 G_END_DECLS

@@ -30,6 +30,12 @@ vlf_profile_new (void)
   return profile;
 }
 
+gboolean
+vlf_profile_is_detailed (const VlfProfile *profile)
+{
+  return profile->detailed;
+}
+
 cl_event *
 vlf_profile_event (VlfProfile *profile, const char *kernel)
 {

@@ -9,6 +9,8 @@ G_BEGIN_DECLS
 typedef struct _VlfProfile VlfProfile;
 
 VlfProfile *vlf_profile_new (void);
+/* Whether every launch is timed: VLF_PROFILE=1. */
+gboolean vlf_profile_is_detailed (const VlfProfile *profile);
 /* Where a launch of @kernel, an interned name, shall put its event. Valid until the next call. */
 cl_event *vlf_profile_event (VlfProfile *profile, const char *kernel);
 /* After the queue has finished what was launched: milliseconds from the first launch's start to the last one's end, NaN if there was none

@@ -64,26 +64,36 @@ run_attention (VlfPass *pass, VlfTensor x)
   VlfTensor bias = vlf_input (pass, zeros, 1, 1, x.rows);
   VlfTensor maps = vlf_pass_alloc (pass, HEADS, x.rows, x.rows);
 
+  vlf_pass_wait (pass);
   vlf_attention (pass, x, x, x, HEADS, NULL);
+  vlf_pass_wait (pass);
   vlf_attention (pass, x, x, x, HEADS, &(VlfAttention){ .key_bias = &bias, .maps = &maps });
+  vlf_pass_wait (pass);
   vlf_attention (pass, x, x, x, HEADS, &(VlfAttention){ .top_k = 1 });
 }
 
-/* What computes row by row; @together: such operations may become one launch. */
+/* @together: operations may become one launch; else what waits for others goes now, as kernels of single operations are wanted too. */
+static VlfTensor
+gone (VlfPass *pass, VlfTensor x, gboolean together)
+{
+  if (!together)
+    vlf_pass_wait (pass);
+  return x;
+}
+
+/* What computes row by row. */
 static VlfTensor
 run_rows (VlfPass *pass, const Things *things, VlfTensor x, gboolean together)
 {
   const VlfNorm norm = { things->constant->tensor, things->constant->tensor, 1e-5f };
 
-  for (guint i = 0; i < G_N_ELEMENTS (things->weights); i++) {
-    x = vlf_linear (pass, x, things->weights[i], VLF_NONE, NULL);
-    x = together ? x : vlf_normalize (pass, x);
-  }
-  x = vlf_norm (pass, x, &norm);
-  x = together ? x : vlf_normalize (pass, x);
-  x = vlf_add_norm (pass, x, x, &norm);
-  x = together ? x : vlf_normalize (pass, x);
-  return vlf_normalize (pass, vlf_add (pass, x, x));
+  for (guint i = 0; i < G_N_ELEMENTS (things->weights); i++)
+    x = gone (pass, vlf_linear (pass, x, things->weights[i], VLF_NONE, NULL), together);
+  x = gone (pass, vlf_norm (pass, x, &norm), together);
+  x = gone (pass, vlf_add_norm (pass, x, x, &norm), together);
+  x = gone (pass, vlf_add (pass, x, x), together);
+  vlf_store (pass, gone (pass, vlf_normalize (pass, x), together), x);
+  return gone (pass, x, together);
 }
 
 static void

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* checkcl's row of chains: operations of the same rows one behind the other, as in the layers of a model, some in memory that an earlier
- * one has given back. Backends may run them as one; the bits are those of one at a time. */
+ * one has given back, and two streams beside each other that look at one another. Backends may run them as one; the bits are those of one at a time. */
 #include <math.h>
 #include <string.h>
 #include "tests/checkcl.h"
@@ -14,7 +14,7 @@ typedef struct {
 } Matrix;
 
 typedef struct {
-  const Input *in;
+  const Input *in, *words; /* [b, m, d], [b, t, d] */
   guint d, inner;
   VlfWeight *out[2], *up[2], *down[2];
   VlfConstant *scale[2], *shift[2];
@@ -79,6 +79,25 @@ done (VlfPass *pass, const Chain *c, VlfTensor x)
   return x;
 }
 
+/* @words and @x look at each other, where rows can be heads: @x again. */
+static VlfTensor
+look (VlfPass *pass, guint side, const Chain *c, VlfTensor x, VlfTensor words)
+{
+  const VlfNorm norm = { c->scale[side]->tensor, c->shift[side]->tensor, 1e-5f };
+  VlfTensor room = vlf_pass_alloc (pass, x.batch * 2, words.rows, x.rows), keys, seen, answer;
+  const VlfAttention mapped = { .maps = &room };
+
+  if (x.cols % 8)
+    return x;
+  keys = done (pass, c, vlf_linear (pass, words, c->out[side], c->act, NULL));
+  seen = done (pass, c, vlf_attention (pass, x, keys, keys, 1, NULL));
+  answer = done (pass, c, vlf_attention (pass, keys, x, x, 2, &mapped));
+  words = done (pass, c, vlf_add_norm (pass, answer, keys, &norm));
+  x = done (pass, c, vlf_add_norm (pass, seen, x, &norm));
+  seen = done (pass, c, vlf_attention (pass, x, words, words, 2, NULL));
+  return done (pass, c, vlf_add (pass, vlf_normalize (pass, x), seen));
+}
+
 /* A layer before and after normalisation, and one row of it. */
 static VlfTensor
 op_chain (VlfPass *pass, guint side, gpointer user)
@@ -97,6 +116,7 @@ op_chain (VlfPass *pass, guint side, gpointer user)
   h = done (pass, c, vlf_linear (pass, n, c->up[side], c->act, NULL));
   y = done (pass, c, vlf_mix (pass, vlf_linear (pass, h, c->down[side], VLF_NONE, NULL), 0.25f, y, 2.0f));
   y = done (pass, c, vlf_add (pass, y, norm.bias));
+  y = look (pass, side, c, y, vlf_check_send (pass, c->words));
   one = done (pass, c, vlf_linear (pass, vlf_rows (y, 0, 1), c->out[side], VLF_NONE, NULL));
   return vlf_concat_rows (pass, vlf_linear (pass, y, c->out[side], VLF_TANH, NULL), one);
 }
@@ -120,13 +140,14 @@ vlf_check_chain (Check *c)
   g_autofree float *together = NULL, *apart = NULL;
 
   x.in = vlf_check_input (c, b, m, x.d);
+  x.words = vlf_check_input (c, b, vlf_check_any (c, 1, 3, 10, 26, 0), x.d);
   x.act = acts[g_rand_int_range (c->rand, 0, G_N_ELEMENTS (acts))];
   shape = g_strdup_printf ("chain [%u, %u, %u], %u inside, stored as %d, activation %d", b, m, x.d, x.inner,
                            (int) stored, (int) x.act);
   if (make_weight (c, x.out, x.d, x.d, stored) && make_weight (c, x.up, x.inner, x.d, stored) &&
       make_weight (c, x.down, x.d, x.inner, stored) && make_constant (c, x.scale, x.d) &&
       make_constant (c, x.shift, x.d)) {
-    x.asked = g_new (float, (gsize) b *m *MAX (x.d, x.inner));
+    x.asked = g_new (float, (gsize) b *MAX (m, 26u) * MAX (x.d, x.inner));
     together = vlf_check_compare (c, op_chain, &x, stored == VLF_BF16_DOT ? ROUNDED : CLOSE, shape);
     x.apart = TRUE;
     apart = vlf_check_compare (c, op_chain, &x, stored == VLF_BF16_DOT ? ROUNDED : CLOSE, shape);

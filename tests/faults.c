@@ -6,9 +6,9 @@ static VlfClApi real;
 static GMutex mutex; /* of all below */
 static GCond released;
 static struct {
-  FaultCall call, provoked;
+  FaultCall call;
   guint nth;
-  cl_int status, provoking;
+  cl_int status;
   gboolean hang, fired;
   guint counts[FAULT_N];
 } plan;
@@ -17,51 +17,45 @@ static struct {
   cl_ulong most; /* 0: none */
 } limit;
 
-/* What this call is to fail with; CL_SUCCESS: it is made. */
-static cl_int
-strike (FaultCall call)
+/* Whether this call is the one. */
+static gboolean
+strikes (FaultCall call)
 {
-  cl_int status = CL_SUCCESS;
+  gboolean fails;
 
   g_mutex_lock (&mutex);
-  if (++plan.counts[call] == plan.nth && call == plan.call) {
-    plan.fired = TRUE;
-    status = plan.status;
+  fails = ++plan.counts[call] == plan.nth && call == plan.call;
+  plan.fired |= fails;
+  if (fails && plan.hang) {
     while (plan.hang)
       g_cond_wait (&released, &mutex);
-  } else if (call == plan.provoked && plan.counts[call] == 1) {
-    status = plan.provoking;
+    fails = FALSE;
   }
   g_mutex_unlock (&mutex);
-  return status;
+  return fails;
 }
 
 /* Calls that return a status; calls that return an object; releases, which happen all the same. */
-#define STATUS(name, parameters, arguments)                   \
-  static cl_int CL_API_CALL fault_##name parameters           \
-  {                                                           \
-    cl_int fault = strike (FAULT_##name);                     \
-                                                              \
-    return fault != CL_SUCCESS ? fault : real.name arguments; \
+#define STATUS(name, parameters, arguments)                            \
+  static cl_int CL_API_CALL fault_##name parameters                    \
+  {                                                                    \
+    return strikes (FAULT_##name) ? plan.status : real.name arguments; \
   }
 #define OBJECT(type, name, parameters, arguments) \
   static type CL_API_CALL fault_##name parameters \
   {                                               \
-    cl_int fault = strike (FAULT_##name);         \
-                                                  \
-    if (fault == CL_SUCCESS)                      \
+    if (!strikes (FAULT_##name))                  \
       return real.name arguments;                 \
     if (status)                                   \
-      *status = fault;                            \
+      *status = plan.status;                      \
     return NULL;                                  \
   }
 #define RELEASE(name, type)                            \
   static cl_int CL_API_CALL fault_##name (type object) \
   {                                                    \
-    cl_int fault = strike (FAULT_##name);              \
+    gboolean fails = strikes (FAULT_##name);           \
     cl_int status = real.name (object);                \
-                                                       \
-    return fault != CL_SUCCESS ? fault : status;       \
+    return fails ? plan.status : status;               \
   }
 
 STATUS (GetPlatformIDs, (cl_uint n, cl_platform_id *ids, cl_uint *found), (n, ids, found))
@@ -72,8 +66,7 @@ STATUS (GetDeviceIDs, (cl_platform_id id, cl_device_type type, cl_uint n, cl_dev
 static cl_int CL_API_CALL
 fault_GetDeviceInfo (cl_device_id id, cl_device_info what, size_t size, void *to, size_t *needed)
 {
-  cl_int fault = strike (FAULT_GetDeviceInfo);
-  cl_int status = fault != CL_SUCCESS ? fault : real.GetDeviceInfo (id, what, size, to, needed);
+  cl_int status = strikes (FAULT_GetDeviceInfo) ? plan.status : real.GetDeviceInfo (id, what, size, to, needed);
   cl_ulong value;
 
   g_mutex_lock (&mutex);
@@ -161,7 +154,6 @@ arm (FaultCall call, guint nth, cl_int status, gboolean hang)
   g_mutex_lock (&mutex);
   memset (&plan, 0, sizeof plan);
   plan.call = call;
-  plan.provoked = FAULT_N;
   plan.nth = nth;
   plan.status = status;
   plan.hang = hang;
@@ -178,15 +170,6 @@ void
 fault_hang (FaultCall call, guint nth)
 {
   arm (call, nth, CL_SUCCESS, TRUE);
-}
-
-void
-fault_provoke (FaultCall call, cl_int status)
-{
-  g_mutex_lock (&mutex);
-  plan.provoked = call;
-  plan.provoking = status;
-  g_mutex_unlock (&mutex);
 }
 
 void

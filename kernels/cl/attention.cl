@@ -285,45 +285,73 @@ vlf_attend (const VlfQueries *b, __global const float *kt, __global const float 
                       b->maps_stride ? b->maps + (ulong) i * b->maps_stride : 0, end, b->m);
 }
 
-/* Groups { parts, heads, sequences }: a work-item packs the keys and values of its head into its own @room, kt and then vp, and computes
- * every tile of ROWS queries that falls to its part. @room: room_batch_stride from one work-item to the next. @block: keys at a
- * time, a multiple of W up to KEYS. A query's result depends neither on how many others there are nor on its place among them. */
-VLF_KERNEL void
-vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (room), ATTENTION, const uint block)
+/* A tensor as the functions below take it. */
+typedef struct {
+  __global float *at; /* NULL: there is none */
+  ulong batch_stride;
+  uint stride;
+} VlfView;
+
+/* One attention. @bias: [m] of each sequence, or none; @maps of stride 0: none wanted. */
+typedef struct {
+  VlfView q, k, v, room, bias, y, maps;
+  uint n, m, d, heads, parts, block;
+  int limit;
+  float scale;
+} VlfAttending;
+
+/* Packs the keys and values of @head into a @room of its own, kt and then vp, and computes every tile of ROWS queries that falls to
+ * @part. @room: batch_stride from one such work-item to the next. @block: keys at a time, a multiple of W up to KEYS. A query's result
+ * depends neither on how many others there are nor on its place among them. */
+void
+vlf_attend_part (const VlfAttending *a, const uint part, const uint head, const uint sequence)
 {
-  const uint part = get_global_id (0), parts = get_global_size (0), head = get_global_id (1);
-  const uint sequence = get_global_id (2), tiles = (n + ROWS - 1) / ROWS, vectors = (d + W - 1) / W;
-  const uint end_tile = tiles * (part + 1) / parts, head_of_all = sequence * get_global_size (1) + head;
-  __global float *kt = room + room_offset + (head_of_all * (ulong) parts + part) * room_batch_stride;
-  __global const float *vp = v + v_offset + sequence * v_batch_stride + head * d;
-  uint value_stride = v_stride;
+  const uint n = a->n, m = a->m, d = a->d, tiles = (n + ROWS - 1) / ROWS, vectors = (d + W - 1) / W;
+  const uint begin_tile = tiles * part / a->parts, end_tile = tiles * (part + 1) / a->parts;
+  const uint head_of_all = sequence * a->heads + head;
+  __global float *kt = a->room.at + (head_of_all * (ulong) a->parts + part) * a->room.batch_stride;
+  __global const float *vp = a->v.at + sequence * a->v.batch_stride + head * d;
+  uint value_stride = a->v.stride;
   VlfQueries b;
 
-  vlf_pack_keys (k + k_offset + sequence * k_batch_stride + head * d, k_stride, kt, m, d);
-  if (end_tile - tiles * part / parts > 1) {
+  vlf_pack_keys (a->k.at + sequence * a->k.batch_stride + head * d, a->k.stride, kt, m, d);
+  if (end_tile - begin_tile > 1) {
     __global float *packed = kt + (ulong) (m + W - 1) / W * W * d;
 
-    vlf_pack_values (vp, v_stride, packed, m, vectors);
+    vlf_pack_values (vp, value_stride, packed, m, vectors);
     value_stride = vectors * W;
     vp = packed;
   }
-  b.bias = bias ? bias + bias_offset + sequence * bias_batch_stride : 0;
-  b.maps_stride = maps_stride;
+  b.bias = a->bias.at ? a->bias.at + sequence * a->bias.batch_stride : 0;
+  b.maps_stride = a->maps.stride;
   b.m = m;
   b.d = d;
-  b.scale = scale;
-  for (uint tile = tiles * part / parts; tile < end_tile; tile++) {
+  b.scale = a->scale;
+  for (uint tile = begin_tile; tile < end_tile; tile++) {
     const uint q0 = tile * ROWS;
 
     b.rows = min (n - q0, (uint) ROWS);
-    b.limit = limit + (int) q0;
-    b.maps = maps + maps_offset + head_of_all * maps_batch_stride + (ulong) q0 * maps_stride;
+    b.limit = a->limit + (int) q0;
+    b.maps = a->maps.at + head_of_all * a->maps.batch_stride + (ulong) q0 * a->maps.stride;
     for (uint i = 0; i < ROWS; i++)
-      b.q[i] = q + q_offset + sequence * q_batch_stride + (ulong) (q0 + min (i, b.rows - 1)) * q_stride + head * d;
-    vlf_attend (&b, kt, vp, value_stride, block, (uint) clamp (limit + (int) (q0 + b.rows), 0, (int) m),
-                y + y_offset + sequence * y_batch_stride + (ulong) q0 * y_stride + head * d, y_stride);
+      b.q[i] = a->q.at + sequence * a->q.batch_stride + (ulong) (q0 + min (i, b.rows - 1)) * a->q.stride + head * d;
+    vlf_attend (&b, kt, vp, value_stride, a->block, (uint) clamp (a->limit + (int) (q0 + b.rows), 0, (int) m),
+                a->y.at + sequence * a->y.batch_stride + (ulong) q0 * a->y.stride + head * d, a->y.stride);
   }
 }
+
+#define VIEW(x) { x ? x + x##_offset : 0, x##_batch_stride, x##_stride }
+
+/* Groups { parts, heads, sequences }, see vlf_attend_part(). */
+VLF_KERNEL void
+vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (room), ATTENTION, const uint block)
+{
+  const VlfAttending a = { VIEW (q), VIEW (k), VIEW (v), VIEW (room), VIEW (bias), VIEW (y), VIEW (maps), n, m, d,
+                           get_global_size (1), get_global_size (0), block, limit, scale };
+
+  vlf_attend_part (&a, get_global_id (0), get_global_id (1), get_global_id (2));
+}
+#undef VIEW
 #else
 
 /* A group of 64 computes ROWS queries of one head; PARTS work-items share a query, each with every PARTS-th key of a block and every

@@ -1,30 +1,59 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vlf_chain: several operations, each of which computes a row of its result from the same row of its operands, in one launch on the CPU
- * family. A work-item takes one tile of rows through all of them, so that what they hand on stays in its first-level cache and
- * nothing waits for the other threads in between. Groups { row tiles }, at most VLF_TILE rows each, as equal as they can be. The
- * numbers are those of vlf_gemm_*, vlf_norm, vlf_add_norm and vlf_mix, bit by bit. */
+/* vlf_chain: many operations in one launch on the CPU family, phase after phase. What there is to do in a phase is cut into items, which
+ * work-items take from a counter: one tile of rows through all operations of a job, so that what they hand on stays in the first-level cache,
+ * or a part of an attention. Groups { work-items }, as many as there are threads; any number of them does the work, as a work-item that comes
+ * late finds less of it left, and one that waits for the others too long (their threads have been taken away) leaves the rest to them.
+ * That is safe because who waits has nothing in hand: whoever ends the last item of a phase goes on. A thread computes a work-item to its end,
+ * which is what makes waiting inside of a kernel possible; GPUs promise no such thing.
+ * The numbers are those of the kernels of single operations, bit by bit. */
 #ifdef VLF_CPU
 
-/* Buffers that the steps of a chain may name; VLF_CL_CHAIN_BUFFERS in ops_cl_chain.c. */
-#define BUFFERS 24
+/* Buffers that the steps may name; VLF_CL_CHAIN_BUFFERS in ops_cl_chain.h. */
+#define BUFFERS 120
 
-/* VlfClStep of ops_cl_chain.c. Views are a buffer, the element at which the first row begins, and a stride; @z.buffer BUFFERS: none. */
+/* Looks at a counter before a work-item gives up: a fraction of a millisecond, longer than any item takes. */
+#define PATIENCE (1u << 20)
+
+/* As in ops_cl_chain.c. A view is a buffer (BUFFERS: none), the element at which the first row begins, and strides. */
 typedef struct {
-  ulong offset;
+  ulong offset, batch_stride;
   uint buffer, stride;
 } VlfRows;
 
 typedef __global float *VlfMemory;
 
-typedef enum { STEP_F32, STEP_F16, STEP_BF16, STEP_NORM, STEP_MIX, STEP_ROUND, STEP_PAIR } VlfStepKind;
+typedef enum {
+  STEP_F32,
+  STEP_F16,
+  STEP_BF16,
+  STEP_NORM,
+  STEP_MIX,
+  STEP_ROUND,
+  STEP_PAIR,
+  STEP_COPY,
+  STEP_NORMALIZE,
+  STEP_ATTENTION
+} VlfStepKind;
 
 typedef struct {
-  VlfRows y, x, z;
-  VlfRows weight, bias; /* of a linear layer: from the first output on, and its bias; of a normalisation: its vectors */
-  uint kind, cols, inputs;
+  VlfRows y, x, z;      /* of an attention: x queries, z keys */
+  VlfRows weight, bias; /* of a linear layer: from the first output on, and its bias; of a normalisation: its vectors; of an
+                           attention: values and bias */
+  VlfRows room, maps;   /* of an attention */
+  uint kind;
+  uint n, items; /* of the first step of a job: its steps and items */
+  uint rows, cols, inputs; /* of an attention, cols: of a head */
   int act;
-  float a, b; /* a: eps; or shares of x and z */
+  float a, b; /* a: eps; or shares of x and z; or the scale of an attention */
+  uint keys, heads, parts, block;
+  int limit;
 } VlfStep;
+
+/* The first step, the items of all its jobs together, and how many are taken and done: a line of a cache each. */
+typedef struct {
+  uint claimed, done, first, items;
+  uint pad[12];
+} VlfPhase;
 
 #define AT(v, row) (memory[(v).buffer] + (v).offset + (row) * (ulong) (v).stride)
 
@@ -92,35 +121,105 @@ vlf_step_mix (const VlfMemory *memory, __global const VlfStep *s, const ulong fi
     vlf_mix_row (AT (s->y, first + i), AT (s->x, first + i), AT (s->z, first + i), s->a, s->b, s->cols);
 }
 
-#define BUFFER(i) __global float *m##i
-VLF_KERNEL void
-vlf_chain (__global const VlfStep *steps, const uint n_steps, const uint rows, BUFFER (0), BUFFER (1), BUFFER (2),
-           BUFFER (3), BUFFER (4), BUFFER (5), BUFFER (6), BUFFER (7), BUFFER (8), BUFFER (9), BUFFER (10), BUFFER (11),
-           BUFFER (12), BUFFER (13), BUFFER (14), BUFFER (15), BUFFER (16), BUFFER (17), BUFFER (18), BUFFER (19),
-           BUFFER (20), BUFFER (21), BUFFER (22), BUFFER (23))
+void
+vlf_step_attention (const VlfMemory *memory, __global const VlfStep *s, const uint item)
 {
-  const VlfMemory memory[BUFFERS] = { m0,  m1,  m2,  m3,  m4,  m5,  m6,  m7,  m8,  m9,  m10, m11,
-                                      m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23 };
-  const uint tiles = get_num_groups (0), t = get_group_id (0), height = rows / tiles, more = rows % tiles;
-  const ulong first = (ulong) t * height + min (t, more);
-  const uint n = height + (t < more);
+#define PART_OF(v) { v.buffer < BUFFERS ? AT (v, 0) : 0, v.batch_stride, v.stride }
+  const VlfAttending a = { PART_OF (s->x), PART_OF (s->z), PART_OF (s->weight), PART_OF (s->room), PART_OF (s->bias), PART_OF (s->y),
+                           PART_OF (s->maps), s->rows, s->keys, s->cols, s->heads, s->parts, s->block, s->limit, s->a };
+#undef PART_OF
 
-  for (uint i = 0; i < n_steps; i++) {
-    switch (steps[i].kind) {
-    case STEP_F32: vlf_step_f32 (memory, steps + i, first, n); break;
-    case STEP_F16: vlf_step_f16 (memory, steps + i, first, n); break;
-    case STEP_BF16: vlf_step_bf16 (memory, steps + i, first, n); break;
-    case STEP_NORM: vlf_step_norm (memory, steps + i, first, n); break;
+  vlf_attend_part (&a, item % s->parts, item / s->parts % s->heads, item / s->parts / s->heads);
+}
+
+/* Rows [first, first + n). */
+void
+vlf_step_rows (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)
+{
+  switch (s->kind) {
+  case STEP_F32: vlf_step_f32 (memory, s, first, n); break;
+  case STEP_F16: vlf_step_f16 (memory, s, first, n); break;
+  case STEP_BF16: vlf_step_bf16 (memory, s, first, n); break;
+  case STEP_NORM: vlf_step_norm (memory, s, first, n); break;
 #if VLF_BF16 == 1
-    case STEP_ROUND: vlf_step_round (memory, steps + i, first, n); break;
-    case STEP_PAIR: vlf_step_pair (memory, steps + i, first, n); break;
+  case STEP_ROUND: vlf_step_round (memory, s, first, n); break;
+  case STEP_PAIR: vlf_step_pair (memory, s, first, n); break;
 #endif
-    default: vlf_step_mix (memory, steps + i, first, n); break;
+  case STEP_COPY:
+    for (uint i = 0; i < n; i++)
+      vlf_copy_row (AT (s->y, first + i), AT (s->x, first + i), s->cols);
+    break;
+  case STEP_NORMALIZE:
+    for (uint i = 0; i < n; i++)
+      vlf_normalize_row (AT (s->y, first + i), AT (s->x, first + i), s->cols);
+    break;
+  default: vlf_step_mix (memory, s, first, n); break;
+  }
+}
+
+/* Item @i of the phase whose first step is @s. */
+void
+vlf_do_item (const VlfMemory *memory, __global const VlfStep *s, uint i)
+{
+  uint height, more, n;
+  ulong first;
+
+  for (; i >= s->items; s += s->n)
+    i -= s->items;
+  if (s->kind == STEP_ATTENTION) {
+    vlf_step_attention (memory, s, i);
+    return;
+  }
+  height = s->rows / s->items;
+  more = s->rows % s->items;
+  first = (ulong) i * height + min (i, more);
+  n = height + (i < more);
+  for (uint j = 0; j < s->n; j++)
+    vlf_step_rows (memory, s + j, first, n);
+}
+
+/* FALSE: that takes too long. */
+bool
+vlf_wait_for (volatile __global uint *done, const uint items)
+{
+  for (uint i = 0; i < PATIENCE; i++) {
+    if (*done >= items) {
+      atomic_add (done, 0); /* nothing below is read before this */
+      return true;
     }
+  }
+  return false;
+}
+
+#define EIGHT(M, i) M (i##0), M (i##1), M (i##2), M (i##3), M (i##4), M (i##5), M (i##6), M (i##7)
+#define ALL(M)                                                                                                         \
+  EIGHT (M, 0), EIGHT (M, 1), EIGHT (M, 2), EIGHT (M, 3), EIGHT (M, 4), EIGHT (M, 5), EIGHT (M, 6), EIGHT (M, 7),      \
+      EIGHT (M, 8), EIGHT (M, 9), EIGHT (M, a), EIGHT (M, b), EIGHT (M, c), EIGHT (M, d), EIGHT (M, e)
+#define PARAMETER(i) __global float *m##i
+#define NAME(i) m##i
+VLF_KERNEL void
+vlf_chain (__global VlfPhase *phases, const uint n_phases, __global const VlfStep *steps, ALL (PARAMETER))
+{
+  const VlfMemory memory[BUFFERS] = { ALL (NAME) };
+
+  for (uint p = 0; p < n_phases; p++) {
+    volatile __global uint *claimed = &phases[p].claimed, *done = &phases[p].done;
+    const uint items = phases[p].items;
+
+    for (uint i = atomic_inc (claimed); i < items; i = atomic_inc (claimed)) {
+      vlf_do_item (memory, steps + phases[p].first, i);
+      atomic_inc (done);
+    }
+    if (!vlf_wait_for (done, items))
+      return;
   }
 }
 #undef BUFFERS
+#undef PATIENCE
 #undef AT
 #undef STEP_LINEAR
-#undef BUFFER
+#undef EIGHT
+#undef ALL
+#undef PARAMETER
+#undef NAME
 #endif

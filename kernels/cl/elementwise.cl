@@ -25,6 +25,14 @@ vlf_copy (VLF_VIEW (y), VLF_VIEW (x), const uint cols)
   VLF_FOR_ROW (cols, vlf_store (vlf_load (i, from), i, to), to[i] = from[i])
 }
 
+#ifdef VLF_CPU
+void
+vlf_copy_row (__global float *to, __global const float *from, const uint cols)
+{
+  VLF_FOR_ROW (cols, vlf_store (vlf_load (i, from), i, to), to[i] = from[i])
+}
+#endif
+
 void
 vlf_mix_row (__global float *y, __global const float *p, __global const float *q, const float p_share,
              const float q_share, const uint cols)
@@ -74,22 +82,34 @@ vlf_row_squares (__global const float *x, uint cols)
 }
 #endif
 
+#ifdef VLF_CPU
+void
+vlf_normalize_row (__global float *to, __global const float *from, const uint cols)
+{
+  const float length = sqrt (vlf_row_squares (from, cols)), scale = 1.0f / (length < 1e-12f ? 1e-12f : length);
+
+  VLF_FOR_ROW (cols, vlf_store (vlf_load (i, from) * scale, i, to), to[i] = from[i] * scale)
+}
+
+VLF_KERNEL void
+vlf_normalize (VLF_VIEW (y), VLF_VIEW (x), const uint cols)
+{
+  vlf_normalize_row (VLF_ROW (y), VLF_ROW (x), cols);
+}
+#else
 VLF_ROW_KERNEL void
 vlf_normalize (VLF_VIEW (y), VLF_VIEW (x), const uint cols)
 {
   __global float *to = VLF_ROW (y);
   __global const float *from = VLF_ROW (x);
-#ifdef VLF_CPU
-  const float squares = vlf_row_squares (from, cols);
-#else
   __local float room[VLF_ROW_GROUP];
-  float own = 0.0f, squares;
+  float own = 0.0f, squares, length, scale;
 
   for (uint i = get_local_id (0); i < cols; i += VLF_ROW_GROUP)
     own += from[i] * from[i];
   squares = vlf_group_sum (own, room);
-#endif
-  const float length = sqrt (squares), scale = 1.0f / (length < 1e-12f ? 1e-12f : length);
-
-  VLF_FOR_ROW (cols, vlf_store (vlf_load (i, from) * scale, i, to), to[i] = from[i] * scale)
+  length = sqrt (squares);
+  scale = 1.0f / (length < 1e-12f ? 1e-12f : length);
+  VLF_FOR_ROW (cols, , to[i] = from[i] * scale)
 }
+#endif
