@@ -6,9 +6,9 @@ static VlfClApi real;
 static GMutex mutex; /* of all below */
 static GCond released;
 static struct {
-  FaultCall call;
+  FaultCall call, provoked;
   guint nth;
-  cl_int status;
+  cl_int status, provoking;
   gboolean hang, fired;
   guint counts[FAULT_N];
 } plan;
@@ -17,45 +17,51 @@ static struct {
   cl_ulong most; /* 0: none */
 } limit;
 
-/* Whether this call is the one. */
-static gboolean
-strikes (FaultCall call)
+/* What this call is to fail with; CL_SUCCESS: it is made. */
+static cl_int
+strike (FaultCall call)
 {
-  gboolean fails;
+  cl_int status = CL_SUCCESS;
 
   g_mutex_lock (&mutex);
-  fails = ++plan.counts[call] == plan.nth && call == plan.call;
-  plan.fired |= fails;
-  if (fails && plan.hang) {
+  if (++plan.counts[call] == plan.nth && call == plan.call) {
+    plan.fired = TRUE;
+    status = plan.status;
     while (plan.hang)
       g_cond_wait (&released, &mutex);
-    fails = FALSE;
+  } else if (call == plan.provoked && plan.counts[call] == 1) {
+    status = plan.provoking;
   }
   g_mutex_unlock (&mutex);
-  return fails;
+  return status;
 }
 
 /* Calls that return a status; calls that return an object; releases, which happen all the same. */
-#define STATUS(name, parameters, arguments)                            \
-  static cl_int CL_API_CALL fault_##name parameters                    \
-  {                                                                    \
-    return strikes (FAULT_##name) ? plan.status : real.name arguments; \
+#define STATUS(name, parameters, arguments)                   \
+  static cl_int CL_API_CALL fault_##name parameters           \
+  {                                                           \
+    cl_int fault = strike (FAULT_##name);                     \
+                                                              \
+    return fault != CL_SUCCESS ? fault : real.name arguments; \
   }
 #define OBJECT(type, name, parameters, arguments) \
   static type CL_API_CALL fault_##name parameters \
   {                                               \
-    if (!strikes (FAULT_##name))                  \
+    cl_int fault = strike (FAULT_##name);         \
+                                                  \
+    if (fault == CL_SUCCESS)                      \
       return real.name arguments;                 \
     if (status)                                   \
-      *status = plan.status;                      \
+      *status = fault;                            \
     return NULL;                                  \
   }
 #define RELEASE(name, type)                            \
   static cl_int CL_API_CALL fault_##name (type object) \
   {                                                    \
-    gboolean fails = strikes (FAULT_##name);           \
+    cl_int fault = strike (FAULT_##name);              \
     cl_int status = real.name (object);                \
-    return fails ? plan.status : status;               \
+                                                       \
+    return fault != CL_SUCCESS ? fault : status;       \
   }
 
 STATUS (GetPlatformIDs, (cl_uint n, cl_platform_id *ids, cl_uint *found), (n, ids, found))
@@ -66,7 +72,8 @@ STATUS (GetDeviceIDs, (cl_platform_id id, cl_device_type type, cl_uint n, cl_dev
 static cl_int CL_API_CALL
 fault_GetDeviceInfo (cl_device_id id, cl_device_info what, size_t size, void *to, size_t *needed)
 {
-  cl_int status = strikes (FAULT_GetDeviceInfo) ? plan.status : real.GetDeviceInfo (id, what, size, to, needed);
+  cl_int fault = strike (FAULT_GetDeviceInfo);
+  cl_int status = fault != CL_SUCCESS ? fault : real.GetDeviceInfo (id, what, size, to, needed);
   cl_ulong value;
 
   g_mutex_lock (&mutex);
@@ -154,6 +161,7 @@ arm (FaultCall call, guint nth, cl_int status, gboolean hang)
   g_mutex_lock (&mutex);
   memset (&plan, 0, sizeof plan);
   plan.call = call;
+  plan.provoked = FAULT_N;
   plan.nth = nth;
   plan.status = status;
   plan.hang = hang;
@@ -170,6 +178,15 @@ void
 fault_hang (FaultCall call, guint nth)
 {
   arm (call, nth, CL_SUCCESS, TRUE);
+}
+
+void
+fault_provoke (FaultCall call, cl_int status)
+{
+  g_mutex_lock (&mutex);
+  plan.provoked = call;
+  plan.provoking = status;
+  g_mutex_unlock (&mutex);
 }
 
 void

@@ -20,6 +20,8 @@ void fault_arm (FaultCall call, guint nth, cl_int status);
 /* The @nth call of @call does not return before fault_release(). */
 void fault_hang (FaultCall call, guint nth);
 void fault_release (void);
+/* Beside what is armed: the first @call returns @status, so that what is only called after a failure is called. */
+void fault_provoke (FaultCall call, cl_int status);
 
 /* From here on devices say that their @what (a cl_ulong) is at most @most; 0: what they really have. */
 void fault_limit (cl_device_info what, cl_ulong most);

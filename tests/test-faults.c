@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A small model is opened and asked while one call of OpenCL after the other fails: always one error that says what happened, or the
  * right result; and the next attempt in the same process works. A call that never returns ends the test by its alarm.
+ * Of each entry point some calls are tried, spread over all of them; with VLF_TEST_EXHAUSTIVE=N every N-th. With
+ * VLF_CACHE=off kernels are compiled in each attempt.
  * Usage: test-faults MODEL-FOLDER. */
 #include <math.h>
 #include <string.h>
@@ -10,8 +12,8 @@
 #include "models/session.h"
 #include "tests/faults.h"
 
-#define SAMPLES 8 /* call sites of an entry point that are tried; the first and the last are among them */
-#define SECONDS 120
+#define SAMPLES 8   /* calls of an entry point that are tried; the first and the last are among them */
+#define SECONDS 300 /* of an attempt, on a machine that has other work */
 
 static const char *folder;
 static gchar *cache;
@@ -52,12 +54,42 @@ attempt (double *score, GError **error)
   return TRUE;
 }
 
-/* What is asked about devices is part of the name that compiled kernels are kept under: without an answer they are compiled again, which
- * takes too long to be tried for each; there, opening the device is all. */
+/* What an entry point is only called for. */
+typedef enum {
+  FOR_RESULTS,
+  FOR_KERNELS, /* to compile, and so not where compiled kernels are in the cache */
+  FOR_REASONS, /* why they did not compile */
+  FOR_PROFILES
+} Purpose;
+
+static Purpose
+purpose_of (FaultCall call)
+{
+  switch ((int) call) {
+  case FAULT_CreateProgramWithSource:
+  case FAULT_GetProgramInfo: return FOR_KERNELS;
+  case FAULT_GetProgramBuildInfo: return FOR_REASONS;
+  case FAULT_GetEventProfilingInfo:
+  case FAULT_ReleaseEvent: return FOR_PROFILES;
+  default: return FOR_RESULTS;
+  }
+}
+
+/* 0: only samples. */
+static guint
+exhaustive (void)
+{
+  const char *wish = g_getenv ("VLF_TEST_EXHAUSTIVE");
+
+  return wish ? (guint) MAX (g_ascii_strtoull (wish, NULL, 10), 1) : 0;
+}
+
+/* A platform or device that does not say what it is may get the other family of kernels, or none that are kept, and compiling takes too
+ * long to be tried for each; there, opening the device is all. */
 static gboolean
 only_opens (FaultCall call)
 {
-  return call == FAULT_GetPlatformInfo || call == FAULT_GetDeviceInfo;
+  return !exhaustive () && (call == FAULT_GetPlatformInfo || call == FAULT_GetDeviceInfo);
 }
 
 static gboolean
@@ -67,6 +99,34 @@ open_only (double *score, GError **error)
 
   *score = expected;
   return device != NULL;
+}
+
+static void
+empty_cache (void)
+{
+  GDir *dir = g_dir_open (cache, 0, NULL);
+  const gchar *name;
+
+  while (dir && (name = g_dir_read_name (dir))) {
+    g_autofree gchar *path = g_build_filename (cache, name, NULL);
+
+    g_unlink (path);
+  }
+  g_clear_pointer (&dir, g_dir_close);
+}
+
+/* An attempt that comes to @call, armed with the @nth of it. */
+static gboolean
+attempt_call (FaultCall call, guint nth, cl_int status, double *score, GError **error)
+{
+  Purpose purpose = purpose_of (call);
+
+  if (purpose == FOR_KERNELS || purpose == FOR_REASONS)
+    empty_cache ();
+  fault_arm (call, nth, status);
+  if (purpose == FOR_REASONS)
+    fault_provoke (FAULT_BuildProgram, CL_BUILD_PROGRAM_FAILURE);
+  return only_opens (call) ? open_only (score, error) : attempt (score, error);
 }
 
 static void
@@ -90,9 +150,8 @@ try_fault (FaultCall call, guint nth, cl_int status)
   double score = NAN;
   gboolean good;
 
-  alarm (SECONDS);
-  fault_arm (call, nth, status);
-  good = only_opens (call) ? open_only (&score, &error) : attempt (&score, &error);
+  alarm (exhaustive () ? 4 * SECONDS : SECONDS);
+  good = attempt_call (call, nth, status, &score, &error);
   g_test_message ("%s: %s", what, good ? "works all the same" : error->message);
   if (!fault_fired ())
     g_error ("%s: never came to that", what);
@@ -108,33 +167,41 @@ try_fault (FaultCall call, guint nth, cl_int status)
   alarm (0);
 }
 
-/* Every call of @data, or a sample spread over all of them. */
+static guint
+count_calls (FaultCall call)
+{
+  g_autoptr (GError) error = NULL;
+  double score;
+
+  if (!attempt_call (call, 0, CL_SUCCESS, &score, &error) && purpose_of (call) != FOR_REASONS)
+    g_error ("%s: without a fault: %s", fault_name (call), error->message);
+  return fault_count (call);
+}
+
 static void
 test_call (gconstpointer data)
 {
   FaultCall call = (FaultCall) GPOINTER_TO_UINT (data);
-  guint calls, tries;
+  guint calls, tries, step = exhaustive ();
 
+  if (purpose_of (call) == FOR_PROFILES)
+    g_setenv ("VLF_PROFILE", "1", TRUE);
   expect_works ("a run before");
-  if (only_opens (call)) {
-    g_autoptr (VlfDevice) device = NULL;
-
-    fault_arm (FAULT_N, 0, CL_SUCCESS);
-    device = vlf_device_open ("cpu", NULL);
-    g_assert_nonnull (device);
-  }
-  calls = fault_count (call);
-  if (calls == 0) {
-    g_test_skip ("not called where kernels come from the cache and nothing is profiled");
+  calls = count_calls (call);
+  if (calls == 0 && g_strcmp0 (g_getenv ("VLF_CACHE"), "off") == 0) {
+    g_test_skip ("the cache is switched off");
     return;
   }
-  tries = MIN (calls, SAMPLES);
+  g_assert_cmpuint (calls, >, 0);
+  tries = step > 0 ? (calls + step - 1) / step : MIN (calls, SAMPLES);
   for (guint i = 0; i < tries; i++)
     try_fault (call, tries > 1 ? 1 + (guint) ((guint64) i * (calls - 1) / (tries - 1)) : 1,
                statuses[(i + call) % G_N_ELEMENTS (statuses)]);
+  g_test_message ("%s: %u of %u calls", fault_name (call), tries, calls);
   alarm (SECONDS);
   expect_works (fault_name (call));
   alarm (0);
+  g_unsetenv ("VLF_PROFILE");
 }
 
 /* Without a program in the cache: what is only called to compile. */
@@ -143,9 +210,8 @@ test_compile (gconstpointer data)
 {
   FaultCall call = (FaultCall) GPOINTER_TO_UINT (data);
 
-  g_setenv ("VLF_CACHE", "off", TRUE);
+  empty_cache ();
   try_fault (call, 1, CL_BUILD_PROGRAM_FAILURE);
-  g_unsetenv ("VLF_CACHE");
   alarm (SECONDS);
   expect_works (fault_name (call));
   alarm (0);
@@ -231,21 +297,6 @@ test_clean (void)
   g_assert_true (isfinite (expected));
 }
 
-static void
-remove_cache (void)
-{
-  GDir *dir = g_dir_open (cache, 0, NULL);
-  const gchar *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree gchar *path = g_build_filename (cache, name, NULL);
-
-    g_unlink (path);
-  }
-  g_clear_pointer (&dir, g_dir_close);
-  g_rmdir (cache);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -256,6 +307,7 @@ main (int argc, char **argv)
   folder = argv[1];
   cache = g_dir_make_tmp ("vlf-faults-XXXXXX", NULL);
   g_setenv ("VLF_CACHE_DIR", cache, TRUE);
+  g_setenv ("VLF_TIERS", "none", TRUE); /* vlf-probe, another process, would fill the cache */
   g_test_add_func ("/faults/none", test_clean);
   for (guint call = 0; call < FAULT_N; call++) {
     g_autofree gchar *path = g_strdup_printf ("/faults/%s", fault_name (call));
@@ -268,7 +320,8 @@ main (int argc, char **argv)
   g_test_add_data_func ("/faults/compile/source", GUINT_TO_POINTER (FAULT_CreateProgramWithSource), test_compile);
   g_test_add_data_func ("/faults/compile/build", GUINT_TO_POINTER (FAULT_BuildProgram), test_compile);
   rc = g_test_run ();
-  remove_cache ();
+  empty_cache ();
+  g_rmdir (cache);
   g_free (cache);
   return rc;
 }

@@ -2,10 +2,8 @@
 /* A fuzz target reads one input and must neither crash nor break memory; what it returns does not count. Each target is built
  *   with replay.c, which runs it on files: the tests do that with corpus/;
  *   as NAME-starved with starve.c, which runs it again and again with one allocation after the other failing;
- *   either of them as a libFuzzer, without replay.c:
- *     CC=clang meson setup build-fuzz -Dfuzzers=true -Db_sanitize=address,undefined -Db_lundef=false
- *     ninja -C build-fuzz && build-fuzz/tests/fuzz/fuzz-json NEW-FOLDER tests/fuzz/corpus/json
- * An input that was a finding stays in the corpus as found-N. */
+ *   either of them as a libFuzzer, without replay.c; tools/fuzz builds and runs these.
+ * An input that was a finding stays in the corpus as found-WHAT. */
 #pragma once
 #include <glib.h>
 
