@@ -202,7 +202,7 @@ vlf_filter_column (__global const uchar *in, uint stride, __global const int *w,
 
   for (uint j = 0; j < count; j++)
     sum += convert_int16 (vload16 (0, in + j * stride)) * w[j];
-  return clamp (sum >> WEIGHT_BITS, 0, 255);
+  return clamp (sum >> WEIGHT_BITS, (int16) 0, (int16) 255); /* oclgrind 21.10 reads scalar bounds as vectors */
 }
 
 /* One row of the cut in one channel, get_global_id (1) and (2), into the patches that it crosses. Columns [column0, column1) and rows
