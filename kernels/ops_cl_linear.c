@@ -27,9 +27,14 @@
 /* Work-items for each compute unit that are enough to keep all of them busy. */
 #define AMX_ENOUGH 4u
 
+/* Sides of what a group computes, its work-items, and the columns that it takes at once; see cl/mma.cl. */
+#define MMA_SIDE  64u
+#define MMA_GROUP 128u
+#define MMA_STEP  32u
+
 /* A weight [n, k] in panels of @panel rows: [n / panel, k, panel], so that the kernel reads it in order, whatever the shape. Rows
  * beyond n are 0. The bias is padded alike, and 0 where there is none; for VLF_I8 see cl/int8.cl, where k is a multiple of 4, for
- * VLF_BF16_DOT cl/bf16.cl, where it is one of 2; for tiles of AMX of 64 bytes. */
+ * VLF_BF16_DOT cl/bf16.cl, where it is one of 2; for tiles of AMX of 64 bytes. For cl/mma.cl it is [n, k]. */
 typedef struct {
   VlfWeight base;
   VlfBuffer *buffer, *bias;
@@ -74,12 +79,28 @@ in_tiles (const VlfDevice *device, VlfDType stored)
          (stored == VLF_BF16_DOT && vlf_cl_tiers (device) & VLF_TIER_AMX_BF16);
 }
 
+/* Whether @stored has activations rounded to 16 bits. */
+static gboolean
+is_dot (VlfDType stored)
+{
+  return stored == VLF_BF16_DOT || stored == VLF_F16_DOT;
+}
+
+/* Whether products with what is stored as @stored take the matrix instructions of GPUs. */
+static gboolean
+in_matrices (const VlfDevice *device, VlfDType stored)
+{
+  return is_dot (stored) && vlf_cl_tiers (device) & VLF_TIERS_MMA;
+}
+
 /* What a weight's columns are padded to a multiple of. */
 static guint
 column_group (const VlfDevice *device, VlfDType stored)
 {
   if (in_tiles (device, stored))
     return AMX_BYTES / (guint) vlf_dtype_size (stored);
+  if (in_matrices (device, stored))
+    return MMA_STEP;
   return stored == VLF_I8 ? INT8_GROUP : stored == VLF_BF16_DOT ? BF16_GROUP : 1;
 }
 
@@ -140,7 +161,7 @@ check_range (const Packing *p, GError **error)
 {
   gsize n = (gsize) p->panel * p->inputs;
 
-  for (gsize i = 0; p->stored == VLF_F16 && i < n; i++) {
+  for (gsize i = 0; (p->stored == VLF_F16 || p->stored == VLF_F16_DOT) && i < n; i++) {
     if (isfinite (p->rows[i]) && fabsf (p->rows[i]) > F16_MAX) {
       g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
                    "a weight is %g, which f16 cannot hold (at most %g); use bf16 or f32", (double) p->rows[i],
@@ -182,6 +203,17 @@ pack_pairs (Packing *p, guint padded)
   vlf_f32_to (VLF_BF16, p->turned, (gsize) padded * p->panel, p->packed);
 }
 
+/* p->rows in 16 bits to p->packed as they are. */
+static void
+pack_rows (Packing *p)
+{
+  for (guint n = 0; n < p->panel; n++) {
+    for (guint k = 0; k < p->padded; k++)
+      p->turned[(gsize) n * p->padded + k] = k < p->inputs ? p->rows[(gsize) n * p->inputs + k] : 0.0f;
+  }
+  vlf_f32_to (p->stored == VLF_F16_DOT ? VLF_F16 : VLF_BF16, p->turned, (gsize) p->panel * p->padded, p->packed);
+}
+
 static void
 pack_floats (Packing *p)
 {
@@ -201,7 +233,9 @@ pack_panel (Packing *p, guint panel_index, ClWeight *weight, GError **error)
 
   if (!read_rows (p, panel_index * p->panel, error) || !check_range (p, error))
     return FALSE;
-  if (p->stored == VLF_BF16_DOT) {
+  if (in_matrices (weight->base.device, p->stored)) {
+    pack_rows (p);
+  } else if (p->stored == VLF_BF16_DOT) {
     pack_pairs (p, weight->inputs);
   } else if (p->stored != VLF_I8) {
     pack_floats (p);
@@ -274,6 +308,8 @@ vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource 
     return NULL;
   if (stored == VLF_BF16_DOT && !(vlf_cl_tiers (device) & VLF_TIERS_BF16))
     stored = VLF_BF16;
+  if (stored == VLF_F16_DOT && !(vlf_cl_tiers (device) & VLF_TIERS_MMA))
+    stored = VLF_F16;
   weight = g_new0 (ClWeight, 1);
   weight->base.device = device;
   weight->base.inputs = weights->cols;
@@ -384,6 +420,16 @@ tile_grid (const VlfDevice *device, guint panel, guint rows, guint cols)
   return (VlfClGrid){ { (rows + height - 1) / height, (cols + panel - 1) / panel }, { 0 } };
 }
 
+static VlfClGrid
+choose_grid (const VlfDevice *device, const ClWeight *weight, guint rows, guint cols)
+{
+  if (in_tiles (device, weight->base.stored))
+    return amx_grid (device, weight->panel, rows, cols);
+  if (in_matrices (device, weight->base.stored))
+    return (VlfClGrid){ { (rows + MMA_SIDE - 1) / MMA_SIDE, (cols + MMA_SIDE - 1) / MMA_SIDE }, { MMA_GROUP } };
+  return tile_grid (device, weight->panel, rows, cols);
+}
+
 /* Rows of @x in 8 bits, [1, m, @inputs], or fewer elements where kernels want several in one; @scales [1, 1, m]. */
 static VlfTensor
 quantise (VlfPass *pass, VlfTensor x, guint inputs, VlfTensor *scales)
@@ -406,7 +452,7 @@ quantise (VlfPass *pass, VlfTensor x, guint inputs, VlfTensor *scales)
   return q;
 }
 
-/* Rows of @x in bf16 to @q (no buffer: to new room), as half as many floats as @inputs: [1, m, @inputs / 2]. */
+/* Rows of @x in 16 bits to @q (no buffer: to new room), as half as many floats as @inputs: [1, m, @inputs / 2]. */
 static VlfTensor
 round_rows (VlfPass *pass, VlfTensor x, const VlfWeight *w, VlfTensor q)
 {
@@ -422,15 +468,16 @@ round_rows (VlfPass *pass, VlfTensor x, const VlfWeight *w, VlfTensor q)
   vlf_cl_arg_uint (&args, x.stride);
   vlf_cl_arg_uint (&args, x.cols);
   vlf_cl_arg_uint (&args, vlf_cl_weight_inputs (w));
-  vlf_cl_launch (pass, "vlf_round", (VlfClGrid){ .groups = { x.rows } }, &args);
+  vlf_cl_launch (pass, w->stored == VLF_F16_DOT ? "vlf_round_half" : "vlf_round",
+                 (VlfClGrid){ { x.rows }, { pass->device->family == VLF_FAMILY_GPU ? VLF_CL_ROW_GROUP : 1 } }, &args);
   return q;
 }
 
 void
 vlf_cl_linear (VlfPass *pass, const VlfClStep *step)
 {
-  static const char *const kernels[] = { "vlf_gemm_f32", "vlf_gemm_f16", "vlf_gemm_bf16", "vlf_gemm_i8",
-                                         "vlf_gemm_pair" };
+  static const char *const kernels[] = { "vlf_gemm_f32", "vlf_gemm_f16",  "vlf_gemm_bf16",
+                                         "vlf_gemm_i8",  "vlf_gemm_pair", "vlf_gemm_half" };
   const ClWeight *weight = (const ClWeight *) step->w;
   guint scope = vlf_pass_open (pass);
   VlfTensor a = matrix (pass, step->x), r = step->z.buffer ? matrix (pass, step->z) : step->z, scales = { 0 };
@@ -442,13 +489,12 @@ vlf_cl_linear (VlfPass *pass, const VlfClStep *step)
     return;
   if (step->w->stored == VLF_I8)
     a = quantise (pass, a, weight->inputs, &scales);
-  if (step->w->stored == VLF_BF16_DOT && !pass->error)
+  if (is_dot (step->w->stored) && !pass->error)
     a = round_rows (pass, a, step->w, step->q);
   if (pass->error)
     return;
   vlf_cl_flatten (&y);
-  grid = in_tiles (pass->device, step->w->stored) ? amx_grid (pass->device, weight->panel, y.rows, y.cols)
-                                                  : tile_grid (pass->device, weight->panel, y.rows, y.cols);
+  grid = choose_grid (pass->device, weight, y.rows, y.cols);
   vlf_cl_arg_tensor (&args, &y);
   vlf_cl_arg_uint (&args, y.stride);
   vlf_cl_arg_tensor (&args, &a);

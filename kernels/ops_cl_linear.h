@@ -15,7 +15,7 @@ void vlf_cl_weight_buffers (const VlfWeight *w, const VlfBuffer **weights, const
 guint vlf_cl_weight_inputs (const VlfWeight *w);
 /* Whether products with @w may be steps of a chain. */
 gboolean vlf_cl_weight_chains (const VlfWeight *w);
-/* Room in the arena for @rows of what VLF_BF16_DOT @w multiplies, in bf16. */
+/* Room in the arena for @rows of what VLF_BF16_DOT or VLF_F16_DOT @w multiplies, in 16 bits. */
 VlfTensor vlf_cl_round_room (VlfPass *pass, guint rows, const VlfWeight *w);
 /* Rows of the highest tile that the CPU family's products have. */
 guint vlf_cl_tile_height (const VlfDevice *device);

@@ -196,6 +196,8 @@ ref_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource *bi
 {
   RefWeight *w = g_new0 (RefWeight, 1);
 
+  if (stored == VLF_F16_DOT)
+    stored = VLF_F16;
   if (stored == VLF_BF16_DOT)
     stored = VLF_BF16;
   w->base = (VlfWeight){ .device = device, .inputs = weights[0].cols, .stored = stored };

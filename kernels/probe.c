@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* vlf-probe DEVICE TIERS: builds the kernels with the instructions of TIERS, a sum of VlfTier, and compares their products with ones made
- * by hand. Prints "proven" and ends with 0 if all are exact and bf16 is quicker than f32; anything else, a crash included, is a refusal.
- * See tier.h. */
+ * by hand. Prints "proven" and ends with 0 if all are exact and those of 16 bits are quicker than f32; anything else, a crash included, is
+ * a refusal. See tier.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "kernels/ops_cl.h"
 #include "kernels/tier.h"
 
-#define MAX_ROWS    37u
+#define MAX_ROWS    85u
 #define MAX_INPUTS  3072u
 #define MAX_OUTPUTS 97u
 
@@ -19,7 +19,7 @@
 #define TIMED_SIDE  512u
 #define TIMED_TIMES 25u
 
-/* Whole numbers that make results exact: for bytes the largest is 127, so that scales are 1; for bf16, which is summed in f32, 16. */
+/* Whole numbers that make results exact: for bytes the largest is 127, so that scales are 1; for 16 bits, which are summed in f32, 16. */
 typedef struct {
   VlfDType stored;
   gint most;
@@ -90,7 +90,7 @@ try_all (VlfQueue *queue, VlfDType stored, gint most)
   p->stored = stored;
   p->most = most;
   for (guint i = 0; i < G_N_ELEMENTS (inputs) && good; i++) {
-    for (p->rows = 1; p->rows <= MAX_ROWS && good; p->rows += p->rows < 13 ? 1 : 12) {
+    for (p->rows = 1; p->rows <= MAX_ROWS && good; p->rows += p->rows < 13 ? 1 : 24) {
       p->inputs = inputs[i];
       p->outputs = p->rows % 2 ? MAX_OUTPUTS : 64;
       draw (rand, most, p->rows % 4 == 3, p->x, p->rows, p->inputs);
@@ -103,31 +103,33 @@ try_all (VlfQueue *queue, VlfDType stored, gint most)
   return good;
 }
 
+/* Of this process where its processors compute, by the clock where a GPU does. */
 static double
-processor_seconds (void)
+seconds (const VlfDevice *device)
 {
   struct timespec now = { 0 };
 
-  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &now);
+  clock_gettime (vlf_device_family (device) == VLF_FAMILY_CPU ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &now);
   return (double) now.tv_sec + (double) now.tv_nsec * 1e-9;
 }
 
-/* The least processor time that a product takes, INFINITY where it fails. */
+/* The time that a few products take, INFINITY where they fail. */
 static double
 time_product (VlfQueue *queue, const float *x, const VlfWeight *weight)
 {
-  double start = processor_seconds ();
+  const VlfDevice *device = vlf_queue_device (queue);
+  double start = seconds (device);
   VlfPass *pass = vlf_pass_begin (queue);
   VlfTensor a = vlf_input (pass, x, 1, TIMED_ROWS, TIMED_SIDE);
 
   for (guint i = 0; i < 4; i++)
     a = vlf_linear (pass, a, weight, VLF_NONE, NULL);
-  return vlf_pass_end (pass, NULL) ? processor_seconds () - start : INFINITY;
+  return vlf_pass_end (pass, NULL) ? seconds (device) - start : INFINITY;
 }
 
-/* Whether products in bf16 take less time than in f32, as some processors have the instruction for convenience only. */
+/* Whether products of what is @stored take less time than in f32, as some processors have the instruction for convenience only. */
 static gboolean
-bf16_pays (VlfQueue *queue)
+pays (VlfQueue *queue, VlfDType stored)
 {
   Product zeros = { .inputs = TIMED_SIDE };
   VlfSource source = { VLF_F32, 64, TIMED_SIDE, read_weight, &zeros }, parts[TIMED_SIDE / 64];
@@ -138,12 +140,19 @@ bf16_pays (VlfQueue *queue)
   for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
     parts[i] = source;
   exact = vlf_weight_new (vlf_queue_device (queue), parts, NULL, G_N_ELEMENTS (parts), VLF_F32, NULL);
-  dot = vlf_weight_new (vlf_queue_device (queue), parts, NULL, G_N_ELEMENTS (parts), VLF_BF16_DOT, NULL);
+  dot = vlf_weight_new (vlf_queue_device (queue), parts, NULL, G_N_ELEMENTS (parts), stored, NULL);
   for (guint i = 0; i < TIMED_TIMES && exact && dot; i++) {
     exact_best = MIN (exact_best, time_product (queue, x, exact));
     dot_best = MIN (dot_best, time_product (queue, x, dot));
   }
   return dot_best < exact_best;
+}
+
+/* Products of 16 bits, which @tiers have or not. */
+static gboolean
+try_halves (VlfQueue *queue, VlfDType stored, gboolean have)
+{
+  return !have || (try_all (queue, stored, 16) && pays (queue, stored));
 }
 
 int
@@ -157,7 +166,8 @@ main (int argc, char **argv)
   device = tiers && vlf_tier_permitted (tiers) ? vlf_device_open (argv[1], NULL) : NULL;
   queue = device ? vlf_queue_new (device, NULL) : NULL;
   if (!queue || vlf_cl_tiers (device) != tiers || (tiers & VLF_TIERS_BYTES && !try_all (queue, VLF_I8, VLF_INT8_MAX)) ||
-      (tiers & VLF_TIERS_BF16 && (!try_all (queue, VLF_BF16_DOT, 16) || !bf16_pays (queue))))
+      !try_halves (queue, VLF_BF16_DOT, tiers & VLF_TIERS_BF16) ||
+      !try_halves (queue, VLF_F16_DOT, tiers & VLF_TIERS_MMA))
     return EXIT_FAILURE;
   puts ("proven");
   return EXIT_SUCCESS;

@@ -23,7 +23,11 @@ build_options (const VlfClDevice *cl)
                             cl->tiers & VLF_TIER_AMX_BF16 ? 2
                             : cl->tiers & VLF_TIER_BF16   ? 1
                                                           : 0);
-  return g_strdup (OPTIONS " -DVLF_GPU=1");
+  return g_strconcat (OPTIONS " -DVLF_GPU=1",
+                      cl->tiers & VLF_TIER_MMA           ? " -DVLF_MMA=1"
+                      : cl->tiers & VLF_TIER_MMA_BY_HAND ? " -DVLF_MMA=2"
+                                                         : "",
+                      NULL);
 }
 
 static void
@@ -171,7 +175,7 @@ static void
 choose_program (VlfDevice *device, gchar **options, gchar **key)
 {
   VlfClDevice *cl = device->cl;
-  const guint seeming = cl->family == VLF_FAMILY_CPU ? vlf_tier_seeming (cl->width) : 0;
+  const guint seeming = vlf_tier_seeming (cl);
   const guint plain = vlf_tier_best (seeming & ~(guint) VLF_TIERS_AMX);
   const guint sets[] = { vlf_tier_best (seeming), plain, plain & VLF_TIERS_BYTES, plain & VLF_TIERS_BF16, 0 };
 

@@ -6,8 +6,9 @@ G_BEGIN_DECLS
 
 /* VLF_I8 only as what linear weights are stored in: then activations are made into 8 bits too, row by row, and products are summed in
  * 32-bit integers. Scales of weights are per output, all are symmetric; the result is the same on every device, up to rounding.
- * VLF_BF16_DOT too: as VLF_BF16, except that activations may be rounded to bf16 where that makes products faster; sums are in f32. */
-typedef enum { VLF_F32, VLF_F16, VLF_BF16, VLF_I8, VLF_BF16_DOT } VlfDType;
+ * VLF_BF16_DOT and VLF_F16_DOT too: as VLF_BF16 and VLF_F16, except that activations may be rounded to the same where that makes products
+ * faster; sums are in f32. */
+typedef enum { VLF_F32, VLF_F16, VLF_BF16, VLF_I8, VLF_BF16_DOT, VLF_F16_DOT } VlfDType;
 
 /* Bytes of one number. */
 static inline gsize

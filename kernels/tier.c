@@ -31,6 +31,10 @@ extern char **environ;
 #define REQUEST_STATE 0x1023
 #define TILE_STATE    18
 
+/* cl_nv_device_attribute_query */
+#define NV_COMPUTE_CAPABILITY_MAJOR 0x4000
+#define NV_WARP_SIZE                0x4003
+
 #define NONE 0x8000u /* a bit that no tier has: none are assumed, unlike nothing is */
 
 static guint assumed;
@@ -85,6 +89,20 @@ processor_tiers (guint width)
   return tiers;
 }
 
+/* What a GPU has: of NVIDIA, with warps of 32, since compute capability 8.0. */
+static guint
+gpu_tiers (cl_device_id id)
+{
+  g_autofree gchar *extensions = vlf_cl_device_string (id, CL_DEVICE_EXTENSIONS);
+  cl_uint major = 0, warp = 0;
+
+  if (!strstr (extensions, "cl_nv_device_attribute_query"))
+    return 0;
+  vlf_cl_api ()->GetDeviceInfo (id, NV_COMPUTE_CAPABILITY_MAJOR, sizeof major, &major, NULL);
+  vlf_cl_api ()->GetDeviceInfo (id, NV_WARP_SIZE, sizeof warp, &warp, NULL);
+  return major >= 8 && warp == 32 ? VLF_TIER_MMA : 0;
+}
+
 /* What VLF_TIERS names. */
 static guint
 wished_tiers (void)
@@ -95,9 +113,10 @@ wished_tiers (void)
   } known[] = { { "int8", VLF_TIER_INT8 | VLF_TIER_INT8_AVX2 },
                 { "int8-avx2", VLF_TIER_INT8_AVX2 },
                 { "bf16", VLF_TIER_BF16 },
-                { "amx", VLF_TIERS_AMX } };
+                { "amx", VLF_TIERS_AMX },
+                { "mma", VLF_TIER_MMA } };
   const gchar *wish = g_getenv ("VLF_TIERS");
-  g_auto (GStrv) names = g_strsplit (wish ? wish : "int8,bf16,amx", ",", -1);
+  g_auto (GStrv) names = g_strsplit (wish ? wish : "int8,bf16,amx,mma", ",", -1);
   guint tiers = 0;
 
   for (guint i = 0; names[i]; i++) {
@@ -110,9 +129,12 @@ wished_tiers (void)
 }
 
 guint
-vlf_tier_seeming (guint width)
+vlf_tier_seeming (const VlfClDevice *device)
 {
-  return assumed ? assumed & ~NONE : processor_tiers (width) & wished_tiers ();
+  if (assumed)
+    return assumed & ~NONE;
+  return wished_tiers () &
+         (device->family == VLF_FAMILY_CPU ? processor_tiers (device->width) : gpu_tiers (device->id));
 }
 
 guint
@@ -286,7 +308,6 @@ vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key)
     return FALSE;
   proven = probe (path, vlf_device_name (device), tiers);
   store_verdict (verdict_at, proven ? PROVEN : REFUSED);
-  g_info ("%s: the processor's own dot products (%u) are %s", vlf_device_name (device), tiers,
-          proven ? PROVEN : REFUSED);
+  g_info ("%s: instructions beyond OpenCL C (%u) are %s", vlf_device_name (device), tiers, proven ? PROVEN : REFUSED);
   return proven;
 }

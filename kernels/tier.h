@@ -7,27 +7,30 @@
  * processor; without a cache there is no proof, and none is tried. As vlf-probe leaves its program in the cache, it costs a first start
  * little more than the compilation that it would have had to do anyway. */
 #pragma once
-#include "kernels/backend.h"
+#include "kernels/cl_device.h"
 
 G_BEGIN_DECLS
 
 /* Bits of a set of tiers. */
 typedef enum {
-  VLF_TIER_INT8 = 1,      /* cl/int8.cl: dot products of bytes, AVX512-VNNI or AVX-VNNI */
-  VLF_TIER_BF16 = 2,      /* cl/bf16.cl: AVX512_BF16 */
-  VLF_TIER_INT8_AVX2 = 4, /* cl/int8.cl: dot products of 16 bits, for AVX2 without the first */
-  VLF_TIER_AMX_BF16 = 8,  /* cl/amx.cl: tiles of bf16 */
-  VLF_TIER_AMX_INT8 = 16  /* cl/amx.cl: tiles of bytes */
+  VLF_TIER_INT8 = 1,        /* cl/int8.cl: dot products of bytes, AVX512-VNNI or AVX-VNNI */
+  VLF_TIER_BF16 = 2,        /* cl/bf16.cl: AVX512_BF16 */
+  VLF_TIER_INT8_AVX2 = 4,   /* cl/int8.cl: dot products of 16 bits, for AVX2 without the first */
+  VLF_TIER_AMX_BF16 = 8,    /* cl/amx.cl: tiles of bf16 */
+  VLF_TIER_AMX_INT8 = 16,   /* cl/amx.cl: tiles of bytes */
+  VLF_TIER_MMA = 32,        /* cl/mma.cl: matrix instructions of NVIDIA's GPUs, on the GPU family */
+  VLF_TIER_MMA_BY_HAND = 64 /* cl/mma.cl: the same without them, for tests; no device seems to have it */
 } VlfTier;
 
 #define VLF_TIERS_AMX   (VLF_TIER_AMX_BF16 | VLF_TIER_AMX_INT8)
 #define VLF_TIERS_BYTES (VLF_TIER_INT8 | VLF_TIER_INT8_AVX2 | VLF_TIER_AMX_INT8)
-#define VLF_TIERS_BF16  (VLF_TIER_BF16 | VLF_TIER_AMX_BF16)
+#define VLF_TIERS_MMA   (VLF_TIER_MMA | VLF_TIER_MMA_BY_HAND)
+#define VLF_TIERS_BF16  (VLF_TIER_BF16 | VLF_TIER_AMX_BF16 | VLF_TIERS_MMA)
 
-/* The tiers that the processor seems to have for vectors of @width floats, proven or not; of several for the same the best comes into a
- * program, see vlf_tier_best(). VLF_TIERS in the environment names those that are wanted ("none", "int8", "int8-avx2", "bf16", "amx" or
- * several of them with commas); unset: all. */
-guint vlf_tier_seeming (guint width);
+/* The tiers that @device seems to have, proven or not; of several for the same the best comes into a program, see vlf_tier_best(). VLF_TIERS
+ * in the environment names those that are wanted ("none", "int8", "int8-avx2", "bf16", "amx", "mma" or several of them with commas);
+ * unset: all. */
+guint vlf_tier_seeming (const VlfClDevice *device);
 
 /* Of @tiers that are for the same the quickest. */
 guint vlf_tier_best (guint tiers);

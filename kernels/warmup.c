@@ -7,7 +7,7 @@
 #define PATCH 8u
 
 typedef struct {
-  VlfWeight *weights[5]; /* by VlfDType */
+  VlfWeight *weights[6]; /* by VlfDType */
   VlfTable *tables[3];
   VlfConstant *constant; /* [1, 1, SIDE] */
 } Things;

@@ -143,7 +143,7 @@ set_precision (VlfLoader *loader, const char *precision, GError **error)
   static const struct {
     const char *name;
     VlfDType type;
-  } known[] = { { "f32", VLF_F32 }, { "f16", VLF_F16 }, { "bf16", VLF_BF16_DOT }, { "int8", VLF_I8 } };
+  } known[] = { { "f32", VLF_F32 }, { "f16", VLF_F16_DOT }, { "bf16", VLF_BF16_DOT }, { "int8", VLF_I8 } };
 
   if (!precision || !*precision || !g_strcmp0 (precision, "auto"))
     return TRUE;

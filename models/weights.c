@@ -186,13 +186,15 @@ bias_name (VlfLoader *loader, const char *name)
 }
 
 /* Rows too short for a scale of their own to pay, and what an architecture is careful with, keep the file's type where 8 bits are asked
- * for; for bf16 the latter is only stored in it. */
+ * for; for bf16 and f16 the latter is only stored in it. */
 static VlfDType
 stored_type (const VlfLoader *loader, const VlfSource *source)
 {
   if (!loader->force_type || (loader->stored == VLF_I8 && (loader->careful || source->cols < INT8_INPUTS)))
     return source->type;
-  return loader->stored == VLF_BF16_DOT && loader->careful ? VLF_BF16 : loader->stored;
+  if (loader->careful && loader->stored == VLF_BF16_DOT)
+    return VLF_BF16;
+  return loader->careful && loader->stored == VLF_F16_DOT ? VLF_F16 : loader->stored;
 }
 
 static VlfWeight *

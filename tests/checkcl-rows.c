@@ -59,7 +59,7 @@ any_type (Check *c)
 static const gchar *
 type_name (VlfDType type)
 {
-  static const gchar *const names[] = { "f32", "f16", "bf16", "i8", "bf16 dot" };
+  static const gchar *const names[] = { "f32", "f16", "bf16", "i8", "bf16 dot", "f16 dot" };
 
   return names[type];
 }
@@ -68,17 +68,19 @@ type_name (VlfDType type)
 static VlfDType
 any_stored (Check *c)
 {
-  return (VlfDType) g_rand_int_range (c->rand, VLF_F32, VLF_BF16_DOT + 1);
+  return (VlfDType) g_rand_int_range (c->rand, VLF_F32, VLF_F16_DOT + 1);
 }
 
-/* Numbers that bf16 holds, of which it can be said what their products are. */
+/* Numbers that weights of @stored may round to, of which it can be said what their products are. */
 static void
-round_input (const Input *x)
+round_input (const Input *x, VlfDType stored)
 {
   const gsize n = (gsize) x->batch * (x->above + x->rows) * (x->left + x->cols + x->right);
 
-  for (gsize i = 0; i < n; i++)
+  for (gsize i = 0; i < n && stored == VLF_BF16_DOT; i++)
     x->data[i] = vlf_f32_from_bf16 (vlf_bf16_from_f32 (x->data[i]));
+  for (gsize i = 0; i < n && stored == VLF_F16_DOT; i++)
+    x->data[i] = vlf_f32_from_f16 (vlf_f16_from_f32 (x->data[i]));
 }
 
 /* In 8 bits a number halfway between two wholes may go either way, and shifts all results of its row by its share. */
@@ -171,8 +173,7 @@ check_linear (Check *c)
   shape = g_strdup_printf ("linear [%u, %u, %u] to %u, %u parts, %s, activation %d", b, m, k, all, n_parts,
                            type_name (stored), (int) x.act);
   x.in[0] = vlf_check_input (c, b, m, k);
-  if (stored == VLF_BF16_DOT)
-    round_input (x.in[0]);
+  round_input (x.in[0], stored);
   x.in[1] = vlf_check_maybe (c) ? vlf_check_input (c, b, m, all) : NULL;
   if (make_weights (c, &x, k, n_parts, n, stored))
     g_free (vlf_check_compare (c, op_linear, &x, close_to (stored), shape));
@@ -195,8 +196,7 @@ check_linear_part (Check *c)
   shape = g_strdup_printf ("linear_part [%u, %u, %u] to %u of %u from %u, %s", b, m, k, x.n, all, x.first,
                            type_name (stored));
   x.layer.in[0] = vlf_check_input (c, b, m, k);
-  if (stored == VLF_BF16_DOT)
-    round_input (x.layer.in[0]);
+  round_input (x.layer.in[0], stored);
   if (make_weights (c, &x.layer, k, 1, &all, stored)) {
     part = vlf_check_compare (c, op_linear_part, &x, close_to (stored), shape);
     x.whole = TRUE;

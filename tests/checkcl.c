@@ -2,7 +2,7 @@
 /* checkcl: every operation on a device against the plain C reference, on random shapes that hurt: 1, primes, a tile and one more or
  * less, views into wider tensors, broadcasts. One TAP line per operation; a failure names its seed, shape and distance.
  *
- *   checkcl [--device NAME] [--expect-family cpu|gpu] [--needs FILE] [--rounds N] [--seed N] [--amx] [--bench] */
+ *   checkcl [--device NAME] [--expect-family cpu|gpu] [--needs FILE] [--rounds N] [--seed N] [--tier amx|mma] [--bench] */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,56 +251,63 @@ close_sides (Check *c)
   g_rand_free (c->rand);
 }
 
-/* Kernels with tiles of AMX, whatever the processor has; FALSE where that is out of the question. */
+/* Kernels with @tier, whatever the device has: with tiles of AMX, or with the steps of matrix instructions by hand; FALSE where that is out
+ * of the question. */
 static gboolean
-choose_amx (void)
+choose_tier (const gchar *tier)
 {
+  if (strcmp (tier, "amx") != 0) {
+    vlf_tier_assume (VLF_TIER_MMA_BY_HAND, TRUE);
+    return strcmp (tier, "mma") == 0;
+  }
   if (!amx_is_there () && !amx_trap ())
     return FALSE;
   vlf_tier_assume (VLF_TIERS_AMX, !amx_is_there ());
   return TRUE;
 }
 
-/* The device has its tiles, and where they are made by hand it has been seen. */
+/* The device has what it should, and where tiles are made by hand it has been seen. */
 static gboolean
-check_amx (Check *c, guint number)
+check_tier (Check *c, guint number, const gchar *tier)
 {
   const guint tiers = vlf_cl_tiers (c->devices[DEVICE]), products = amx_trapped_products ();
-  const gboolean good = tiers == VLF_TIERS_AMX && (amx_is_there () || products > 0);
+  const gboolean good = strcmp (tier, "amx") != 0 ? tiers == VLF_TIER_MMA_BY_HAND
+                                                  : tiers == VLF_TIERS_AMX && (amx_is_there () || products > 0);
 
-  g_print ("%sok %u - tiles of AMX: tiers %u, %u products by hand\n", good ? "" : "not ", number, tiers, products);
+  g_print ("%sok %u - %s: tiers %u, %u tiles by hand\n", good ? "" : "not ", number, tier, tiers, products);
   return good;
 }
 
 static gboolean
-check_all (Check *c, guint rounds, const gchar *family, gboolean amx)
+check_all (Check *c, guint rounds, const gchar *family, const gchar *tier)
 {
   gboolean good = family_is (c->devices[DEVICE], family);
   guint n = 0;
 
   while (vlf_check_rows[n].name)
     n++;
-  g_print ("1..%u\n", n + 1 + (amx != FALSE));
+  g_print ("1..%u\n", n + 1 + (tier != NULL));
   g_print ("%sok 1 - %s takes the %s family\n", good ? "" : "not ", vlf_device_name (c->devices[DEVICE]),
            family ? family : "right");
   for (guint i = 0; i < n; i++)
     good &= check_row (c, i + 2, &vlf_check_rows[i], rounds);
-  return good & (!amx || check_amx (c, n + 2));
+  return good & (!tier || check_tier (c, n + 2, tier));
 }
 
 int
 main (int argc, char **argv)
 {
-  g_autofree gchar *device = NULL, *family = NULL, *needs = NULL;
+  g_autofree gchar *device = NULL, *family = NULL, *needs = NULL, *tier = NULL;
   gint rounds = DEFAULT_ROUNDS, seed = 1;
-  gboolean bench = FALSE, amx = FALSE, good;
+  gboolean bench = FALSE, good;
   const GOptionEntry entries[] = {
     { "device", 0, 0, G_OPTION_ARG_STRING, &device, "What to check (auto)", "NAME" },
     { "expect-family", 0, 0, G_OPTION_ARG_STRING, &family, "Fail if another family of kernels runs", "cpu|gpu" },
     { "needs", 0, 0, G_OPTION_ARG_FILENAME, &needs, "Skip all where this file is absent", "FILE" },
     { "rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "Random cases per operation", "N" },
     { "seed", 0, 0, G_OPTION_ARG_INT, &seed, "Of the first case; the next one has one more", "N" },
-    { "amx", 0, 0, G_OPTION_ARG_NONE, &amx, "Multiply in tiles of AMX, by hand where the processor has none", NULL },
+    { "tier", 0, 0, G_OPTION_ARG_STRING, &tier, "Multiply by these instructions, by hand where there are none",
+      "amx|mma" },
     { "bench", 0, 0, G_OPTION_ARG_NONE, &bench, "Measure instead", NULL },
     { NULL }
   };
@@ -317,7 +324,7 @@ main (int argc, char **argv)
     g_print ("1..0 # SKIP %s is not there\n", needs);
     return 0;
   }
-  if (amx && !choose_amx ()) {
+  if (tier && !choose_tier (tier)) {
     g_print ("1..0 # SKIP this processor has other instructions\n");
     return 0;
   }
@@ -328,7 +335,7 @@ main (int argc, char **argv)
   if (!good)
     g_printerr ("%s\n", error->message);
   else
-    good = bench ? vlf_check_bench (&c) : check_all (&c, (guint) MAX (rounds, 1), family, amx);
+    good = bench ? vlf_check_bench (&c) : check_all (&c, (guint) MAX (rounds, 1), family, tier);
   close_sides (&c);
   return good ? 0 : 1;
 }

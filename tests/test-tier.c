@@ -102,7 +102,7 @@ seeming_tier (void)
 {
   g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
 
-  return vlf_tier_seeming (((const VlfClDevice *) device->cl)->width);
+  return vlf_tier_seeming (device->cl);
 }
 
 static guint
@@ -197,18 +197,19 @@ test_wishes (void)
   const guint all[] = { 8, 16 };
 
   for (guint i = 0; i < G_N_ELEMENTS (all); i++) {
+    const VlfClDevice device = { .family = VLF_FAMILY_CPU, .width = all[i] };
     guint seeming, parts = 0;
 
     g_unsetenv ("VLF_TIERS");
-    seeming = vlf_tier_seeming (all[i]);
+    seeming = vlf_tier_seeming (&device);
     g_setenv ("VLF_TIERS", "int8", TRUE);
-    parts |= vlf_tier_seeming (all[i]);
+    parts |= vlf_tier_seeming (&device);
     g_assert_cmpuint (parts & ~(guint) (VLF_TIER_INT8 | VLF_TIER_INT8_AVX2), ==, 0);
     g_setenv ("VLF_TIERS", "amx, bf16", TRUE);
-    g_assert_cmpuint (vlf_tier_seeming (all[i]) & VLF_TIER_INT8, ==, 0);
-    g_assert_cmpuint (parts | vlf_tier_seeming (all[i]), ==, seeming);
+    g_assert_cmpuint (vlf_tier_seeming (&device) & VLF_TIER_INT8, ==, 0);
+    g_assert_cmpuint (parts | vlf_tier_seeming (&device), ==, seeming);
     g_setenv ("VLF_TIERS", "none", TRUE);
-    g_assert_cmpuint (vlf_tier_seeming (all[i]), ==, 0);
+    g_assert_cmpuint (vlf_tier_seeming (&device), ==, 0);
   }
 }
 

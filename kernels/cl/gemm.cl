@@ -164,15 +164,18 @@ VLF_TILE_LOOPS (bf16)
 #define VLF_SIDE 16
 #define VLF_PANEL 32
 
+/* Arrays stay in registers only where every loop over them is unrolled. */
+#define VLF_EACH(i) _Pragma ("unroll") for (uint i = 0; i < 4; i++)
+
 /* Sums of i8 go from floats to ints while they are exact, every 1024 products; other sums stay where they are. */
 #define VLF_TOTALS_i8 int total[4][4] = { { 0 } };
 #define VLF_ADD_UP_i8(k0)                                                                                              \
   if (((k0) + VLF_STEP) % 1024 == 0 || (k0) + VLF_STEP >= inputs)                                                      \
-    for (uint i = 0; i < 4; i++)                                                                                       \
-      for (uint j = 0; j < 4; j++) {                                                                                   \
-        total[i][j] += (int) sum[i][j];                                                                                \
-        sum[i][j] = 0.0f;                                                                                              \
-      }
+    VLF_EACH (i) VLF_EACH (j)                                                                                          \
+    {                                                                                                                  \
+      total[i][j] += (int) sum[i][j];                                                                                  \
+      sum[i][j] = 0.0f;                                                                                                \
+    }
 #define VLF_NUMBER_i8(i, j) ((float) total[i][j] * (bias[padded + begin + col] * scales[scales_offset + row]))
 #define VLF_TOTALS_f32
 #define VLF_ADD_UP_f32(k0)
@@ -197,9 +200,7 @@ VLF_TILE_LOOPS (bf16)
                                                                                                                        \
     x += x_offset;                                                                                                     \
     w += (ulong) ((begin + w_col) / VLF_PANEL) * inputs * VLF_PANEL + w_col % VLF_PANEL;                               \
-    for (uint i = 0; i < 4; i++)                                                                                       \
-      for (uint j = 0; j < 4; j++)                                                                                     \
-        sum[i][j] = 0.0f;                                                                                              \
+    VLF_EACH (i) VLF_EACH (j) sum[i][j] = 0.0f;                                                                                            \
                                                                                                                        \
     for (uint k0 = 0; k0 < inputs; k0 += VLF_STEP) {                                                                   \
       for (uint i = 0; i < 4; i++) {                                                                                   \
@@ -213,21 +214,22 @@ VLF_TILE_LOOPS (bf16)
       for (uint k = 0; k < VLF_STEP; k++) {                                                                            \
         float a[4], b[4];                                                                                              \
                                                                                                                        \
-        for (uint i = 0; i < 4; i++) {                                                                                 \
+        VLF_EACH (i)                                                                                                   \
+        {                                                                                                              \
           a[i] = xs[k][ly * 4 + i];                                                                                    \
           b[i] = ws[k][lx + i * VLF_SIDE];                                                                             \
         }                                                                                                              \
-        for (uint i = 0; i < 4; i++)                                                                                   \
-          for (uint j = 0; j < 4; j++)                                                                                 \
-            sum[i][j] = mad (a[i], b[j], sum[i][j]);                                                                   \
+        VLF_EACH (i) VLF_EACH (j) sum[i][j] = mad (a[i], b[j], sum[i][j]);                                             \
       }                                                                                                                \
       barrier (CLK_LOCAL_MEM_FENCE);                                                                                   \
       VLF_ADD_UP_##TYPE (k0)                                                                                           \
     }                                                                                                                  \
-    for (uint i = 0; i < 4; i++) {                                                                                     \
+    VLF_EACH (i)                                                                                                       \
+    {                                                                                                                  \
       const uint row = row0 + ly * 4 + i;                                                                              \
                                                                                                                        \
-      for (uint j = 0; j < 4; j++) {                                                                                   \
+      VLF_EACH (j)                                                                                                     \
+      {                                                                                                                \
         const uint col = col0 + lx + j * VLF_SIDE;                                                                     \
                                                                                                                        \
         if (row < rows && col < cols) {                                                                                \
