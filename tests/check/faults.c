@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* vlfusion over OpenCL that fails or does not answer: one error on the bus, NULL within two seconds, and the next pipeline works.
- * VLF_TEST_MODEL names the model directory. OpenCL is only started inside a test. */
+ * VLF_TEST_MODEL names the model directory. Of each entry point the first call is tried, with VLF_TEST_EXHAUSTIVE=N every N-th;
+ * VLF_TEST_CALL=clName tries that entry point alone. OpenCL is only started inside a test. */
 #include <gst/check/gstcheck.h>
 #include "plugin/gstvlfusion.h"
 #include "tests/faults.h"
@@ -166,17 +167,57 @@ count_calls (guint counts[FAULT_N])
     counts[call] = fault_count ((FaultCall) call);
 }
 
-/* The first call of each entry point; with VLF_TEST_EXHAUSTIVE each call of each. */
-GST_START_TEST (test_hang_noticed)
+typedef void (*TryCall) (FaultCall call, guint nth);
+
+/* Each entry point that is called, as the environment says. */
+static void
+for_each_call (TryCall try_call)
 {
-  gboolean all = g_getenv ("VLF_TEST_EXHAUSTIVE") != NULL;
-  guint counts[FAULT_N];
+  const gchar *wish = g_getenv ("VLF_TEST_EXHAUSTIVE"), *only = g_getenv ("VLF_TEST_CALL");
+  guint step = wish ? (guint) MAX (g_ascii_strtoull (wish, NULL, 10), 1) : G_MAXUINT, counts[FAULT_N];
 
   fault_install ();
   count_calls (counts);
-  for (guint call = 0; call < FAULT_N; call++)
-    for (guint nth = 1; nth <= (all ? counts[call] : MIN (counts[call], 1)); nth++)
-      expect_noticed ((FaultCall) call, nth, EVERY_FRAME);
+  for (guint call = 0; call < FAULT_N; call++) {
+    if (only && !g_str_equal (only, fault_name ((FaultCall) call)))
+      continue;
+    for (guint64 nth = 1; nth <= counts[call]; nth += step)
+      try_call ((FaultCall) call, (guint) nth);
+  }
+}
+
+static void
+try_hang (FaultCall call, guint nth)
+{
+  expect_noticed (call, nth, EVERY_FRAME);
+}
+
+GST_START_TEST (test_hang_noticed)
+{
+  for_each_call (try_hang);
+}
+GST_END_TEST
+
+/* The @nth @call fails: one error, or frames as if nothing had happened; and another pipeline works. */
+static void
+try_failure (FaultCall call, guint nth)
+{
+  static const cl_int statuses[] = { CL_OUT_OF_RESOURCES, CL_DEVICE_NOT_AVAILABLE, CL_MEM_OBJECT_ALLOCATION_FAILURE,
+                                     -9999 };
+  cl_int status = statuses[(call + nth) % G_N_ELEMENTS (statuses)];
+  guint errors;
+
+  GST_INFO ("%s call %u: %d", fault_name (call), nth, status);
+  fault_arm (call, nth, status);
+  errors = play ();
+  fail_unless (errors <= 1, "%s call %u: %u errors", fault_name (call), nth, errors);
+  fail_unless (fault_fired (), "%s call %u: never came to that", fault_name (call), nth);
+  expect_plays ();
+}
+
+GST_START_TEST (test_failures)
+{
+  for_each_call (try_failure);
 }
 GST_END_TEST
 
@@ -197,6 +238,7 @@ faults_suite (void)
 
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_one_error);
+  tcase_add_test (tc, test_failures);
   tcase_add_test (tc, test_null_in_time);
   tcase_add_test (tc, test_hang_noticed);
   tcase_add_test (tc, test_hang_noticed_beside);
