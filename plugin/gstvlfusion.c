@@ -240,7 +240,7 @@ tell_truncated (GstVlFusion *self, GstVlPromptSet *set)
   }
 }
 
-/* Once: a model that gives such numbers goes on to. */
+/* Once a stream: a model that gives such numbers goes on to. */
 static void
 tell_invalid (GstVlFusion *self, const VlfResult *result)
 {
@@ -434,6 +434,8 @@ change_state (GstElement *element, GstStateChange transition)
 
   if (transition == GST_STATE_CHANGE_NULL_TO_READY || transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     read_texts (self);
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
+    self->told_invalid = FALSE;
   if (transition == GST_STATE_CHANGE_READY_TO_NULL)
     gst_vl_prompts_forget (self->prompts);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);

@@ -3,70 +3,10 @@
  * Usage: test-finite MODEL-FOLDER DEVICE. */
 #include <math.h>
 #include <string.h>
-#include <glib/gstdio.h>
 #include "models/session.h"
+#include "tests/poison.h"
 
 static const char *folder, *device_name;
-
-/* Overwrites all of float32 tensor @name in the safetensors file of length @size at @data. */
-static void
-poison (gchar *data, gsize size, const char *name, float with)
-{
-  guint64 header = 0, begin, end;
-  g_autofree gchar *key = g_strdup_printf ("\"%s\":", name), *text = NULL;
-  const char *at;
-  gchar *next;
-
-  memcpy (&header, data, sizeof header);
-  header = GUINT64_FROM_LE (header);
-  g_assert_cmpuint (header, <, size - 8);
-  text = g_strndup (data + 8, header);
-  at = strstr (text, key);
-  g_assert_nonnull (at);
-  at = strstr (at, "\"data_offsets\":[");
-  g_assert_nonnull (at);
-  begin = g_ascii_strtoull (at + strlen ("\"data_offsets\":["), &next, 10);
-  end = g_ascii_strtoull (next + 1, NULL, 10);
-  g_assert_cmpuint (end, <=, size - 8 - header);
-  for (; begin + sizeof with <= end; begin += sizeof with)
-    memcpy (data + 8 + header + begin, &with, sizeof with);
-}
-
-/* A copy of the model, poisoned; free with remove_copy(). */
-static gchar *
-copy_model (const char *tensor, float with)
-{
-  gchar *copy = g_dir_make_tmp ("vlf-finite-XXXXXX", NULL);
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const gchar *name;
-
-  while ((name = g_dir_read_name (dir))) {
-    g_autofree gchar *from = g_build_filename (folder, name, NULL), *to = g_build_filename (copy, name, NULL);
-    g_autofree gchar *data = NULL;
-    gsize size;
-
-    g_assert_true (g_file_get_contents (from, &data, &size, NULL));
-    if (tensor && g_str_has_suffix (name, ".safetensors"))
-      poison (data, size, tensor, with);
-    g_assert_true (g_file_set_contents (to, data, (gssize) size, NULL));
-  }
-  return copy;
-}
-
-static void
-remove_copy (gchar *copy)
-{
-  g_autoptr (GDir) dir = g_dir_open (copy, 0, NULL);
-  const gchar *name;
-
-  while ((name = g_dir_read_name (dir))) {
-    g_autofree gchar *path = g_build_filename (copy, name, NULL);
-
-    g_unlink (path);
-  }
-  g_rmdir (copy);
-  g_free (copy);
-}
 
 static VlfResult *
 ask (const char *directory)
@@ -101,7 +41,7 @@ ask (const char *directory)
 static void
 expect_invalid (const char *tensor, float with)
 {
-  gchar *copy = copy_model (tensor, with);
+  gchar *copy = poison_copy (folder, tensor, with);
   g_autoptr (VlfResult) result = ask (copy);
   const VlfPromptResult *prompt = &result->prompts[0];
   g_autoptr (GString) json = g_string_new (NULL);
@@ -116,19 +56,19 @@ expect_invalid (const char *tensor, float with)
   vlf_result_to_json (result, NULL, VLF_JSON_MAPS_WORDS, VLF_JSON_EMBEDDINGS_LIST, json);
   g_assert_nonnull (strstr (json->str, "\"match\":null,\"score\":null,\"peak\":null"));
   g_assert_null (strstr (json->str, "nan"));
-  remove_copy (copy);
+  poison_remove (copy);
 }
 
 static void
 test_sound (void)
 {
-  gchar *copy = copy_model (NULL, 0);
+  gchar *copy = poison_copy (folder, NULL, 0);
   g_autoptr (VlfResult) result = ask (copy);
 
   g_assert_false (result->prompts[0].invalid);
   g_assert_true (isfinite (result->prompts[0].score));
   g_assert_nonnull (result->prompts[0].map);
-  remove_copy (copy);
+  poison_remove (copy);
 }
 
 static void
@@ -150,7 +90,7 @@ test_towers (void)
 static void
 test_too_large_for_f16 (void)
 {
-  gchar *copy = copy_model ("itm_score.fc.weight", 1e5f);
+  gchar *copy = poison_copy (folder, "itm_score.fc.weight", 1e5f);
   VlfModelOptions options = { .directory = copy, .device = device_name, .precision = "f16" };
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfModel) model = NULL;
@@ -159,7 +99,7 @@ test_too_large_for_f16 (void)
   g_assert_null (model);
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
   g_assert_nonnull (strstr (error->message, "f16 cannot hold"));
-  remove_copy (copy);
+  poison_remove (copy);
 }
 
 int
