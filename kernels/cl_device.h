@@ -6,6 +6,16 @@
 
 G_BEGIN_DECLS
 
+#define VLF_TILES_BUCKETS 5u
+
+/* How the CPU family's work is cut, see tiles.h. */
+typedef struct {
+  guint heights
+      [VLF_TILES_BUCKETS]; /* rows of a product's tile, for products of up to 16, 64, 256, 640 and of more rows */
+  guint chain_kib;         /* KiB of the largest weight that joins chains */
+  guint parts;             /* work-items of an attention for each compute unit */
+} VlfTiles;
+
 typedef struct {
   VlfFamily family;
   cl_platform_id platform;
@@ -16,6 +26,7 @@ typedef struct {
   guint units;     /* compute units */
   guint width;     /* floats per vector, 8 or 16 */
   guint tiers;     /* VlfTier: instructions that the program has; known when it is there */
+  VlfTiles tiles;  /* known then, too */
 
   GMutex mutex;            /* of all below */
   cl_command_queue upload; /* for buffer_write() */

@@ -39,6 +39,12 @@ vlf_cl_tiers (const VlfDevice *device)
   return ((const VlfClDevice *) device->cl)->tiers;
 }
 
+const VlfTiles *
+vlf_cl_tiles (const VlfDevice *device)
+{
+  return &((const VlfClDevice *) device->cl)->tiles;
+}
+
 guint
 vlf_cl_compute_units (const VlfDevice *device)
 {

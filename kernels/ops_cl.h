@@ -3,7 +3,7 @@
  * kernel's parameters and calls vlf_cl_launch(); errors are remembered by the pass. */
 #pragma once
 #include "kernels/backend.h"
-#include "kernels/cl_api.h"
+#include "kernels/cl_device.h"
 
 G_BEGIN_DECLS
 
@@ -61,6 +61,8 @@ gboolean vlf_cl_check (VlfPass *pass, cl_int status, const char *what);
 guint vlf_cl_vector_width (const VlfDevice *device);
 /* Instructions beyond OpenCL C that the device's program has, VlfTier of tier.h. */
 guint vlf_cl_tiers (const VlfDevice *device);
+/* How the CPU family's work is cut. */
+const VlfTiles *vlf_cl_tiles (const VlfDevice *device);
 /* Compute units of the device, at least 1. */
 guint vlf_cl_compute_units (const VlfDevice *device);
 

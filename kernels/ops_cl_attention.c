@@ -42,7 +42,7 @@ count_parts (const VlfPass *pass, const VlfClStep *step)
   const guint units = vlf_cl_compute_units (pass->device), heads = step->attention.heads * step->y.batch;
   const guint tiles = (step->x.rows + CPU_ROWS - 1) / CPU_ROWS, most = MAX (tiles / CPU_WORTH, 1);
 
-  return MIN ((2 * units + heads - 1) / heads, most);
+  return MIN ((vlf_cl_tiles (pass->device)->parts * units + heads - 1) / heads, most);
 }
 
 /* Room for the packed keys of one head for every work-item, and for the packed values or the heaps of a tile. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/ops_cl_chain.h"
 #include "kernels/ops_cl_linear.h"
+#include "kernels/tiles.h"
 
-/* Weights that stay in a second-level cache while one tile of rows after the other passes. */
-#define MAX_WEIGHT_BYTES (1024u * 1024u)
 /* Multiply-adds up to which one thread is as quick as several that must be woken first. */
 #define MAX_ALONE (1u << 20)
 /* Rows of a tile from which on it is arithmetic that takes the time. */
@@ -46,7 +45,7 @@ typedef struct {
 static guint
 count_tiles (const VlfDevice *device, guint rows)
 {
-  const guint units = vlf_cl_compute_units (device), height = vlf_cl_tile_height (device);
+  const guint units = vlf_cl_compute_units (device), height = vlf_tiles_height (vlf_cl_tiles (device), rows);
   const guint tiles = (rows + height - 1) / height, even = (tiles + units - 1) / units * units;
 
   return rows / even >= MIN_HEIGHT ? even : tiles;
@@ -61,7 +60,8 @@ count_items (const VlfDevice *device, const VlfClStep *step)
   return count_tiles (device, step->y.rows);
 }
 
-/* Whether @step is better off with others in one launch than in one of its own, which has more work-items. */
+/* Whether @step is better off with others in one launch than in one of its own, which has more work-items. Weights should stay in a
+ * second-level cache while one tile of rows after the other passes. */
 static gboolean
 is_small (const VlfDevice *device, const VlfClStep *step)
 {
@@ -70,7 +70,8 @@ is_small (const VlfDevice *device, const VlfClStep *step)
 
   if (step->kind == VLF_CL_ATTENTION)
     return step->attention.top_k == 0;
-  if (linear && (!vlf_cl_weight_chains (step->w) || elements * vlf_dtype_size (step->w->stored) > MAX_WEIGHT_BYTES))
+  if (linear && (!vlf_cl_weight_chains (step->w) ||
+                 elements * vlf_dtype_size (step->w->stored) > (gsize) vlf_cl_tiles (device)->chain_kib * 1024))
     return FALSE;
   return count_tiles (device, step->y.rows) >= vlf_cl_compute_units (device) || elements * step->y.rows <= MAX_ALONE;
 }

@@ -8,6 +8,7 @@
 #include "kernels/ops_cl_chain.h"
 #include "kernels/program.h"
 #include "kernels/tier.h"
+#include "kernels/tiles.h"
 
 #define F16_MAX 65504.0f
 
@@ -355,12 +356,6 @@ vlf_cl_round_room (VlfPass *pass, guint rows, const VlfWeight *w)
   return vlf_pass_alloc (pass, 1, rows, vlf_cl_weight_inputs (w) / BF16_GROUP);
 }
 
-guint
-vlf_cl_tile_height (const VlfDevice *device)
-{
-  return vlf_cl_vector_width (device) == 16 ? 12 : 6;
-}
-
 gboolean
 vlf_cl_flatten (VlfTensor *x)
 {
@@ -412,11 +407,12 @@ amx_grid (const VlfDevice *device, guint panel, guint rows, guint cols)
 static VlfClGrid
 tile_grid (const VlfDevice *device, guint panel, guint rows, guint cols)
 {
-  const guint height = vlf_cl_tile_height (device);
+  guint height;
 
   if (device->family == VLF_FAMILY_GPU)
     return (VlfClGrid){ { (rows + GPU_TILE - 1) / GPU_TILE, (cols + GPU_TILE - 1) / GPU_TILE },
                         { GPU_GROUP_SIDE, GPU_GROUP_SIDE } };
+  height = vlf_tiles_height (vlf_cl_tiles (device), rows);
   return (VlfClGrid){ { (rows + height - 1) / height, (cols + panel - 1) / panel }, { 0 } };
 }
 

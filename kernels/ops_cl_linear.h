@@ -17,8 +17,6 @@ guint vlf_cl_weight_inputs (const VlfWeight *w);
 gboolean vlf_cl_weight_chains (const VlfWeight *w);
 /* Room in the arena for @rows of what VLF_BF16_DOT or VLF_F16_DOT @w multiplies, in 16 bits. */
 VlfTensor vlf_cl_round_room (VlfPass *pass, guint rows, const VlfWeight *w);
-/* Rows of the highest tile that the CPU family's products have. */
-guint vlf_cl_tile_height (const VlfDevice *device);
 /* All sequences of @x as the rows of one matrix; FALSE where strides do not allow it. */
 gboolean vlf_cl_flatten (VlfTensor *x);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "kernels/cache.h"
 #include "kernels/tier.h"
+#include "kernels/tiles.h"
 
 /* Goes up with every change of what is stored, beyond the sources themselves. */
 #define FORMAT "1"
@@ -63,6 +64,17 @@ digest_processor (GChecksum *sum)
   }
 }
 
+static void
+digest_device (GChecksum *sum, const VlfClDevice *cl)
+{
+  digest_taken (sum, vlf_cl_platform_string (cl->platform, CL_PLATFORM_NAME));
+  digest_taken (sum, vlf_cl_platform_string (cl->platform, CL_PLATFORM_VERSION));
+  digest_taken (sum, vlf_cl_device_string (cl->id, CL_DEVICE_NAME));
+  digest_taken (sum, vlf_cl_device_string (cl->id, CL_DEVICE_VERSION));
+  digest_taken (sum, vlf_cl_device_string (cl->id, CL_DRIVER_VERSION));
+  digest_processor (sum);
+}
+
 static gchar *
 program_key (const VlfClDevice *cl, const char *options)
 {
@@ -72,12 +84,18 @@ program_key (const VlfClDevice *cl, const char *options)
   digest_string (sum, options);
   for (guint i = 0; i < vlf_cl_source_lines; i++)
     digest_string (sum, vlf_cl_source[i]);
-  digest_taken (sum, vlf_cl_platform_string (cl->platform, CL_PLATFORM_NAME));
-  digest_taken (sum, vlf_cl_platform_string (cl->platform, CL_PLATFORM_VERSION));
-  digest_taken (sum, vlf_cl_device_string (cl->id, CL_DEVICE_NAME));
-  digest_taken (sum, vlf_cl_device_string (cl->id, CL_DEVICE_VERSION));
-  digest_taken (sum, vlf_cl_device_string (cl->id, CL_DRIVER_VERSION));
-  digest_processor (sum);
+  digest_device (sum, cl);
+  return g_strdup (g_checksum_get_string (sum));
+}
+
+gchar *
+vlf_program_device_key (const VlfClDevice *cl, const char *what)
+{
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+
+  digest_string (sum, what);
+  digest_taken (sum, g_strdup_printf ("%d %u", (int) cl->family, cl->width));
+  digest_device (sum, cl);
   return g_strdup (g_checksum_get_string (sum));
 }
 
@@ -203,7 +221,8 @@ vlf_program_open (VlfDevice *device, GError **error)
     g_autofree gchar *options = NULL, *key = NULL;
 
     choose_program (device, &options, &key);
-
+    if (cl->family == VLF_FAMILY_CPU)
+      cl->tiles = vlf_tiles_load (device);
     cl->program = load_program (cl, options, key);
     if (!cl->program) {
       cl->program = compile_program (device, options, error);

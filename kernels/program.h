@@ -9,6 +9,9 @@ G_BEGIN_DECLS
  * VLF_ERROR_BUILD and the compiler's words. Thread-safe, and quick once it is there. */
 gboolean vlf_program_open (VlfDevice *device, GError **error);
 
+/* A key for the cache that stands for @what of @cl: its driver, its vectors and this machine's processor. Free with g_free(). */
+gchar *vlf_program_device_key (const VlfClDevice *cl, const char *what);
+
 /* If vlf_program_open() had to compile: the key to store the program under, once; then NULL. Free with g_free(). */
 gchar *vlf_program_take_key (VlfDevice *device);
 /* Puts the program into the cache. */

@@ -185,6 +185,12 @@ vlf_bench_run (VlfBench *bench, VlfBenchOp op, guint rows, guint inputs, guint o
   return done;
 }
 
+gboolean
+vlf_bench_tune (VlfBench *bench, double seconds, VlfTuning *tuning, GError **error)
+{
+  return vlf_device_tune (bench->device, seconds, tuning, error);
+}
+
 gchar *
 vlf_bench_devices (void)
 {

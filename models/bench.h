@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
-#include "kernels/error.h"
+#include "kernels/tune.h"
 
 G_BEGIN_DECLS
 
@@ -36,6 +36,9 @@ gboolean vlf_bench_run (VlfBench *bench, VlfBenchOp op, guint rows, guint inputs
  * every layer included: what a forward pass of Hugging Face does. @per_text: of them, those of the text tower, needed once per prompt.
  * VLF_ERROR_UNSUPPORTED for architectures without a count. */
 gboolean vlf_bench_count (const char *directory, guint tokens, double *flops, double *per_text, GError **error);
+
+/* vlf_device_tune() on the device of @bench, which nobody else uses then. @tuning: as there. */
+gboolean vlf_bench_tune (VlfBench *bench, double seconds, VlfTuning *tuning, GError **error);
 
 /* "0: platform: device\n1: ...", or why there is none. Free with g_free(). */
 gchar *vlf_bench_devices (void);

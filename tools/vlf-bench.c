@@ -76,9 +76,33 @@ run_ops (const BenchOptions *o, GError **error)
   return bench && bench_device (bench, error) && (!o->ops || bench_ops (o, bench, error));
 }
 
+/* Looks for quicker tiles than those of the table or of the last search. */
+static gboolean
+tune (const BenchOptions *o, GError **error)
+{
+  g_autoptr (VlfBench) bench = vlf_bench_new (o->device, error);
+  g_autoptr (GString) line = g_string_new ("{\"tiles\": ");
+  VlfTuning tuning;
+  gboolean done;
+
+  if (!bench || !vlf_bench_tune (bench, o->tune, &tuning, error))
+    return FALSE;
+  vlf_json_quote (line, tuning.after, -1);
+  g_string_append (line, ", \"before\": ");
+  vlf_json_quote (line, tuning.before, -1);
+  bench_append (line, "gain", tuning.gain);
+  bench_append (line, "tried", tuning.tried);
+  g_string_append (line, "}\n");
+  done = cli_print (line->str, error);
+  vlf_tuning_clear (&tuning);
+  return done;
+}
+
 static gboolean
 run (BenchOptions *o, GError **error)
 {
+  if (o->tune > 0)
+    return tune (o, error);
   if (o->bank > 0)
     return bench_bank (o, error);
   if (o->serve)
@@ -97,7 +121,8 @@ check (const BenchOptions *o)
 {
   return o->frames >= 1 && o->frames <= 1000000 && o->rows >= 1 && o->rows <= 65536 && o->tokens >= 0 &&
          o->tokens <= 65536 && o->streams >= 0 && o->streams <= 64 && o->bank >= 0 && o->bank <= 1000000 &&
-         o->top_k >= 0 && (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
+         o->tune >= 0 && o->tune <= 3600 && o->top_k >= 0 &&
+         (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
 }
 
 /* "640x480", or NULL for the default. */
@@ -135,6 +160,8 @@ main (int argc, char **argv)
     { "rows", 0, 0, G_OPTION_ARG_INT, &o.rows, "Tokens of the single operations; default: 325", "N" },
     { "streams", 0, 0, G_OPTION_ARG_INT, &o.streams, "Only: N streams on one model, each for itself and in one batch",
       "N" },
+    { "tune", 0, 0, G_OPTION_ARG_DOUBLE, &o.tune, "Only: look for quicker tiles for about so long, and keep them",
+      "SECONDS" },
     { "bank", 0, 0, G_OPTION_ARG_INT, &o.bank, "What a bank of N texts costs beside the image tower", "N" },
     { "encode", 0, 0, G_OPTION_ARG_NONE, &o.encode, "Encode the prompt anew for each frame", NULL },
     { "attention-top-k", 0, 0, G_OPTION_ARG_INT, &o.top_k, "Keep so many of the scores of cross-attention; 0: all",
@@ -147,8 +174,9 @@ main (int argc, char **argv)
 
   if (cli_parse (entries, "Measures this machine and this model; a line of JSON per measurement.", 0, &argc, &argv)) {
     if (!check (&o) || !parse_size (size, &o))
-      status = cli_usage ("expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536"
-                          ", --streams of 1 to 64, --size of 1x1 to 8192x8192, and --reuse exact or approximate");
+      status = cli_usage (
+          "expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536"
+          ", --streams of 1 to 64, --tune of up to 3600, --size of 1x1 to 8192x8192, and --reuse exact or approximate");
     else
       status = run (&o, &error) ? CLI_OK : cli_fail (error);
   }

@@ -16,6 +16,7 @@ typedef struct {
   gint bank;             /* > 0: a bank of so many texts, in place of everything else */
   gint top_k;            /* of cross-attention; 0: off */
   gint streams;          /* > 0: so many streams on one model, in place of everything else */
+  gdouble tune;          /* > 0: look for quicker tiles for so many seconds, in place of everything else */
   gboolean ops, whole;   /* what to time; neither: both */
   gboolean encode, maps; /* the time of a frame includes encoding the prompt; making maps */
   gboolean serve;
