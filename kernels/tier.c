@@ -240,7 +240,8 @@ spawn (const char *path, const char *device, guint tiers, int output)
   return pid;
 }
 
-/* What comes out of @fd until it is closed, at most @size - 1 bytes; FALSE where that takes too long. */
+/* What comes out of @fd until it is closed, at most @size - 1 bytes; FALSE where that takes too long. Whoever waits gives signs of life: the
+ * wait has an end of its own, and on a busy machine the probe compiles for longer than a thread may keep silent. */
 static gboolean
 read_answer (int fd, char *to, gsize size)
 {
@@ -254,7 +255,8 @@ read_answer (int fd, char *to, gsize size)
 
     if (left <= 0 || have + 1 >= size)
       return FALSE;
-    if (poll (&wait, 1, (int) left) <= 0)
+    vlf_watch_alive ();
+    if (poll (&wait, 1, (int) MIN (left, 1000)) <= 0)
       continue;
     n = read (fd, to + have, size - 1 - have);
     if (n < 0 && errno != EINTR)

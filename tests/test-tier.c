@@ -173,6 +173,46 @@ test_no_probe (Fixture *f, gconstpointer script)
   g_assert_cmpuint (multiply (y), ==, 0);
 }
 
+typedef struct {
+  VlfDevice *device;
+  VlfWatch *watch;
+  gint done; /* atomic */
+} Patient;
+
+static gpointer
+wait_for_probe (gpointer data)
+{
+  Patient *p = data;
+
+  vlf_watch_begin (p->watch);
+  g_assert_false (vlf_tier_proven (p->device, VLF_TIER_INT8, "some program"));
+  vlf_watch_end ();
+  g_atomic_int_set (&p->done, 1);
+  return NULL;
+}
+
+/* A probe may compile for longer than a thread may be silent: who waits for it is not stuck. */
+static void
+test_slow (Fixture *f, gconstpointer script)
+{
+  Patient p = { .device = vlf_device_open ("cpu", NULL) };
+  GThread *thread;
+
+  (void) script;
+  g_setenv ("VLF_WATCHDOG", "5", TRUE);
+  p.watch = vlf_watch_new ();
+  g_unsetenv ("VLF_WATCHDOG");
+  thread = g_thread_new ("patient", wait_for_probe, &p);
+  while (!g_atomic_int_get (&p.done)) {
+    g_assert_false (vlf_watch_is_stuck (p.watch, NULL));
+    g_usleep (50000);
+  }
+  g_thread_join (thread);
+  g_assert_cmpuint (calls (f), ==, 1);
+  vlf_watch_unref (p.watch);
+  vlf_device_unref (p.device);
+}
+
 static void
 test_best (void)
 {
@@ -252,6 +292,7 @@ main (int argc, char **argv)
   g_test_add ("/tier/other-words", Fixture, "echo maybe", set_up, test_refused, tear_down);
   g_test_add ("/tier/proven-but-crashed", Fixture, "echo proven; kill -ILL $$", set_up, test_refused, tear_down);
   g_test_add ("/tier/endless-words", Fixture, "yes proven", set_up, test_refused, tear_down);
+  g_test_add ("/tier/slow", Fixture, "sleep 8", set_up, test_slow, tear_down);
   g_test_add ("/tier/no-cache", Fixture, "echo proven", set_up, test_no_cache, tear_down);
   g_test_add ("/tier/no-probe", Fixture, NULL, set_up, test_no_probe, tear_down);
   return g_test_run ();
