@@ -121,7 +121,7 @@ check (const BenchOptions *o)
 {
   return o->frames >= 1 && o->frames <= 1000000 && o->rows >= 1 && o->rows <= 65536 && o->tokens >= 0 &&
          o->tokens <= 65536 && o->streams >= 0 && o->streams <= 64 && o->bank >= 0 && o->bank <= 1000000 &&
-         o->tune >= 0 && o->tune <= 3600 && o->top_k >= 0 &&
+         o->tune >= 0 && o->tune <= 3600 && o->top_k >= 0 && o->batch >= 1 && o->batch <= 64 &&
          (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
 }
 
@@ -139,7 +139,7 @@ int
 main (int argc, char **argv)
 {
   BenchOptions o = {
-    .frames = 50, .rows = 325, .width = 640, .height = 480, .maps = TRUE, .reuse = g_strdup ("approximate")
+    .frames = 50, .batch = 1, .rows = 325, .width = 640, .height = 480, .maps = TRUE, .reuse = g_strdup ("approximate")
   };
   gchar *size = NULL;
   const GOptionEntry entries[] = {
@@ -153,6 +153,7 @@ main (int argc, char **argv)
     { "synthetic-tokens", 0, 0, G_OPTION_ARG_INT, &o.tokens, "A prompt of exactly N tokens, special ones included",
       "N" },
     { "frames", 'n', 0, G_OPTION_ARG_INT, &o.frames, "Timed inferences; default: 50", "N" },
+    { "batch", 0, 0, G_OPTION_ARG_INT, &o.batch, "Frames of an inference of the whole model; default: 1", "N" },
     { "size", 0, 0, G_OPTION_ARG_FILENAME, &size, "Of the frames; default: 640x480", "WxH" },
     { "video", 0, 0, G_OPTION_ARG_FILENAME, &o.video,
       "Compare reuse with every frame in full on raw I420 frames of --size", "FILE" },
@@ -174,9 +175,9 @@ main (int argc, char **argv)
 
   if (cli_parse (entries, "Measures this machine and this model; a line of JSON per measurement.", 0, &argc, &argv)) {
     if (!check (&o) || !parse_size (size, &o))
-      status = cli_usage (
-          "expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536"
-          ", --streams of 1 to 64, --tune of up to 3600, --size of 1x1 to 8192x8192, and --reuse exact or approximate");
+      status = cli_usage ("expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536"
+                          ", --batch and --streams of 1 to 64, --tune of up to 3600, --size of 1x1 to 8192x8192, and "
+                          "--reuse exact or approximate");
     else
       status = run (&o, &error) ? CLI_OK : cli_fail (error);
   }

@@ -12,6 +12,7 @@ typedef struct {
   guint width, height;   /* of the frames, pixels */
   gint tokens;           /* > 0: a made-up prompt of exactly so many, special ones included, instead of @prompt */
   gint frames;           /* timed inferences */
+  gint batch;            /* frames of an inference */
   gint rows;             /* of the operations' activations */
   gint bank;             /* > 0: a bank of so many texts, in place of everything else */
   gint top_k;            /* of cross-attention; 0: off */

@@ -10,6 +10,11 @@ engine is a process that loads once; in each round each runs for about a second,
 round, so that what the machine does meanwhile meets all of them. Reported are the median over the rounds of each round's
 median, and the median over the rounds of the ratio within a round. Only the ratio can be carried to another machine.
 
+On a GPU, against PyTorch in fp16, eager and compiled (once with --batch 1, once with --batch 8):
+
+    python tests/bench/compare.py --bench build/tools/vlf-bench --model DIR --device gpu --ours f16 --torch-device cuda \\
+        --precisions f16 --batch 8
+
 Without --model the shipped default model is compared; without --bench only the peers are, against the fastest of them.
 Needs what requirements.txt lists. On a machine that is busy otherwise look at the fastest frame and at the processor time:
 engines whose threads wait for each other after every operation lose far more of the clock than others (but threads that spin
@@ -30,6 +35,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 OURS = "vlfusion"
+CPU_ONLY = ("openvino", "onnxruntime")        # as peers.py has them
 PACKAGES = {"pytorch": "torch", "pytorch-compiled": "torch", "openvino": "openvino", "onnxruntime": "onnxruntime"}
 FLAGS = ["avx2", "fma", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "amx_int8"]
 
@@ -45,7 +51,14 @@ def machine():
             "kernel": os.uname().release, "date": time.strftime("%Y-%m-%d")}
 
 
-def write_inputs(model, tokens, file):
+def gpu():
+    """Its name, as PyTorch calls it."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU that PyTorch can use"
+
+
+def write_inputs(model, tokens, batch, file):
     """Noise in the model's size, and ids that are words. The values do not matter for the time, the sizes do."""
     import numpy as np
     from safetensors.numpy import save_file
@@ -53,16 +66,16 @@ def write_inputs(model, tokens, file):
 
     config = AutoConfig.from_pretrained(model)
     size = config.vision_config.image_size
-    pixels = np.random.Generator(np.random.PCG64(1)).standard_normal((1, 3, size, size), np.float32)
+    pixels = np.random.Generator(np.random.PCG64(1)).standard_normal((batch, 3, size, size), np.float32)
     if config.model_type == "clip":
         save_file({"pixel_values": pixels}, file)
         return size
     rng = np.random.Generator(np.random.PCG64(1))
     text = config.text_config
-    ids = rng.integers(4, text.vocab_size - 1, (1, tokens))
-    ids[0, 0], ids[0, -1] = text.bos_token_id, text.eos_token_id
+    ids = rng.integers(4, text.vocab_size - 1, (batch, tokens))
+    ids[:, 0], ids[:, -1] = text.bos_token_id, text.eos_token_id
     save_file({"pixel_values": pixels, "input_ids": ids.astype(np.int64),
-               "attention_mask": np.ones((1, tokens), np.int64)}, file)
+               "attention_mask": np.ones((batch, tokens), np.int64)}, file)
     return size
 
 
@@ -121,16 +134,20 @@ def start(options, inputs, names, size, work):
     if options.bench:
         for precision in options.ours:
             command = [options.bench, "--serve", "--no-maps", "--model", options.model, "--precision", precision,
-                       "--size", f"{size}x{size}"]
+                       "--size", f"{size}x{size}", "--batch", str(options.batch)]
+            if options.device:
+                command += ["--device", options.device]
             if "input_ids" in names:
                 command += ["--encode", "--synthetic-tokens", str(options.tokens)]
             wanted.append((OURS, precision, command))
     for precision in options.precisions:
         for name in options.engines:
+            if name in CPU_ONLY and (options.torch_device != "cpu" or precision == "f16"):
+                continue
             if precision == "f32" or name != "onnxruntime":          # which has no bf16 kernels on CPUs
                 wanted.append((name, precision, [sys.executable, str(HERE / "peers.py"), name, "--model", options.model,
                                                  "--inputs", inputs, "--work", work, "--precision", precision,
-                                                 "--threads", threads]))
+                                                 "--threads", threads, "--device", options.torch_device]))
     engines, missing = [], []
     for name, precision, command in wanted:
         log = open(Path(work) / f"{name}-{precision}.log", "w+")
@@ -178,18 +195,19 @@ def table(engines, yardstick):
                      "ms": statistics.median(engine.rounds), "ms_min": min(engine.rounds), "ms_max": max(engine.rounds),
                      "ms_best": min(engine.best), "best_ratio": min(engine.best) / min(yardstick.best),
                      "ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios),
-                     "output_apart": engine.apart, "cpu_ms": min(engine.cpu), "cpu_ratio": min(engine.cpu) / min(yardstick.cpu),
+                     "output_apart": engine.apart, "cpu_ms": min(engine.cpu), "cpu_ratio": min(engine.cpu) / (min(yardstick.cpu) or float("nan")),
                      "rounds": engine.rounds})
     return rows
 
 
 def markdown(report):
     m = report["machine"]
-    lines = [f"{report['model']}, {report['image']} px, {report['tokens']} tokens, batch 1, {report['threads']} threads, "
+    what = "frame" if report["batch"] == 1 else "batch"
+    lines = [f"{report['model']}, {report['image']} px, {report['tokens']} tokens, batch {report['batch']}, {report['threads']} threads, "
              f"{report['rounds']} rounds; {m['cpu']}, {m['cores']} cores, {' '.join(m['flags'])}, {m['memory_gib']} GiB, "
-             f"load {m['load'][0]:.1f} before and {m['load'][1]:.1f} after; {m['date']}", "",
-             "| engine | precision | ms per frame | slowest and fastest round "
-             f"| time / {report['yardstick']} | fastest frame, ms | / | least CPU ms per frame | / |",
+             f"{m['gpu'] + ', ' if m['gpu'] else ''}load {m['load'][0]:.1f} before and {m['load'][1]:.1f} after; {m['date']}", "",
+             f"| engine | precision | ms per {what} | slowest and fastest round "
+             f"| time / {report['yardstick']} | fastest {what}, ms | / | least CPU ms per {what} | / |",
              "|---|---|---|---|---|---|---|---|---|"]
     for row in report["engines"]:
         name = " ".join((row["engine"], row["version"])).strip()
@@ -203,7 +221,7 @@ def compare(options, work):
     from safetensors import safe_open
 
     inputs = str(Path(work) / "inputs.safetensors")
-    size = write_inputs(options.model, options.tokens, inputs)
+    size = write_inputs(options.model, options.tokens, options.batch, inputs)
     load = [os.getloadavg()[0]]
     names = set(safe_open(inputs, "np").keys())
     engines, missing = start(options, inputs, names, size, work)
@@ -217,7 +235,8 @@ def compare(options, work):
     yardstick = next((e for e in engines if e.name == OURS), None)
     yardstick = yardstick or min(engines, key=lambda e: statistics.median(e.rounds))
     return {"model": Path(options.model).resolve().name, "image": size, "tokens": options.tokens,
-            "threads": options.threads, "rounds": options.rounds, "machine": machine() | {"load": load},
+            "threads": options.threads, "rounds": options.rounds, "batch": options.batch,
+            "machine": machine() | {"load": load, "gpu": gpu() if options.torch_device != "cpu" else ""},
             "yardstick": f"{yardstick.name} {yardstick.precision}", "engines": table(engines, yardstick),
             "not_run": missing}
 
@@ -239,6 +258,9 @@ def parse():
     parser.add_argument("--ours", type=words, default=["f32"], help="precisions of vlf-bench (default: f32)")
     parser.add_argument("--engines", type=words, default=list(PACKAGES), help=f"of {','.join(PACKAGES)} (default: all)")
     parser.add_argument("--precisions", type=words, help="of the peers (default: f32, and bf16 where the CPU computes it)")
+    parser.add_argument("--device", help="of vlf-bench (default: auto)")
+    parser.add_argument("--torch-device", default="cpu", help="cpu, or cuda: then PyTorch is the only peer (default: cpu)")
+    parser.add_argument("--batch", type=int, default=1, help="frames of an inference, each with a prompt (default: 1)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: as many as cores")
     parser.add_argument("--tokens", type=int, default=10, help="of the prompt, special ones included (default: 10)")
     parser.add_argument("--rounds", type=int, default=9)

@@ -2,7 +2,7 @@
 """The peers of compare.py, each in a process of its own that speaks as `vlf-bench --serve` does: a line of JSON when it is
 ready, then for each line "run N" on stdin one line {"ms": [N numbers]}.
 
-    python peers.py ENGINE --model DIR --inputs FILE --work DIR [--precision f32|bf16] [--threads N]
+    python peers.py ENGINE --model DIR --inputs FILE --work DIR [--precision f32|bf16|f16] [--threads N] [--device cpu|cuda]
 
 Each runs the whole network on one frame and one prompt, both towers included, and returns the matching logits (the pooled
 output where the model has no such head): no maps, no hidden states. Of a CLIP it is the image tower and its projection. What a user would switch on for speed is on: inference
@@ -82,19 +82,22 @@ def torch_engine(options, compiled):
     import torch
 
     torch.set_num_threads(options.threads)
-    dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[options.precision]
+    dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}[options.precision]
     inputs = torch_inputs(options.inputs)
     inputs = (inputs[0].to(dtype),) + inputs[1:]
-    model = load_torch(options.model, dtype)
-    if compiled:
+    model = load_torch(options.model, dtype).to(options.device)
+    if compiled and options.device == "cuda":
+        model = torch.compile(model, dynamic=False, mode="reduce-overhead")     # with CUDA graphs
+    elif compiled:
         import torch._inductor.config as inductor
 
         inductor.freezing = True
         model = torch.compile(model, dynamic=False)
 
     def run():
+        """From the host and back to it, as vlf-bench's frames go."""
         with torch.inference_mode():
-            return model(*inputs).float().numpy()
+            return model(*(tensor.to(options.device) for tensor in inputs)).float().cpu().numpy()
 
     return run
 
@@ -178,8 +181,9 @@ def main():
     parser.add_argument("--model", required=True)
     parser.add_argument("--inputs", required=True)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--precision", default="f32", choices=["f32", "bf16"])
+    parser.add_argument("--precision", default="f32", choices=["f32", "bf16", "f16"])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="of PyTorch: cpu, cuda")
     options = parser.parse_args()
     serve(ENGINES[options.engine](options))
 
