@@ -10,9 +10,11 @@ import caption_phrases as cp
 from caption_words import END, PAD, START, WordIds
 from data import KEYS, Cache, scene_arrays
 from scenes import MAX_THINGS
+from vocabulary import COLORS, SHAPES
 
 KIND_NAMES = ("caption",) + cp.KINDS
 IGNORED = -100
+UNSAID = .08  # share of the colours and of the shapes that a caption is trained to go on without
 
 
 class SizedCache(Cache):
@@ -27,12 +29,31 @@ class SizedCache(Cache):
         return cp.SizedView(scene, mirror=rng.random() < .5)
 
 
-def encode(to_ids, text, length):
+def leave_out(rng, text):
+    """A caption that left a colour or a shape unsaid, as its writer will where it is unsure, to go on from there;
+    and the places of the words behind, which are not asked for."""
+    words, looks, unasked = [], [], set()
+    for word, things in zip(text.answer, text.looks):
+        unsaid = rng.random() < UNSAID
+        if word in COLORS and unsaid:
+            unasked.add(len(words))
+            continue
+        if word in SHAPES and unsaid:
+            unasked.add(len(words))
+            word = "thing"
+        words.append(word)
+        looks.append(things)
+    return cp.Text(text.kind, text.question, words, looks), unasked
+
+
+def encode(rng, to_ids, text, length):
     """ids, the id that each position is to produce, the things that it looks at meanwhile, whether it
     is a noun of the question, and of a relation between two nouns both things and the second's position."""
+    text, unasked = leave_out(rng, text) if text.kind == "caption" else (text, ())
     question, answer = to_ids(text.question), to_ids(text.answer)
     ids = ([START] + question + answer + [END])[:length + 1]
-    wanted = [IGNORED] * len(question) + ids[1 + len(question):]
+    wanted = [IGNORED] * len(question) + [
+        IGNORED if place in unasked else i for place, i in enumerate(ids[1 + len(question):])]
     looks = np.zeros((length, MAX_THINGS), np.uint8)
     noun, pair = np.zeros(length, bool), (-1, -1, -1)
     for place, things in text.nouns.items():
@@ -48,10 +69,10 @@ def encode(to_ids, text, length):
     return ids[:-1], wanted[:length], looks, noun, pair
 
 
-def stack_texts(to_ids, found):
+def stack_texts(rng, to_ids, found):
     longest = max(len(t.question) + len(t.answer) + 1 for t in found)
     longest += -longest % 4
-    encoded = [encode(to_ids, t, longest) for t in found]
+    encoded = [encode(rng, to_ids, t, longest) for t in found]
     fill = lambda rows, value: np.array([row + [value] * (longest - len(row)) for row in rows], np.int64)
     return {"ids": fill([e[0] for e in encoded], PAD), "wanted": fill([e[1] for e in encoded], IGNORED),
             "looks": np.stack([e[2] for e in encoded]), "noun": np.stack([e[3] for e in encoded]),
@@ -85,7 +106,7 @@ class CaptionBatches(IterableDataset):
             row[:len(view.things)] = view.center
         batch = {"image": image, "attributes": attributes, "cover": cover, "ground": ground.astype(np.int64),
                  "center": center}
-        texts = stack_texts(to_ids, [t for v in views for t in cp.texts_for(rng, v, self.texts)])
+        texts = stack_texts(rng, to_ids, [t for v in views for t in cp.texts_for(rng, v, self.texts)])
         shape = (self.scenes, self.texts)
         batch.update({k: v.reshape(shape + v.shape[1:]) for k, v in texts.items()})
         return {k: torch.from_numpy(np.ascontiguousarray(v)) for k, v in batch.items()}

@@ -8,6 +8,7 @@ losses of the words: captions, answers, and where each word looks.
 """
 
 import argparse
+import math
 import os
 import signal
 import sys
@@ -22,7 +23,7 @@ from caption_data import IGNORED, KIND_NAMES, SizedCache, loader
 from caption_model import LeanBlip, build, check, make_config, take_tower
 from model import HIDDEN
 from train import MAP_LAYERS, Helpers, Journal, Run, narrow, rate_at, vision_losses
-from vocabulary import SHAPES
+from vocabulary import COLORS, PATTERNS, SHAPES, SIZES
 
 NOUN_LAYER = 1  # of the decoder: by then a question's noun has found its thing
 ANSWER_WEIGHT = 2.0  # of a word of an answer, beside 1 of a word of a caption
@@ -45,6 +46,7 @@ class CaptionRun(Run):
         torch.manual_seed(args.seed)
         self.model = build(make_config(len(caption_words.entries())))
         self.helpers = CaptionHelpers(HIDDEN)
+        self.caution = Caution(args.odds)
         tower = list(self.model.vision_model.parameters())
         self.params = tower + list(self.model.text_decoder.parameters()) + list(self.helpers.parameters())
         self.step, self.average = 0, None
@@ -92,12 +94,43 @@ class CaptionRun(Run):
         self.helpers.load_state_dict(state["helpers"], strict=False)
 
 
-def word_losses(lean, states, batch, log):
+class Caution:
+    """A caption states what is right `odds` times as often as wrong, and else leaves it unsaid: a shape becomes
+    "thing", a colour, pattern, size or further thing is left out (Chow, "On optimum recognition error and reject
+    tradeoff", 1970). The odds are added to the logits of what states more while these are trained (Menon et al.,
+    "Long-tail learning via logit adjustment", 2021), so that later they are wanting."""
+
+    def __init__(self, odds):
+        ids = caption_words.WordIds()
+        self.colors, self.shapes, self.thing = ids(COLORS), ids(SHAPES), ids(["thing"])[0]
+        self.extra = torch.zeros(len(ids))
+        for step, words in ((1, SHAPES + caption_words.LINKING), (2, COLORS + caption_words.LISTING),
+                            (3, PATTERNS + SIZES)):
+            self.extra[ids(words)] = step * math.log(odds)
+
+    @staticmethod
+    def missed(logits, truth, group):
+        """Whether the truth is of the group, and another of it is more likely."""
+        group = torch.tensor(group)
+        return torch.isin(truth, group) & (group[logits[:, group].argmax(-1)] != truth)
+
+    def __call__(self, logits, truth, following, caption):
+        """Of every word asked for: logits [N, V] and targets [N] for the loss."""
+        with torch.no_grad():
+            target = torch.where(caption & self.missed(logits, truth, self.shapes), self.thing, truth)
+            target = torch.where(caption & self.missed(logits, truth, self.colors), following, target)
+        return logits + self.extra * caption[:, None], target
+
+
+def word_losses(lean, states, batch, caution, log):
     """Cross-entropy of captions and answers; shares of texts that are right in every word."""
     wanted, kind = batch["wanted"], batch["kind"]
     asked = wanted != IGNORED
     logits = lean.words(states[asked])
-    loss = F.cross_entropy(logits, wanted[asked], reduction="none")
+    of_caption = (kind == 0)[..., None].expand(wanted.shape)[asked]
+    following = wanted.roll(-1, -1)
+    following = torch.where(following == IGNORED, wanted, following)[asked]
+    loss = F.cross_entropy(*caution(logits, wanted[asked], following, of_caption), reduction="none")
     weight = torch.where(kind > 0, ANSWER_WEIGHT, 1.0)[..., None].expand(wanted.shape)[asked]
     wrong = torch.zeros(wanted.shape, dtype=torch.bool)
     wrong[asked] = logits.argmax(-1) != wanted[asked]
@@ -160,7 +193,7 @@ def number_loss(helpers, image, batch, log):
 def losses(run, lean, batch, log):
     image = lean.vision(batch["image"], batch["keep"])
     states, maps = lean.decode(batch["ids"], lean.context(image))
-    total = 4 * word_losses(lean, states[-1], batch, log) + run.args.look * look_losses(maps, batch, log)
+    total = 4 * word_losses(lean, states[-1], batch, run.caution, log) + run.args.look * look_losses(maps, batch, log)
     total = total + run.args.spot * spot_losses(run.helpers, states, batch, log)
     total = total + number_loss(run.helpers, image, batch, log)
     if run.args.vision:
@@ -287,6 +320,7 @@ def main():
     parser.add_argument("--vision", type=float, default=.3, help="weight of the tower's labelling losses")
     parser.add_argument("--look", type=float, default=.5, help="weight of where words look")
     parser.add_argument("--spot", type=float, default=1.0, help="weight of where the things lie")
+    parser.add_argument("--odds", type=float, default=5, help="for what a caption states to be right; 1: no caution")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument("--processes", type=int, default=2)

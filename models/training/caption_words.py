@@ -13,6 +13,8 @@ does you see can have has on in at it its and or of to with the a an any only no
 image frame scene something nothing anything everything one ones background""".split()
 NUMBERS = "zero one two three four five six seven eight nine ten".split()
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]"]
+LINKING = ["left", "above", "and"]  # what a caption goes on with behind a noun
+LISTING = [","]                     # the same, where two more things follow
 PAD, UNKNOWN, CLASS, END, START = 0, 1, 2, 3, 5
 LONGEST = 48  # what the position table holds
 
