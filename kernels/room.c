@@ -2,6 +2,7 @@
 /* What fits on a device, asked before anything is allocated there. */
 #include <stdio.h>
 #include "kernels/backend.h"
+#include "kernels/cgroup.h"
 #include "kernels/cl_device.h"
 
 #define MIB (1024.0 * 1024.0)
@@ -40,7 +41,7 @@ gboolean
 vlf_device_has_room (VlfDevice *device, gsize total, gsize largest, GError **error)
 {
   const VlfClDevice *cl = device->cl;
-  gsize held = vlf_device_memory (device), host;
+  gsize held = vlf_device_memory (device), host, group;
 
   if (cl && largest > cl->max_alloc)
     return no_room (device, largest, " in one piece", cl->max_alloc, error);
@@ -50,5 +51,9 @@ vlf_device_has_room (VlfDevice *device, gsize total, gsize largest, GError **err
   if (device->family == VLF_FAMILY_GPU)
     return TRUE;
   host = host_room ();
+  group = vlf_cgroup_room ("/proc/self/cgroup", "/sys/fs/cgroup");
+  if (group < host)
+    return total <= group ||
+           no_room (device, total, " of the memory that this process's control group may use", group, error);
   return total <= host || no_room (device, total, " of the computer's memory", host, error);
 }

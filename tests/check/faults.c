@@ -15,7 +15,7 @@ pipeline_new (const gchar *mode, gboolean endless)
 {
   g_autofree gchar *launch = g_strdup_printf (
       "videotestsrc is-live=%d num-buffers=%d ! video/x-raw,format=RGB,width=48,height=48,framerate=20/1 ! "
-      "vlfusion name=f device=cpu prompt=\"a red circle\" %s model=%s ! fakesink",
+      "vlfusion name=f device=cpu prompt=\"a red circle\" %s model=%s ! fakesink name=out",
       endless, endless ? 100000 : 3, mode, g_getenv ("VLF_TEST_MODEL"));
   GError *error = NULL;
   GstElement *pipeline;
@@ -121,6 +121,21 @@ GST_START_TEST (test_null_in_time)
 }
 GST_END_TEST
 
+/* Until a frame has come through, so that everything is there that will be released; or something hung before that. */
+static void
+wait_for_frame (GstElement *pipeline)
+{
+  GstElement *sink = gst_bin_get_by_name (GST_BIN (pipeline), "out");
+  GstSample *sample = NULL;
+
+  while (!sample && !fault_fired ()) {
+    g_usleep (10000);
+    g_object_get (sink, "last-sample", &sample, NULL);
+  }
+  g_clear_pointer (&sample, gst_sample_unref);
+  gst_object_unref (sink);
+}
+
 /* A thread that was left behind may come to it only after the stop. */
 static void
 expect_fired (const gchar *what)
@@ -146,6 +161,8 @@ expect_noticed (FaultCall call, guint nth, const gchar *mode)
   g_setenv ("VLF_WATCHDOG", "2", TRUE);
   fault_hang (call, nth);
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  if (releases)
+    wait_for_frame (pipeline);
   errors = count_errors (pipeline, releases ? GST_SECOND : GST_CLOCK_TIME_NONE);
   fail_unless (errors == 1 || (releases && errors == 0), "%s: %u errors", what, errors);
   stop_in_time (pipeline, what);

@@ -155,7 +155,7 @@ life_suite (void)
   TCase *tc = tcase_create ("general");
 
   suite_add_tcase (s, tc);
-  tcase_set_timeout (tc, 300);
+  tcase_set_timeout (tc, 3600); /* meson's is shorter */
   tcase_add_test (tc, test_rounds);
   tcase_add_test (tc, test_not_finite);
   return s;
