@@ -22,9 +22,10 @@
  * models tables of vectors that other programs made do as well. A file that changes, best by renaming a new one over it, takes effect as
  * a whole within half a second; a warning tells of one that cannot be used, and the texts before it stay.
  *
- * What is found can be had in three ways: as #GstVlMeta on each frame, from libgstvlfusion-1.0; with #GstVlInference:mirror as a
+ * What is found can be had in four ways: as #GstVlMeta on each frame, from libgstvlfusion-1.0; with #GstVlInference:mirror as a
  * #GstCustomMeta named `GstVlFusion`, a flat #GstStructure that any language binding can read and that goes where the #GstVlMeta goes;
- * and with #GstVlInference:post-messages as an element message named `vlfusion` for each new result. With
+ * with #GstVlInference:post-messages as an element message named `vlfusion` for each new result; and, where GStreamer's analytics library
+ * was there at build time, with #GstVlInference:analytics-meta as its metas. With
  * #GstVlInference:post-events the bus hears `vlf-match-start` and `vlf-match-end` when a prompt begins and ceases to match.
  *
  * Frames may be JPEG pictures, as many cameras send them: they pass as they are and are decoded here, no larger than the model needs.

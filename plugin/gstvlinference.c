@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlinference.h"
+#include "plugin/gstvlanalytics.h"
 #include "plugin/gstvlencoded.h"
 #include "plugin/gstvljpeg.h"
 #include "plugin/gstvlplaintext.h"
@@ -31,6 +32,7 @@ enum {
   PROP_TEXT_TIMEOUT,
   PROP_FIT,
   PROP_MIRROR,
+  PROP_ANALYTICS, /* where gst_vl_analytics_install() has it */
   PROP_POST_MESSAGES,
   PROP_POST_EVENTS,
   PROP_EVENT_THRESHOLD,
@@ -408,6 +410,7 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
   case PROP_TEXT_TIMEOUT: priv->stream.text_timeout = g_value_get_uint64 (value); break;
   case PROP_FIT: priv->stream.fit = (VlfFit) g_value_get_enum (value); break;
   case PROP_MIRROR: priv->stream.mirror = g_value_get_boolean (value); break;
+  case PROP_ANALYTICS: priv->stream.analytics = g_value_get_boolean (value); break;
   case PROP_POST_MESSAGES: priv->stream.post_messages = g_value_get_boolean (value); break;
   case PROP_POST_EVENTS: priv->stream.post_events = g_value_get_boolean (value); break;
   case PROP_EVENT_THRESHOLD: priv->stream.rule.threshold = g_value_get_double (value); break;
@@ -433,6 +436,7 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
   case PROP_TEXT_TIMEOUT: g_value_set_uint64 (value, priv->stream.text_timeout); break;
   case PROP_FIT: g_value_set_enum (value, (gint) priv->stream.fit); break;
   case PROP_MIRROR: g_value_set_boolean (value, priv->stream.mirror); break;
+  case PROP_ANALYTICS: g_value_set_boolean (value, priv->stream.analytics); break;
   case PROP_POST_MESSAGES: g_value_set_boolean (value, priv->stream.post_messages); break;
   case PROP_POST_EVENTS: g_value_set_boolean (value, priv->stream.post_events); break;
   case PROP_EVENT_THRESHOLD: g_value_set_double (value, priv->stream.rule.threshold); break;
@@ -464,6 +468,7 @@ install_properties (GObjectClass *klass)
   const GParamFlags playing = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
 
   gst_vl_engine_settings_install (klass, PROP_MODEL);
+  gst_vl_analytics_install (klass, PROP_ANALYTICS);
   g_object_class_install_property (
       klass, PROP_MODE,
       g_param_spec_enum ("mode", "Mode", "Whether frames wait for results", GST_TYPE_VL_MODE, DEFAULT_MODE, playing));

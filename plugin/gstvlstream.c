@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlstream.h"
+#include "plugin/gstvlanalytics.h"
 #include "plugin/gstvlmirror.h"
 #include "plugin/gstvlread.h"
 #include "plugin/gstvlreports.h"
@@ -133,6 +134,8 @@ attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment,
     gst_vl_meta_set_carried (meta, time_since (moment, self->last_time));
   if (read_flag (self, &self->mirror))
     gst_vl_mirror_attach (*buffer, meta);
+  if (read_flag (self, &self->analytics))
+    gst_vl_analytics_attach (*buffer, meta);
 }
 
 static void

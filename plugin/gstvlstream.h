@@ -24,7 +24,7 @@ typedef struct {
   GstVlMode mode;
   GstClockTime interval, text_timeout;
   VlfFit fit;
-  gboolean mirror, post_messages, post_events;
+  gboolean mirror, analytics, post_messages, post_events;
   GstVlEventRule rule;
   /*< private >*/
   GstClockTime earliest; /* running time before which frames are too late for inference, says downstream */
