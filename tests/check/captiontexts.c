@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The text pad of vlcaption on a fake session: which texts come out, for which time, and that it is a stream of its own. */
 #include <string.h>
+#include "plugin/gstvlcaption.h"
 #include "tests/check/fusionharness.h"
 #include "tests/check/textrecorder.h"
 
@@ -278,6 +279,43 @@ GST_START_TEST (test_flow)
 }
 GST_END_TEST
 
+/* Muxers wait for what is earliest on any of their pads. For matroskamux texts are ahead of the video by enough. qtmux and mp4mux keep each
+ * text until they have seen the next one, whatever gaps say meanwhile, so that the video needs a queue that holds as much. */
+#define QUEUE "queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! "
+GST_START_TEST (test_muxers)
+{
+  static const struct {
+    const gchar *muxer;
+    guint interval; /* milliseconds */
+  } ways[] = { { "matroskamux", 0 }, { "matroskamux", 400 }, { "matroskamux", 1000 },
+               { QUEUE "qtmux", 0 }, { QUEUE "qtmux", 400 }, { QUEUE "qtmux", 1000 } };
+
+  fail_unless (GST_ELEMENT_REGISTER (vlcaption, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (ways); i++) {
+    g_autofree gchar *line =
+        g_strdup_printf ("videotestsrc num-buffers=90 ! video/x-raw,width=32,height=32,framerate=30/1 ! vlcaption "
+                         "name=c interval=%u000000 ! "
+                         "jpegenc ! %s name=m ! fakesink  c.text_src ! m.",
+                         ways[i].interval, ways[i].muxer);
+    GError *error = NULL;
+    GstElement *pipeline = gst_parse_launch (line, &error);
+    GstBus *bus;
+    GstMessage *message;
+
+    fail_unless (pipeline && !error, "%s: %s", line, error ? error->message : "");
+    bus = gst_element_get_bus (pipeline);
+    gst_element_set_state (pipeline, GST_STATE_PLAYING);
+    message = gst_bus_timed_pop_filtered (bus, 60 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    fail_unless (message && GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS, "%s: %s", line,
+                 message ? "an error" : "hangs");
+    gst_message_unref (message);
+    gst_element_set_state (pipeline, GST_STATE_NULL);
+    gst_object_unref (bus);
+    gst_object_unref (pipeline);
+  }
+}
+GST_END_TEST
+
 Suite *
 caption_texts_suite (void)
 {
@@ -295,5 +333,6 @@ caption_texts_suite (void)
   tcase_add_test (tc, test_slow_texts);
   tcase_add_test (tc, test_request_while_playing);
   tcase_add_test (tc, test_flow);
+  tcase_add_test (tc, test_muxers);
   return s;
 }
