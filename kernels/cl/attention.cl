@@ -355,26 +355,28 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (room), ATTENT
 #else
 
 /* A group of 64 computes ROWS queries of one head; PARTS work-items share a query, each with every PARTS-th key of a block and every
- * PARTS-th column of the result. Rows of queries, keys and values come through local memory in chunks of COLUMNS columns: 15 KiB. Loops
- * over private arrays are unrolled, chunks that a head does not have are jumped over, so that the arrays stay in registers. */
+ * PARTS-th four columns of the result. Rows of queries, keys and values come through local memory in chunks of COLUMNS columns, 15 KiB, and
+ * are read four numbers at a time. Loops over private arrays are unrolled, chunks that a head does not have are jumped over, so that the
+ * arrays stay in registers. */
 #define ROWS    16
 #define PARTS   4
 #define KEYS    32
 #define COLUMNS 64
+#define PITCH   (COLUMNS / 4 + 1) /* of a row in local memory, in fours, so that rows fall into different banks */
 #define CHUNKS  (MAX_WIDTH / COLUMNS)
 
 #define EACH(i, n) _Pragma ("unroll") for (uint i = 0; i < (n); i++)
 
 /* Rows first.. of @x, for those from @count on the last one, columns [column, column + COLUMNS), for those from @d on 0. */
 void
-vlf_load_chunk (__local float (*to)[COLUMNS + 1], uint rows, __global const float *x, uint stride, uint first,
+vlf_load_chunk (__local float4 (*to)[PITCH], uint rows, __global const float *x, uint stride, uint first,
                 uint count, uint column, uint d)
 {
   barrier (CLK_LOCAL_MEM_FENCE);
   for (uint i = get_local_id (0); i < rows * COLUMNS; i += ROWS * PARTS) {
     const uint row = i / COLUMNS, c = column + i % COLUMNS;
 
-    to[row][i % COLUMNS] = c < d ? x[(ulong) min (first + row, count - 1) * stride + c] : 0.0f;
+    ((__local float *) to[row])[i % COLUMNS] = c < d ? x[(ulong) min (first + row, count - 1) * stride + c] : 0.0f;
   }
 }
 
@@ -389,7 +391,7 @@ vlf_share (__local float *parts, uint part, float value)
 
 /* x [KEYS / PARTS]: products of query @row with every PARTS-th key from @first + @part on. */
 void
-vlf_score_keys (float *x, __local float (*queries)[COLUMNS + 1], __local float (*keys)[COLUMNS + 1],
+vlf_score_keys (float *x, __local float4 (*queries)[PITCH], __local float4 (*keys)[PITCH],
                 __global const float *q, uint q_stride, uint q0, uint n, __global const float *k, uint k_stride,
                 uint first, uint m, uint d)
 {
@@ -401,9 +403,16 @@ vlf_score_keys (float *x, __local float (*queries)[COLUMNS + 1], __local float (
     vlf_load_chunk (queries, ROWS, q, q_stride, q0, n, column, d);
     vlf_load_chunk (keys, KEYS, k, k_stride, first, m, column, d);
     barrier (CLK_LOCAL_MEM_FENCE);
-    for (uint i = 0; i < COLUMNS; i++)
+    for (uint i = 0; i < COLUMNS / 4; i++) {
+      const float4 a = queries[row][i];
+
       EACH (j, KEYS / PARTS)
-        x[j] = mad (queries[row][i], keys[j * PARTS + part][i], x[j]);
+      {
+        const float4 b = keys[j * PARTS + part][i];
+
+        x[j] = mad (a.x, b.x, mad (a.y, b.y, mad (a.z, b.z, mad (a.w, b.w, x[j]))));
+      }
+    }
   }
 }
 
@@ -420,12 +429,14 @@ vlf_masked_score (float x, uint key, uint query, uint m, int limit, __global con
 __kernel __attribute__ ((reqd_work_group_size (ROWS * PARTS, 1, 1))) void
 vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
 {
-  __local float queries[ROWS][COLUMNS + 1], others[KEYS][COLUMNS + 1], p[ROWS][KEYS + 1], parts[ROWS][PARTS];
+  __local float4 queries[ROWS][PITCH], others[KEYS][PITCH];
+  __local float p[ROWS][KEYS + 1], parts[ROWS][PARTS];
   const uint row = get_local_id (0) / PARTS, part = get_local_id (0) % PARTS, q0 = get_group_id (0) * ROWS;
   const uint head = get_group_id (1), sequence = get_group_id (2), query = q0 + row;
   const uint end = (uint) clamp (limit + (int) min (q0 + ROWS, n), 0, (int) m); /* keys that any of the queries sees */
   const bool biased = bias != 0;
-  float o[CHUNKS][COLUMNS / PARTS], top = REMOVED, sum = 0.0f, inverse;
+  float4 o[CHUNKS][COLUMNS / PARTS / 4];
+  float top = REMOVED, sum = 0.0f, inverse;
 
   q += q_offset + sequence * q_batch_stride + head * d;
   k += k_offset + sequence * k_batch_stride + head * d;
@@ -434,7 +445,7 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
   y += y_offset + sequence * y_batch_stride + (ulong) query * y_stride + head * d;
   maps += maps_offset + (sequence * get_num_groups (1) + head) * maps_batch_stride + (ulong) query * maps_stride;
   EACH (c, CHUNKS)
-    EACH (i, COLUMNS / PARTS)
+    EACH (i, COLUMNS / PARTS / 4)
       o[c][i] = 0.0f;
 
   for (uint first = 0; first < end; first += KEYS) {
@@ -469,11 +480,11 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
         continue;
       vlf_load_chunk (others, KEYS, v, v_stride, first, m, c * COLUMNS, d);
       barrier (CLK_LOCAL_MEM_FENCE);
-      EACH (i, COLUMNS / PARTS)
+      EACH (i, COLUMNS / PARTS / 4)
         o[c][i] *= fix;
       for (uint j = 0; j < KEYS; j++)
-        EACH (i, COLUMNS / PARTS)
-          o[c][i] = mad (p[row][j], others[j][i * PARTS + part], o[c][i]);
+        EACH (i, COLUMNS / PARTS / 4)
+          o[c][i] = mad ((float4) p[row][j], others[j][i * PARTS + part], o[c][i]);
     }
   }
 
@@ -485,9 +496,15 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
     sum += parts[row][i];
   inverse = sum > 0.0f ? 1.0f / sum : sum; /* 0 where all keys are removed, and a NaN stays one */
   EACH (c, CHUNKS)
-    EACH (i, COLUMNS / PARTS)
-      if (c * COLUMNS + i * PARTS + part < d)
-        y[c * COLUMNS + i * PARTS + part] = o[c][i] * inverse;
+    EACH (i, COLUMNS / PARTS / 4)
+    {
+      const uint column = c * COLUMNS + (i * PARTS + part) * 4;
+      const float all[4] = { o[c][i].x, o[c][i].y, o[c][i].z, o[c][i].w };
+
+      EACH (e, 4)
+        if (column + e < d)
+          y[column + e] = all[e] * inverse;
+    }
   for (uint key = part; maps_stride && key < m; key += PARTS)
     maps[key] = key < end && top >= IS_GONE ? vlf_exp2 (maps[key] - top) * inverse : 0.0f;
 }

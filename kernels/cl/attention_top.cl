@@ -197,7 +197,8 @@ vlf_attention_top (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (room), AT
 __kernel __attribute__ ((reqd_work_group_size (ROWS * PARTS, 1, 1))) void
 vlf_attention_top (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (room), ATTENTION, const uint most)
 {
-  __local float queries[ROWS][COLUMNS + 1], others[KEYS][COLUMNS + 1], p[ROWS][KEYS], sums[ROWS];
+  __local float4 queries[ROWS][PITCH], others[KEYS][PITCH];
+  __local float p[ROWS][KEYS], sums[ROWS];
   __local uint counts[ROWS];
   const uint row = get_local_id (0) / PARTS, part = get_local_id (0) % PARTS, q0 = get_group_id (0) * ROWS;
   const uint head = get_group_id (1), sequence = get_group_id (2), query = q0 + row;
@@ -257,6 +258,7 @@ vlf_attention_top (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), VLF_VIEW (room), AT
 #undef KEYS
 #undef W
 #undef COLUMNS
+#undef PITCH
 #undef CHUNKS
 #undef TILE
 #undef LANES
