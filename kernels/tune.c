@@ -5,7 +5,7 @@
 #include <string.h>
 #include "kernels/tiles.h"
 
-#define ROUNDS    5u    /* of which the median counts; candidates take turns */
+#define ROUNDS    5u    /* of which the median and the least count; candidates take turns */
 #define WARM      3u    /* before the first round */
 #define WORTH     0.97  /* of the time before: more than noise */
 #define CLOSE     1e-4f /* to the reference */
@@ -115,13 +115,23 @@ by_value (const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
-/* Milliseconds of @work with each of the @n @candidates in @setting, by turns. */
+/* Milliseconds of all rounds, the least first. */
+typedef struct {
+  double ms[ROUNDS];
+} Times;
+
+/* By more than noise, which may well change one of the two. */
 static gboolean
-time_candidates (Tuner *t, const Work *work, guint *setting, const guint *candidates, guint n, double *times,
+is_quicker (const Times *now, const Times *before)
+{
+  return now->ms[ROUNDS / 2] < WORTH * before->ms[ROUNDS / 2] && now->ms[0] < WORTH * before->ms[0];
+}
+
+/* Times of @work with each of the @n @candidates in @setting, by turns. */
+static gboolean
+time_candidates (Tuner *t, const Work *work, guint *setting, const guint *candidates, guint n, Times *times,
                  GError **error)
 {
-  double all[MAX_TRIED][ROUNDS];
-
   for (guint round = 0; round < WARM + ROUNDS; round++) {
     for (guint i = 0; i < n; i++) {
       double ms;
@@ -131,13 +141,11 @@ time_candidates (Tuner *t, const Work *work, guint *setting, const guint *candid
       if (ms < 0)
         return FALSE;
       if (round >= WARM)
-        all[i][round - WARM] = ms;
+        times[i].ms[round - WARM] = ms;
     }
   }
-  for (guint i = 0; i < n; i++) {
-    qsort (all[i], ROUNDS, sizeof **all, by_value);
-    times[i] = all[i][ROUNDS / 2];
-  }
+  for (guint i = 0; i < n; i++)
+    qsort (times[i].ms, ROUNDS, sizeof (double), by_value);
   return TRUE;
 }
 
@@ -173,7 +181,7 @@ static gboolean
 choose (Tuner *t, Work *work, guint *setting, const guint *candidates, guint n, GError **error)
 {
   const guint before = *setting;
-  double times[MAX_TRIED];
+  Times times[MAX_TRIED];
   guint best = 0;
   gboolean good;
 
@@ -181,11 +189,11 @@ choose (Tuner *t, Work *work, guint *setting, const guint *candidates, guint n, 
     return TRUE;
   good = work_open (work, t->device, error) && time_candidates (t, work, setting, candidates, n, times, error);
   for (guint i = 1; i < n && good; i++)
-    best = times[i] < times[best] ? i : best;
+    best = times[i].ms[0] < times[best].ms[0] ? i : best;
   *setting = before;
-  if (good && times[best] < WORTH * times[0] && is_right (t, work, setting, before, candidates[best])) {
+  if (good && is_quicker (&times[best], &times[0]) && is_right (t, work, setting, before, candidates[best])) {
     *setting = candidates[best];
-    t->gains += times[0] / times[best];
+    t->gains += times[0].ms[0] / times[best].ms[0];
     t->n_gains++;
   } else {
     *setting = before;
@@ -198,14 +206,18 @@ choose (Tuner *t, Work *work, guint *setting, const guint *candidates, guint n, 
 static gboolean
 tune_heights (Tuner *t, GError **error)
 {
+  static const guint heights[] = { 12, 10, 8, 6, 5, 4, 3 };
+  const guint width = ((const VlfClDevice *) t->device->cl)->width;
+
   for (guint bucket = 0; bucket < VLF_TILES_BUCKETS; bucket++) {
     Work work = { .enqueue = product, .rows = vlf_tiles_rows (bucket), .cols = SIDE, .inner = SIDE };
-    const guint most = t->tiles->heights[bucket];
-    guint candidates[MAX_TRIED], n = 0;
+    const guint now = t->tiles->heights[bucket], most = vlf_tiles_shipped (width).heights[bucket];
+    guint candidates[1 + G_N_ELEMENTS (heights)] = { now }, n = 1;
 
-    for (guint height = most; height >= 3 && n<MAX_TRIED; height -= height> 8 ? 2 : 1)
-      candidates[n++] = height;
-    if (n > 1 && !choose (t, &work, &t->tiles->heights[bucket], candidates, n, error))
+    for (guint i = 0; i < G_N_ELEMENTS (heights); i++)
+      if (heights[i] <= most && heights[i] != now)
+        candidates[n++] = heights[i];
+    if (!choose (t, &work, &t->tiles->heights[bucket], candidates, n, error))
       return FALSE;
   }
   return TRUE;
