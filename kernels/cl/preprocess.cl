@@ -13,7 +13,7 @@
 #define WEIGHT_BITS 22
 
 /* The samples of pixels x..x+15 of a row, nearest where the component is subsampled; those past the picture repeat its last one. */
-int16
+uchar16
 vlf_fetch (__global const uchar *row, uint x, uint width, uint pixel_stride, uint shift)
 {
   const uint16 lanes = (uint16) (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -21,23 +21,23 @@ vlf_fetch (__global const uchar *row, uint x, uint width, uint pixel_stride, uin
 
   if (x + RUN < width) { /* one more, because interleaved components start up to three bytes later */
     if (pixel_stride == 1 && shift == 0)
-      return convert_int16 (vload16 (0, row + x));
+      return vload16 (0, row + x);
     if (pixel_stride == 1 && shift == 1)
-      return convert_int16 (vload8 (0, row + x / 2).s0011223344556677);
+      return vload8 (0, row + x / 2).s0011223344556677;
     if (pixel_stride == 2 && shift == 1)
-      return convert_int16 (vload16 (0, row + x).s0022446688aaccee);
+      return vload16 (0, row + x).s0022446688aaccee;
     if (pixel_stride == 3 && shift == 0) {
       const uchar16 a = vload16 (0, row + 3 * x), b = vload16 (1, row + 3 * x), c = vload16 (2, row + 3 * x);
-      return convert_int16 ((uchar16) (a.s0369, a.scf, b.s258b, b.se, c.s147a, c.sd));
+      return (uchar16) (a.s0369, a.scf, b.s258b, b.se, c.s147a, c.sd);
     }
     if (pixel_stride == 4 && shift == 0) {
       const uchar16 a = vload16 (0, row + 4 * x), b = vload16 (1, row + 4 * x), c = vload16 (2, row + 4 * x),
                     d = vload16 (3, row + 4 * x);
-      return convert_int16 ((uchar16) (a.s048c, b.s048c, c.s048c, d.s048c));
+      return (uchar16) (a.s048c, b.s048c, c.s048c, d.s048c);
     }
   }
   at = (min (lanes + x, width - 1) >> shift) * pixel_stride;
-  return (int16) (row[at.s0], row[at.s1], row[at.s2], row[at.s3], row[at.s4], row[at.s5], row[at.s6], row[at.s7],
+  return (uchar16) (row[at.s0], row[at.s1], row[at.s2], row[at.s3], row[at.s4], row[at.s5], row[at.s6], row[at.s7],
                   row[at.s8], row[at.s9], row[at.sa], row[at.sb], row[at.sc], row[at.sd], row[at.se], row[at.sf]);
 }
 
@@ -93,6 +93,17 @@ vlf_transpose (uchar16 *x)
 #undef ZIP
 #undef ZIP_HI
 
+/* PoCL takes vstore16() of bytes apart into sixteen stores. */
+typedef struct __attribute__ ((packed)) {
+  uchar16 x;
+} VlfPixels;
+
+void
+vlf_store_pixels (const uchar16 x, __global uchar *to)
+{
+  ((__global VlfPixels *) to)->x = x;
+}
+
 /* Pixels [x0, x1) of the get_global_id (1)-th run of rows from y0 on, of which those that the picture does not have repeat its last one; x0 is
  * a multiple of RUN. @rgb_stride: bytes of a run. */
 VLF_KERNEL void
@@ -107,16 +118,21 @@ vlf_rgb (COMPONENT (0), COMPONENT (1), COMPONENT (2), __global const int *matrix
 
     for (uint i = 0; i < RUN; i++) {
       const ulong y = min (y0 + (uint) get_global_id (1) * RUN + i, height - 1);
-      const int16 a = FETCH (0), b = FETCH (1), c = FETCH (2);
 
-      pixels[0][i] = same ? convert_uchar16 (a) : vlf_mix_rgb (a, b, c, matrix);
-      pixels[1][i] = same ? convert_uchar16 (b) : vlf_mix_rgb (a, b, c, matrix + 4);
-      pixels[2][i] = same ? convert_uchar16 (c) : vlf_mix_rgb (a, b, c, matrix + 8);
+      pixels[0][i] = FETCH (0);
+      pixels[1][i] = FETCH (1);
+      pixels[2][i] = FETCH (2);
+      if (!same) {
+        const int16 a = convert_int16 (pixels[0][i]), b = convert_int16 (pixels[1][i]), c = convert_int16 (pixels[2][i]);
+
+        for (uint channel = 0; channel < 3; channel++)
+          pixels[channel][i] = vlf_mix_rgb (a, b, c, matrix + 4 * channel);
+      }
     }
     for (uint channel = 0; channel < 3; channel++) {
       vlf_transpose (pixels[channel]);
       for (uint i = 0; i < RUN; i++)
-        vstore16 (pixels[channel][i], x - x0 + i, to + channel * rgb_plane);
+        vlf_store_pixels (pixels[channel][i], to + channel * rgb_plane + (x - x0 + i) * RUN);
     }
   }
 }
@@ -147,7 +163,7 @@ vlf_resize_rows (__global const float *rgb, ulong rgb_offset, uint rgb_stride, u
     }
     vlf_transpose (out);
     for (uint row = 0; row < RUN; row++)
-      vstore16 (out[row], 0, to + (ulong) row * wide_stride + i0);
+      vlf_store_pixels (out[row], to + (ulong) row * wide_stride + i0);
   }
 }
 #else
@@ -160,7 +176,7 @@ vlf_rgb (COMPONENT (0), COMPONENT (1), COMPONENT (2), __global const int *matrix
   __global uchar *to = (__global uchar *) (rgb + rgb_offset) + get_global_id (1) * rgb_stride;
 
   for (uint x = x0 + get_global_id (0) * RUN; x < x1; x += get_global_size (0) * RUN) {
-    int16 a = FETCH (0), b = FETCH (1), c = FETCH (2);
+    int16 a = convert_int16 (FETCH (0)), b = convert_int16 (FETCH (1)), c = convert_int16 (FETCH (2));
 
     vstore16 (vlf_mix_rgb (a, b, c, matrix), 0, to + (x - x0));
     vstore16 (vlf_mix_rgb (a, b, c, matrix + 4), 0, to + rgb_plane + (x - x0));
