@@ -15,6 +15,7 @@ typedef enum {
   VLF_QUICK_GELU, /* x sigmoid (1.702 x), OpenAI CLIP */
   VLF_RELU,
   VLF_TANH,
+  VLF_GELU_TANH, /* x/2 (1 + tanh (sqrt (2/pi) (x + 0.044715 x^3))), torch's gelu with approximate="tanh" */
 } VlfActivation;
 
 /* y [b, m, n] = act (x [b, m, k] w [n, k]^T + bias [n]) + residual [b, m, n].

@@ -256,6 +256,7 @@ activate (double x, VlfActivation act)
   case VLF_QUICK_GELU: return x / (1 + exp (-1.702 * x));
   case VLF_RELU: return MAX (x, 0);
   case VLF_TANH: return tanh (x);
+  case VLF_GELU_TANH: return x / 2 * (1 + tanh (sqrt (2 / G_PI) * (x + 0.044715 * x * x * x)));
   case VLF_NONE: break;
   }
   return x;

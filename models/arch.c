@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "models/arch.h"
+#include <math.h>
 
 /* Adding a model is adding its line here. */
-static const VlfArch *const archs[] = { &vlf_bridgetower, &vlf_blip, &vlf_clip };
+static const VlfArch *const archs[] = { &vlf_bridgetower, &vlf_blip, &vlf_clip, &vlf_siglip };
 
 const VlfArch *
 vlf_arch_find (const char *model_type)
@@ -13,10 +14,16 @@ vlf_arch_find (const char *model_type)
   return NULL;
 }
 
+double
+vlf_net_match (const VlfNet *net, double score)
+{
+  return 1.0 / (1.0 + exp (-(net->similarity_scale * score + net->similarity_bias)));
+}
+
 const char *
 vlf_arch_types (void)
 {
-  return "\"bridgetower\", \"blip\" or \"clip\"";
+  return "\"bridgetower\", \"blip\", \"clip\" or \"siglip\"";
 }
 
 VlfSight

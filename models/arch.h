@@ -21,10 +21,13 @@ typedef struct {
   guint layers, heads; /* of the fusion, and of the decoder */
   guint taps;          /* of a text, at most @layers */
 
-  const char *similarity; /* NULL, or the output image_embeds text_embeds^T similarity_scale of a whole batch, [B, B] */
-  float similarity_scale;
+  const char *
+      similarity; /* NULL, or the output image_embeds text_embeds^T similarity_scale + similarity_bias of a whole batch */
+  float similarity_scale, similarity_bias; /* the latter is added */
   gboolean
       two_towers; /* nothing is fused: scores are cosines of image and text, maps those of patches and text, see see() and fuse() */
+  gboolean sigmoid;     /* two towers: each prompt's match is the sigmoid of its similarity; else their softmax */
+  gboolean padded;  /* every text is filled up with @pad_id to the most tokens that there are, and the network sees them */
   guint embedding_size; /* of the space that see()'s embedding and embed() share; 0: there is none */
 
   gboolean judges; /* fuse() gives a match */
@@ -133,10 +136,12 @@ struct _VlfArch {
                    void (*emit) (gpointer user, const char *name, VlfTensor tensor, guint rank), gpointer user);
 };
 
-extern const VlfArch vlf_bridgetower, vlf_blip, vlf_clip;
+extern const VlfArch vlf_bridgetower, vlf_blip, vlf_clip, vlf_siglip;
 
 /* The architecture of a config.json's model_type, or NULL. */
 const VlfArch *vlf_arch_find (const char *model_type);
+/* Two towers with a sigmoid: the match, 0..1, of a text whose cosine with the picture is @score. NaN stays one. */
+double vlf_net_match (const VlfNet *net, double score);
 /* For messages: those that there are. Static. */
 const char *vlf_arch_types (void);
 

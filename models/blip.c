@@ -46,12 +46,8 @@ static VlfTextBatch
 encode (const VlfNet *base, VlfPass *p, const guint32 *ids, const guint8 *mask, guint n, guint tokens)
 {
   const Blip *net = (const Blip *) base;
-  g_autofree float *bias = g_new (float, (gsize) n *tokens);
-  VlfTextBatch texts = { .ids = ids };
+  VlfTextBatch texts = { .ids = ids, .key_bias = vlf_mask_bias (p, mask, n, tokens) };
 
-  for (gsize i = 0; i < (gsize) n * tokens; i++)
-    bias[i] = mask[i] ? 0.0f : -3e38f;
-  texts.key_bias = vlf_input (p, bias, n, 1, tokens);
   if (net->encoder.layers)
     texts.taps[0] = embed (p, &net->encoder, ids, n, tokens, 0, FALSE);
   return texts;

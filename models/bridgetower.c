@@ -74,14 +74,11 @@ static VlfTextBatch
 encode (const VlfNet *base, VlfPass *p, const guint32 *ids, const guint8 *mask, guint n, guint tokens)
 {
   const BridgeTower *net = (const BridgeTower *) base;
-  g_autofree float *bias = g_new (float, (gsize) n *tokens);
   VlfTextBatch texts = { 0 };
   VlfAttention look = { .key_bias = &texts.key_bias };
   VlfTensor x;
 
-  for (gsize i = 0; i < (gsize) n * tokens; i++)
-    bias[i] = mask[i] ? 0.0f : -3e38f;
-  texts.key_bias = texts.image_bias = vlf_input (p, bias, n, 1, tokens);
+  texts.key_bias = texts.image_bias = vlf_mask_bias (p, mask, n, tokens);
   x = embed_text (net, p, ids, n, tokens);
   for (guint i = 0; i < net->n_tower; i++) {
     x = vlf_post_norm_layer (p, &net->text_layers[i], x, &look);

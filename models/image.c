@@ -4,9 +4,10 @@
 #include <string.h>
 #include "models/config.h"
 
-/* Means and deviations of OpenAI's CLIP, the default of all three processors. */
+/* Means and deviations of OpenAI's CLIP, the default of all processors but SigLIP's. */
 static const double clip_mean[3] = { 0.48145466, 0.4578275, 0.40821073 };
 static const double clip_std[3] = { 0.26862954, 0.26130258, 0.27577711 };
+static const double half[3] = { 0.5, 0.5, 0.5 };
 
 /* PIL's numbers of the "resample" field. */
 static const struct {
@@ -42,9 +43,19 @@ read_kind (VlfConfig *c, const char *class)
     return VLF_PROCESSOR_BLIP;
   if (g_str_has_prefix (name, "CLIP"))
     return VLF_PROCESSOR_CLIP;
+  if (g_str_has_prefix (name, "Siglip"))
+    return VLF_PROCESSOR_SIGLIP;
   vlf_config_fail (c, VLF_ERROR_UNSUPPORTED,
-                   "image_processor_type: expected a BridgeTower, Blip or CLIP image processor, found \"%s\"", name);
+                   "image_processor_type: expected a BridgeTower, Blip, CLIP or Siglip image processor, found \"%s\"",
+                   name);
   return VLF_PROCESSOR_CLIP;
+}
+
+/* Whether the whole picture is resized to the input, whatever its shape. */
+static gboolean
+squashes (VlfProcessorKind kind)
+{
+  return kind == VLF_PROCESSOR_BLIP || kind == VLF_PROCESSOR_SIGLIP;
 }
 
 /* A side of "size" or "crop_size": an object with @key, or a bare number as old files have it. */
@@ -84,7 +95,7 @@ read_size (VlfImageProcessor *p, VlfConfig *c, guint input)
 {
   guint edge, crop_width, crop_height;
 
-  if (p->kind == VLF_PROCESSOR_BLIP) {
+  if (squashes (p->kind)) {
     p->resize_width = read_side (c, "size", "width", input);
     p->resize_height = read_side (c, "size", "height", input);
     check_sides (c, "size", p->resize_width, p->resize_height, input);
@@ -104,7 +115,7 @@ vlf_image_processor_load (VlfImageProcessor *p, const char *dir, const char *cla
 {
   static const double zero[3] = { 0, 0, 0 }, one[3] = { 1, 1, 1 };
   g_autoptr (VlfConfig) c = vlf_config_load_optional (dir, "preprocessor_config.json", error);
-  gboolean normalize;
+  gboolean normalize, siglip;
 
   if (!c)
     return FALSE;
@@ -114,13 +125,14 @@ vlf_image_processor_load (VlfImageProcessor *p, const char *dir, const char *cla
   p->kind = read_kind (c, class);
   p->filter = read_filter (c);
   p->resize = vlf_config_bool (c, "do_resize", TRUE);
-  p->center_crop = p->kind != VLF_PROCESSOR_BLIP && vlf_config_bool (c, "do_center_crop", TRUE);
+  p->center_crop = !squashes (p->kind) && vlf_config_bool (c, "do_center_crop", TRUE);
   read_size (p, c, input);
   p->rescale =
       vlf_config_bool (c, "do_rescale", TRUE) ? vlf_config_double (c, "rescale_factor", 1.0 / 255, 1e-9, 1e9) : 1.0;
   normalize = vlf_config_bool (c, "do_normalize", TRUE);
-  read_vector (c, "image_mean", normalize ? clip_mean : zero, -1e6, p->mean);
-  read_vector (c, "image_std", normalize ? clip_std : one, 1e-6, p->std);
+  siglip = p->kind == VLF_PROCESSOR_SIGLIP;
+  read_vector (c, "image_mean", siglip ? half : clip_mean, -1e6, p->mean);
+  read_vector (c, "image_std", siglip ? half : clip_std, 1e-6, p->std);
   if (!normalize) {
     memcpy (p->mean, zero, sizeof zero);
     memcpy (p->std, one, sizeof one);
@@ -170,6 +182,7 @@ resized_size (const VlfImageProcessor *p, guint width, guint height, guint *to_w
   case VLF_PROCESSOR_BRIDGETOWER: bridgetower_size (p, width, height, to_width, to_height); break;
   case VLF_PROCESSOR_CLIP: clip_size (p, width, height, to_width, to_height); break;
   case VLF_PROCESSOR_BLIP:
+  case VLF_PROCESSOR_SIGLIP:
     *to_width = p->resize_width;
     *to_height = p->resize_height;
     break;

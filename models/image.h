@@ -5,7 +5,12 @@
 
 G_BEGIN_DECLS
 
-typedef enum { VLF_PROCESSOR_BRIDGETOWER, VLF_PROCESSOR_BLIP, VLF_PROCESSOR_CLIP } VlfProcessorKind;
+typedef enum {
+  VLF_PROCESSOR_BRIDGETOWER,
+  VLF_PROCESSOR_BLIP,
+  VLF_PROCESSOR_CLIP,
+  VLF_PROCESSOR_SIGLIP
+} VlfProcessorKind;
 
 /* preprocessor_config.json, read and checked: how a checkpoint wants its pictures. Plain data, no pointers. */
 typedef struct {
@@ -13,7 +18,7 @@ typedef struct {
   VlfFilter filter;
   gboolean resize, center_crop;
   guint shortest_edge, divisor;      /* BridgeTower, CLIP */
-  guint resize_width, resize_height; /* BLIP */
+  guint resize_width, resize_height; /* BLIP, SigLIP */
   guint input;                       /* the model's square input, pixels */
   guint patch;
   double rescale;

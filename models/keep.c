@@ -76,6 +76,17 @@ vlf_keep_fresh (VlfPass *pass, VlfKeep *keep, VlfTensor x)
   return keep && keep->rows ? vlf_gather_rows (pass, x, keep->rows, keep->n) : x;
 }
 
+/* [n - 1] the fresh rows behind the class token, counted from there. */
+static guint32 *
+fresh_cells (const VlfKeep *keep)
+{
+  guint32 *cells = g_new (guint32, keep->n);
+
+  for (guint i = 1; i < keep->n; i++)
+    cells[i - 1] = keep->rows[i] - 1;
+  return cells;
+}
+
 VlfTensor
 vlf_keep_fresh_cells (VlfPass *pass, VlfKeep *keep, VlfTensor x)
 {
@@ -83,9 +94,7 @@ vlf_keep_fresh_cells (VlfPass *pass, VlfKeep *keep, VlfTensor x)
 
   if (!keep || !keep->rows)
     return x;
-  cells = g_new (guint32, keep->n);
-  for (guint i = 1; i < keep->n; i++)
-    cells[i - 1] = keep->rows[i] - 1;
+  cells = fresh_cells (keep);
   return vlf_gather_rows (pass, x, cells, keep->n - 1);
 }
 
@@ -104,11 +113,14 @@ vlf_keep_whole (VlfPass *pass, VlfKeep *keep, VlfTensor x)
 VlfTensor
 vlf_keep_rows (VlfPass *pass, VlfKeep *keep, VlfTensor x)
 {
+  g_autofree guint32 *cells = NULL;
   VlfTensor memory;
 
   if (!keep || !keep->rows)
     return vlf_keep_whole (pass, keep, x);
   memory = next_memory (keep);
-  vlf_scatter_rows (pass, x, keep->rows, memory);
+  if (x.rows + 1 == keep->n)
+    cells = fresh_cells (keep);
+  vlf_scatter_rows (pass, x, cells ? cells : keep->rows, memory);
   return vlf_pass_failed (pass) ? (VlfTensor){ 0 } : memory;
 }

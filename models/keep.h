@@ -23,7 +23,8 @@ void vlf_keep_begin (VlfKeep *keep, const guint32 *rows, guint n);
 VlfTensor vlf_keep_fresh (VlfPass *pass, VlfKeep *keep, VlfTensor x);
 /* The same of @x [b, all - 1, d], which has no class token: [b, fresh - 1, d]. */
 VlfTensor vlf_keep_fresh_cells (VlfPass *pass, VlfKeep *keep, VlfTensor x);
-/* @x [b, fresh, d] among the other rows as they were kept, and keeps them all: [b, all, d], good until the next pass with @keep. */
+/* @x [b, fresh, d] among the other rows as they were kept, and keeps them all: [b, all, d], good until the next pass with @keep. The same
+ * without the class token: @x [b, fresh - 1, d] to [b, all - 1, d]. */
 VlfTensor vlf_keep_rows (VlfPass *pass, VlfKeep *keep, VlfTensor x);
 /* Keeps @x, which has nothing to do with rows. */
 VlfTensor vlf_keep_whole (VlfPass *pass, VlfKeep *keep, VlfTensor x);

@@ -11,6 +11,16 @@ vlf_embed_patches (VlfPass *pass, const VlfWeight *embedding, VlfTensor class_to
 }
 
 VlfTensor
+vlf_mask_bias (VlfPass *pass, const guint8 *mask, guint n, guint tokens)
+{
+  g_autofree float *bias = g_new (float, MAX ((gsize) n * tokens, 1));
+
+  for (gsize i = 0; i < (gsize) n * tokens; i++)
+    bias[i] = mask[i] ? 0.0f : VLF_MASKED;
+  return vlf_input (pass, bias, n, 1, tokens);
+}
+
+VlfTensor
 vlf_self_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint asking, const VlfAttention *options,
                     const VlfTensor *residual, VlfKeep *keep)
 {
@@ -141,13 +151,15 @@ vlf_load_activation (VlfLoader *loader, const char *name, const char *field)
 {
   if (!g_strcmp0 (name, "gelu"))
     return VLF_GELU;
+  if (!g_strcmp0 (name, "gelu_pytorch_tanh"))
+    return VLF_GELU_TANH;
   if (!g_strcmp0 (name, "quick_gelu"))
     return VLF_QUICK_GELU;
   if (!g_strcmp0 (name, "relu"))
     return VLF_RELU;
   if (!loader->error)
     g_set_error (&loader->error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-                 "config.json: %s: expected \"gelu\", \"quick_gelu\" or \"relu\", found \"%s\"", field,
-                 name ? name : "");
+                 "config.json: %s: expected \"gelu\", \"gelu_pytorch_tanh\", \"quick_gelu\" or \"relu\", found \"%s\"",
+                 field, name ? name : "");
   return VLF_NONE;
 }

@@ -13,6 +13,11 @@ G_BEGIN_DECLS
 VlfTensor vlf_embed_patches (VlfPass *pass, const VlfWeight *embedding, VlfTensor class_token, VlfTensor positions,
                              VlfTensor patches, VlfKeep *keep);
 
+#define VLF_MASKED (-3e38f) /* the score of a key that is not there */
+
+/* What the mask of a text adds to its keys' scores: [n, 1, tokens], 0 where @mask [n, tokens] in host memory is not 0, else VLF_MASKED. */
+VlfTensor vlf_mask_bias (VlfPass *pass, const guint8 *mask, guint n, guint tokens);
+
 /* Multi-head attention with its projections. Self-attention uses one product for query, key and value. */
 typedef struct {
   VlfWeight *qkv;        /* self: [3 d, d], query first */
@@ -70,7 +75,7 @@ VlfPostNormLayer
 vlf_load_post_norm_layer (VlfLoader *loader, const char *name, guint dim, guint heads, guint intermediate,
                           VlfActivation act, float eps, gboolean has_cross, guint cross_dim);
 
-/* "gelu", "quick_gelu", "relu" of a config.json; anything else is an error of the loader that names @field. */
+/* "gelu", "gelu_pytorch_tanh", "quick_gelu", "relu" of a config.json; anything else is an error of the loader that names @field. */
 VlfActivation vlf_load_activation (VlfLoader *loader, const char *name, const char *field);
 
 G_END_DECLS

@@ -9,8 +9,6 @@
 
 G_BEGIN_DECLS
 
-#define VLF_MASKED (-3e38f) /* the score of a key that is not there */
-
 struct _VlfModel {
   gint refs;
   gchar *key; /* in the table of open models */

@@ -104,13 +104,15 @@ static void
 report_rest (const VlfRetrieval *r, const VlfNet *net, const float *scores, const guint *found,
              VlfPromptResult *prompts)
 {
+  const gboolean shares = net->two_towers && !net->sigmoid;
   const double sum =
-      net->two_towers ? partition (scores, vlf_bank_size (r->bank), scores[found[0]], net->similarity_scale) : NAN;
+      shares ? partition (scores, vlf_bank_size (r->bank), scores[found[0]], net->similarity_scale) : NAN;
 
   for (guint i = r->n_rerank; i < r->n_found; i++) {
     prompts[i].text = g_strdup (vlf_bank_text (r->bank, found[i]));
     prompts[i].score = scores[found[i]];
-    prompts[i].match = exp (net->similarity_scale * (prompts[i].score - scores[found[0]])) / sum;
+    prompts[i].match = net->sigmoid ? vlf_net_match (net, prompts[i].score)
+                                    : exp (net->similarity_scale * (prompts[i].score - scores[found[0]])) / sum;
     prompts[i].peak_x = prompts[i].peak_y = NAN;
     prompts[i].invalid = isnan (prompts[i].score);
   }

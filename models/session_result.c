@@ -72,12 +72,17 @@ fill_prompt (const VlfRun *run, const VlfReading *r, guint which, const VlfText 
     g_debug ("prompt \"%s\": the model's numbers are not finite", prompt->text);
 }
 
-/* Two towers: the softmax over all prompts [n] asked together, negatives included; of one alone nothing can be said. */
+/* Two towers: the softmax over all prompts [n] asked together, negatives included; of one alone nothing can be said. Or, where the
+ * model learnt that, each one's sigmoid. */
 static void
 match_prompts (const VlfNet *net, VlfPromptResult *prompts, guint n)
 {
   double best = -INFINITY, sum = 0;
 
+  for (guint i = 0; i < n && net->sigmoid; i++)
+    prompts[i].match = vlf_net_match (net, prompts[i].score);
+  if (net->sigmoid)
+    return;
   for (guint i = 0; i < n; i++)
     best = MAX (best, prompts[i].score);
   for (guint i = 0; i < n; i++)

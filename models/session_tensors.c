@@ -223,7 +223,7 @@ hand_out_similarity (const Gather *gather, const VlfNet *net, VlfTensorSink sink
 
       for (gsize k = 0; k < images->one; k++)
         sum += (double) images->data[i * images->one + k] * texts->data[t * texts->one + k];
-      all[(gsize) i * n + t] = (float) (sum * net->similarity_scale);
+      all[(gsize) i * n + t] = (float) (sum * net->similarity_scale + net->similarity_bias);
     }
   sink (user, net->similarity, all, NULL, shape, 2);
 }

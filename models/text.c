@@ -74,6 +74,19 @@ assign_words (VlfText *text, const VlfTokens *tokens)
   }
 }
 
+/* Padding stands for no word. */
+static void
+pad (VlfText *text, guint from)
+{
+  const VlfModel *model = text->model;
+  const gint id = vlf_tokenizer_id (model->tokenizer, VLF_TOKEN_PAD);
+
+  for (guint t = from; t < text->n_tokens; t++) {
+    text->ids[t] = id >= 0 ? (guint32) id : model->net->pad_id;
+    text->word_of[t] = -1;
+  }
+}
+
 gboolean
 vlf_text_tokenize (VlfText *text, GError **error)
 {
@@ -83,10 +96,11 @@ vlf_text_tokenize (VlfText *text, GError **error)
   if (!vlf_tokenizer_encode (model->tokenizer, text->prompt, -1, model->max_tokens, &tokens, error))
     return FALSE;
   text->truncated = tokens.truncated;
-  text->n_tokens = tokens.n;
-  text->ids = g_new (guint32, MAX (tokens.n, 1));
-  text->word_of = g_new (gint, MAX (tokens.n, 1));
+  text->n_tokens = model->net->padded ? model->max_tokens : tokens.n;
+  text->ids = g_new (guint32, MAX (text->n_tokens, 1));
+  text->word_of = g_new (gint, MAX (text->n_tokens, 1));
   assign_words (text, &tokens);
+  pad (text, tokens.n);
   return TRUE;
 }
 

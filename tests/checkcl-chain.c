@@ -132,7 +132,7 @@ any_stored (Check *c)
 void
 vlf_check_chain (Check *c)
 {
-  static const VlfActivation acts[] = { VLF_GELU, VLF_QUICK_GELU, VLF_RELU, VLF_NONE };
+  static const VlfActivation acts[] = { VLF_GELU, VLF_QUICK_GELU, VLF_RELU, VLF_GELU_TANH, VLF_NONE };
   const guint b = vlf_check_any (c, 1, 1, 2, 0), m = vlf_check_any (c, 1, 2, 5, 11, 12, 13, 24, 31, 97, 257, 0);
   const VlfDType stored = any_stored (c);
   Chain x = { .d = vlf_check_any (c, 4, 17, 32, 64, 100, 0), .inner = vlf_check_any (c, 8, 33, 128, 300, 0) };

@@ -165,7 +165,7 @@ check_linear (Check *c)
         k = vlf_check_any (c, 1, 7, 16, 64, 97, 256, 400, 1100, 0);
   guint n_parts = vlf_check_any (c, 1, 1, 2, 3, 0), n[3], all = 0;
   VlfDType stored = any_stored (c);
-  Case x = { .act = (VlfActivation) g_rand_int_range (c->rand, VLF_NONE, VLF_TANH + 1) };
+  Case x = { .act = (VlfActivation) g_rand_int_range (c->rand, VLF_NONE, VLF_GELU_TANH + 1) };
   g_autofree gchar *shape = NULL;
 
   for (guint i = 0; i < n_parts; i++)

@@ -16,6 +16,7 @@
 #define VLF_QUICK_GELU 2
 #define VLF_RELU 3
 #define VLF_TANH 4
+#define VLF_GELU_TANH 5
 
 /* Adding this rounds a small number to a whole one, to even where it lies between two, in the lowest bits of the sum. rint() takes PoCL
  * a dozen instructions. */
@@ -63,6 +64,7 @@
     case VLF_QUICK_GELU: return x / (1.0f + vlf_exp2##S (-2.455466902f * x));                                                 \
     case VLF_RELU: return x < (T) 0.0f ? (T) 0.0f : x;                                                                 \
     case VLF_TANH: return tanh (x);                                                                                    \
+    case VLF_GELU_TANH: return x / (1.0f + vlf_exp2##S (-2.302208198f * VLF_FMA (0.044715f * x * x, x, x)));           \
     default: return x;                                                                                                 \
     }                                                                                                                  \
   }
