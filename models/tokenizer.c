@@ -81,6 +81,8 @@ vlf_tokenizer_free (VlfTokenizer *tokenizer)
   g_free (tokenizer->contents);
   vlf_bpe_free (tokenizer->bpe);
   vlf_wordpiece_free (tokenizer->wordpiece);
+  vlf_unigram_free (tokenizer->unigram);
+  vlf_normaliser_clear (&tokenizer->normaliser);
   vlf_added_free (tokenizer->added);
   vlf_vocab_free (tokenizer->vocab);
   g_free (tokenizer);
@@ -157,6 +159,8 @@ encode_word (Encoding *e, const VlfSlice *word)
 {
   const VlfTokenizer *tokenizer = e->tokenizer;
 
+  if (tokenizer->unigram)
+    return vlf_unigram_encode (tokenizer->unigram, tokenizer->vocab, word, e->tokens, &e->allocated);
   if (tokenizer->wordpiece)
     return vlf_wordpiece_encode (tokenizer->wordpiece, tokenizer->vocab, word, e->tokens, &e->allocated);
   return vlf_bpe_encode (tokenizer->bpe, tokenizer->vocab, word, &e->scratch, e->tokens, &e->allocated);
@@ -196,10 +200,32 @@ encode_with_space (Encoding *e, const VlfSlice *text)
   gboolean ok;
 
   vlf_aligned_append (&spaced, ' ', text->begin[0], text->begin[0]);
-  vlf_normalise (0, text, &spaced);
+  vlf_normalise (NULL, text, &spaced);
   slice = vlf_aligned_slice (&spaced, 0, spaced.length);
   ok = !spaced.failed && encode_gpt2 (e, &slice);
   vlf_aligned_clear (&spaced);
+  return ok;
+}
+
+/* Spaces become marks; mostly the text gets one in front. */
+static gboolean
+encode_marked (Encoding *e, const VlfSlice *text)
+{
+  const gboolean prepend = (e->tokenizer->split & VLF_SPLIT_PREFIX_SPACE) != 0;
+  const gunichar mark = g_utf8_get_char (VLF_SPACE_MARK);
+  VlfAligned marked = { 0 };
+  VlfSlice slice;
+  gboolean ok;
+  gunichar c = g_utf8_get_char (text->text);
+  guint32 begin, end;
+
+  if (prepend && c != ' ' && c != mark)
+    vlf_aligned_append (&marked, mark, text->begin[0], text->end[0]);
+  for (gsize at = 0; vlf_slice_next (text, &at, &c, &begin, &end) && !marked.failed;)
+    vlf_aligned_append (&marked, c == ' ' ? mark : c, begin, end);
+  slice = vlf_aligned_slice (&marked, 0, marked.length);
+  ok = !marked.failed && for_words (e, &slice, vlf_marked_word, encode_word);
+  vlf_aligned_clear (&marked);
   return ok;
 }
 
@@ -209,6 +235,8 @@ encode_text (Encoding *e, const VlfSlice *text)
 {
   VlfSplit split = e->tokenizer->split;
 
+  if (split & VLF_SPLIT_SPACES)
+    return encode_marked (e, text);
   if (split & VLF_SPLIT_BERT)
     return for_words (e, text, vlf_bert_word, encode_word);
   if (split & VLF_SPLIT_CLIP)
@@ -228,9 +256,9 @@ normalise_and_encode (Encoding *e, const VlfSlice *text)
   VlfSlice slice;
   gboolean ok;
 
-  if (!e->tokenizer->normal)
+  if (e->tokenizer->normaliser.n == 0)
     return encode_parts (e, text, TRUE);
-  vlf_normalise (e->tokenizer->normal, text, &normal);
+  vlf_normalise (&e->tokenizer->normaliser, text, &normal);
   slice = vlf_aligned_slice (&normal, 0, normal.length);
   ok = !normal.failed && encode_parts (e, &slice, TRUE);
   vlf_aligned_clear (&normal);

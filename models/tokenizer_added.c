@@ -112,7 +112,7 @@ vlf_added_add (VlfAdded *added, const VlfAddedToken *token, const VlfVocab *voca
 }
 
 void
-vlf_added_finish (VlfAdded *added, VlfNormal normal)
+vlf_added_finish (VlfAdded *added, const VlfNormaliser *normaliser)
 {
   for (guint i = 0; i < G_N_ELEMENTS (added->matchers); i++)
     added->matchers[i].contents = vlf_vocab_new ();
@@ -123,7 +123,7 @@ vlf_added_finish (VlfAdded *added, VlfNormal normal)
     VlfSlice content = { token->content, nowhere, nowhere, strlen (token->content) };
     VlfAligned normalised = { 0 };
 
-    vlf_normalise (token->normalized ? normal : 0, &content, &normalised);
+    vlf_normalise (token->normalized ? normaliser : NULL, &content, &normalised);
     if (normalised.length > 0) {
       vlf_vocab_add (matcher->contents, normalised.text, normalised.length, i);
       matcher->starts[(guint8) normalised.text[0]] = TRUE;

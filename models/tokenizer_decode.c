@@ -28,6 +28,16 @@ append_piece (const VlfWordPiece *wordpiece, const char *content, GString *to)
   g_string_append (to, g_str_has_prefix (content, wordpiece->prefix) ? content + strlen (wordpiece->prefix) : content);
 }
 
+static void
+append_marked (const char *content, GString *to)
+{
+  for (const char *mark; (mark = strstr (content, VLF_SPACE_MARK)); content = mark + strlen (VLF_SPACE_MARK)) {
+    g_string_append_len (to, content, mark - content);
+    g_string_append_c (to, ' ');
+  }
+  g_string_append (to, content);
+}
+
 void
 vlf_tokenizer_append (const VlfTokenizer *tokenizer, guint id, GString *to)
 {
@@ -35,7 +45,9 @@ vlf_tokenizer_append (const VlfTokenizer *tokenizer, guint id, GString *to)
 
   if (!content)
     return;
-  if (tokenizer->wordpiece)
+  if (tokenizer->unigram)
+    append_marked (content, to);
+  else if (tokenizer->wordpiece)
     append_piece (tokenizer->wordpiece, content, to);
   else if (vlf_added_find (tokenizer->added, content) >= 0)
     g_string_append (to, content);

@@ -36,6 +36,7 @@ load_files (int dir_fd, VlfTokenizerFiles *files, GError **error)
       !load_json (dir_fd, "added_tokens.json", VLF_JSON_CONFIG_BYTES, &files->added, error) ||
       !load_json (dir_fd, "tokenizer.json", VLF_JSON_TOKENIZER_BYTES, &files->whole, error))
     return FALSE;
+  files->sentencepiece = vlf_file_exists (dir_fd, "spiece.model");
   if (files->whole)
     return TRUE;
   if (!load_json (dir_fd, "vocab.json", VLF_JSON_TOKENIZER_BYTES, &files->vocab, error) ||
@@ -58,8 +59,23 @@ files_clear (VlfTokenizerFiles *files)
 
 /* --- class --- */
 
+static gboolean
+fail_class (const VlfTokenizerFiles *files, const char *model_type, GError **error)
+{
+  if (files->sentencepiece)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "expected tokenizer.json, found only spiece.model, which is not read here; save the tokenizer with a "
+                 "tokenizer.json beside it, or take one from a model of the same vocabulary");
+  else
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "model_type: expected a model whose tokenizer is known (bridgetower, blip, clip, roberta, bert, or "
+                 "siglip with a tokenizer.json), found \"%.40s\"",
+                 model_type ? model_type : "null");
+  return FALSE;
+}
+
 /* The class that tokenizer_config.json names, else that of the model; a name that is unknown here does what
- * tokenizer.json says. */
+ * tokenizer.json says, as SigLIP's do. */
 static gboolean
 choose_class (const VlfTokenizerFiles *files, const char *model_type, VlfTokenizerClass *class_, GError **error)
 {
@@ -86,13 +102,9 @@ choose_class (const VlfTokenizerFiles *files, const char *model_type, VlfTokeniz
     }
   }
   *class_ = VLF_CLASS_GENERIC;
-  if (named && files->whole)
+  if (files->whole && (named || g_strcmp0 (model_type, "siglip") == 0))
     return TRUE;
-  g_set_error (
-      error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-      "model_type: expected a model whose tokenizer is known (bridgetower, blip, clip, roberta, bert), found \"%.40s\"",
-      model_type ? model_type : "null");
-  return FALSE;
+  return fail_class (files, model_type, error);
 }
 
 static gboolean
@@ -109,13 +121,27 @@ set_bert (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfModelSetti
 {
   gboolean lower = config_flag (files, "do_lower_case", TRUE);
 
-  tokenizer->split = VLF_SPLIT_BERT;
-  tokenizer->normal = VLF_NORMAL_CLEAN | (lower ? VLF_NORMAL_LOWERCASE : 0);
+  VlfNormal steps = VLF_NORMAL_CLEAN | (lower ? VLF_NORMAL_LOWERCASE : 0);
+
   if (config_flag (files, "tokenize_chinese_chars", TRUE))
-    tokenizer->normal |= VLF_NORMAL_CHINESE;
+    steps |= VLF_NORMAL_CHINESE;
   if (config_flag (files, "strip_accents", lower))
-    tokenizer->normal |= VLF_NORMAL_ACCENTS;
-  *settings = (VlfModelSettings){ .wordpiece = TRUE, .max_chars = 100 };
+    steps |= VLF_NORMAL_ACCENTS;
+  vlf_normaliser_add_plain (&tokenizer->normaliser, steps);
+  tokenizer->split = VLF_SPLIT_BERT;
+  *settings = (VlfModelSettings){ .kind = VLF_MODEL_WORDPIECE, .max_chars = 100 };
+}
+
+static void
+set_clip (VlfTokenizer *tokenizer)
+{
+  VlfNormalStep spaces = { 0 };
+
+  vlf_replace_parse (&spaces.replace, "\\s+", " ");
+  vlf_normaliser_add_plain (&tokenizer->normaliser, VLF_NORMAL_NFC);
+  vlf_normaliser_add (&tokenizer->normaliser, &spaces);
+  vlf_normaliser_add_plain (&tokenizer->normaliser, VLF_NORMAL_LOWERCASE);
+  tokenizer->split = VLF_SPLIT_CLIP | VLF_SPLIT_GPT2;
 }
 
 /* What a class does whatever tokenizer.json says. */
@@ -128,8 +154,7 @@ set_class (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizer
     tokenizer->split = VLF_SPLIT_GPT2 | (config_flag (files, "add_prefix_space", FALSE) ? VLF_SPLIT_PREFIX_SPACE : 0);
     return TRUE;
   case VLF_CLASS_CLIP:
-    tokenizer->normal = VLF_NORMAL_NFC | VLF_NORMAL_SPACES | VLF_NORMAL_LOWERCASE;
-    tokenizer->split = VLF_SPLIT_CLIP | VLF_SPLIT_GPT2;
+    set_clip (tokenizer);
     settings->bpe.end_of_word = "</w>";
     settings->bpe.unknown = vlf_tokenizer_named (files, class_, VLF_NAMED_UNK);
     return TRUE;
@@ -300,10 +325,23 @@ load_bpe (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfMode
 }
 
 static gboolean
+load_unigram (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, GError **error)
+{
+  const VlfJson *model = vlf_json_get (files->whole, "model");
+
+  tokenizer->unigram =
+      vlf_unigram_new (vlf_json_get (model, "vocab"), vlf_json_get (model, "unk_id"), tokenizer->vocab, error);
+  if (!tokenizer->unigram)
+    g_prefix_error (error, "tokenizer.json: ");
+  return tokenizer->unigram != NULL;
+}
+
+static gboolean
 load_model (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfModelSettings *settings, GError **error)
 {
   const VlfJson *type = vlf_json_path (files->whole, "model.type");
-  const char *expected = settings->wordpiece ? "WordPiece" : "BPE", *found = vlf_json_string (type, NULL);
+  static const char *const names[] = { "BPE", "WordPiece", "Unigram" };
+  const char *expected = names[settings->kind], *found = vlf_json_string (type, NULL);
 
   if (type && !vlf_json_is (type, expected)) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
@@ -311,8 +349,11 @@ load_model (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfMo
                  found ? found : vlf_json_type_name (type));
     return FALSE;
   }
-  return settings->wordpiece ? load_wordpiece (tokenizer, files, settings, error)
-                             : load_bpe (tokenizer, files, settings, error);
+  switch (settings->kind) {
+  case VLF_MODEL_UNIGRAM: return load_unigram (tokenizer, files, error);
+  case VLF_MODEL_WORDPIECE: return load_wordpiece (tokenizer, files, settings, error);
+  default: return load_bpe (tokenizer, files, settings, error);
+  }
 }
 
 /* --- settings --- */
@@ -379,7 +420,7 @@ vlf_tokenizer_load (VlfTokenizer *tokenizer, int dir_fd, const char *model_type,
                 set_around (tokenizer, &files, class_, error) && set_rest (tokenizer, &files, class_, error);
 
   if (ok)
-    vlf_added_finish (tokenizer->added, tokenizer->normal);
+    vlf_added_finish (tokenizer->added, &tokenizer->normaliser);
   files_clear (&files);
   return ok;
 }

@@ -25,12 +25,15 @@ typedef struct {
   gchar *merges;    /* merges.txt, likewise */
   gchar *words;     /* vocab.txt, likewise and without vocab.json */
   gsize merges_length, words_length;
+  gboolean sentencepiece; /* there is a spiece.model, which is not read */
 } VlfTokenizerFiles;
+
+typedef enum { VLF_MODEL_BPE, VLF_MODEL_WORDPIECE, VLF_MODEL_UNIGRAM } VlfModelKind;
 
 /* Of the model: strings belong to the files. */
 typedef struct {
-  gboolean wordpiece; /* else BPE */
-  VlfBpeOptions bpe;  /* @unknown counts for both */
+  VlfModelKind kind;
+  VlfBpeOptions bpe;  /* @unknown counts for WordPiece too */
   const char *prefix; /* of WordPiece, NULL: "##" */
   guint max_chars;
 } VlfModelSettings;

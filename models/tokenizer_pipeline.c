@@ -37,12 +37,54 @@ bert_steps (const VlfJson *part)
          (flag (part, "strip_accents", lower) ? VLF_NORMAL_ACCENTS : 0) | (lower ? VLF_NORMAL_LOWERCASE : 0);
 }
 
-/* Steps come in the order of their flags, which is that of their use here. */
+static VlfNormal
+strip_steps (const VlfJson *part)
+{
+  return (flag (part, "strip_left", TRUE) ? VLF_NORMAL_STRIP_LEFT : 0) |
+         (flag (part, "strip_right", TRUE) ? VLF_NORMAL_STRIP_RIGHT : 0);
+}
+
+static VlfNormal
+plain_steps (const VlfJson *part)
+{
+  const char *type = type_of (part);
+
+  if (strcmp (type, "NFC") == 0)
+    return VLF_NORMAL_NFC;
+  if (strcmp (type, "Lowercase") == 0)
+    return VLF_NORMAL_LOWERCASE;
+  if (strcmp (type, "BertNormalizer") == 0)
+    return bert_steps (part);
+  return strcmp (type, "Strip") == 0 ? strip_steps (part) : 0;
+}
+
+/* FALSE without an error: not one that is known here. */
+static gboolean
+parse_replace (const VlfJson *part, VlfNormalStep *step)
+{
+  const char *pattern = vlf_json_string (vlf_json_path (part, "pattern.Regex"), NULL);
+  const char *content = vlf_json_string (vlf_json_get (part, "content"), NULL);
+
+  return pattern && content && vlf_replace_parse (&step->replace, pattern, content);
+}
+
+static gboolean
+parse_charsmap (const VlfJson *part, VlfNormalStep *step, GError **error)
+{
+  const char *base64 = vlf_json_string (vlf_json_get (part, "precompiled_charsmap"), NULL);
+
+  step->charsmap = vlf_charsmap_new (base64 ? base64 : "", error);
+  if (!step->charsmap)
+    g_prefix_error (error, "tokenizer.json: normalizer: ");
+  return step->charsmap != NULL;
+}
+
 static gboolean
 parse_normalizer (VlfTokenizer *tokenizer, const VlfJson *part, GError **error)
 {
   const char *type = type_of (part);
-  VlfNormal step = 0;
+  VlfNormalStep step = { 0 };
+  gboolean ok = FALSE;
 
   if (vlf_json_type (part) == VLF_JSON_NULL)
     return TRUE;
@@ -52,18 +94,31 @@ parse_normalizer (VlfTokenizer *tokenizer, const VlfJson *part, GError **error)
         return FALSE;
     return TRUE;
   }
-  if (strcmp (type, "NFC") == 0)
-    step = VLF_NORMAL_NFC;
-  else if (strcmp (type, "Lowercase") == 0)
-    step = VLF_NORMAL_LOWERCASE;
-  else if (strcmp (type, "Replace") == 0 && vlf_json_is (vlf_json_path (part, "pattern.Regex"), "\\s+") &&
-           vlf_json_is (vlf_json_get (part, "content"), " "))
-    step = VLF_NORMAL_SPACES;
-  else if (strcmp (type, "BertNormalizer") == 0)
-    step = bert_steps (part);
-  if ((step & -step) <= tokenizer->normal)
-    return unsupported (part, "normalizer", error);
-  tokenizer->normal |= step;
+  if (strcmp (type, "Precompiled") == 0) {
+    if (!parse_charsmap (part, &step, error))
+      return FALSE;
+    ok = vlf_normaliser_add (&tokenizer->normaliser, &step);
+  } else if (strcmp (type, "Replace") == 0) {
+    ok = parse_replace (part, &step) && vlf_normaliser_add (&tokenizer->normaliser, &step);
+  } else {
+    ok = plain_steps (part) != 0 && vlf_normaliser_add_plain (&tokenizer->normaliser, plain_steps (part));
+  }
+  if (!ok)
+    vlf_charsmap_free (step.charsmap);
+  return ok || unsupported (part, "normalizer", error);
+}
+
+/* SentencePiece's spaces. Files before tokenizers 0.20 say add_prefix_space where newer ones say how to. */
+static gboolean
+parse_metaspace (VlfTokenizer *tokenizer, const VlfJson *part)
+{
+  const VlfJson *scheme = vlf_json_get (part, "prepend_scheme");
+  gboolean always = scheme ? vlf_json_is (scheme, "always") : flag (part, "add_prefix_space", TRUE);
+
+  if (tokenizer->split || !vlf_json_is (vlf_json_get (part, "replacement"), VLF_SPACE_MARK) ||
+      !flag (part, "split", TRUE) || (scheme && !always && !vlf_json_is (scheme, "never")))
+    return FALSE;
+  tokenizer->split = VLF_SPLIT_SPACES | (always ? VLF_SPLIT_PREFIX_SPACE : 0);
   return TRUE;
 }
 
@@ -93,6 +148,8 @@ parse_pre_tokenizer (VlfTokenizer *tokenizer, const VlfJson *part, GError **erro
     tokenizer->split = VLF_SPLIT_BERT;
     return TRUE;
   }
+  if (strcmp (type, "Metaspace") == 0 && parse_metaspace (tokenizer, part))
+    return TRUE;
   return unsupported (part, "pre_tokenizer", error);
 }
 
@@ -102,7 +159,10 @@ parse_model (const VlfJson *model, VlfModelSettings *settings, GError **error)
   const char *prefix = vlf_json_string (vlf_json_get (model, "continuing_subword_prefix"), NULL);
   guint64 max_chars = 100;
 
-  settings->wordpiece = vlf_json_is (vlf_json_get (model, "type"), "WordPiece");
+  if (vlf_json_is (vlf_json_get (model, "type"), "WordPiece"))
+    settings->kind = VLF_MODEL_WORDPIECE;
+  if (vlf_json_is (vlf_json_get (model, "type"), "Unigram"))
+    settings->kind = VLF_MODEL_UNIGRAM;
   settings->bpe.unknown = vlf_json_string (vlf_json_get (model, "unk_token"), NULL);
   settings->prefix = prefix;
   vlf_json_uint (vlf_json_get (model, "max_input_chars_per_word"), &max_chars);
@@ -110,7 +170,7 @@ parse_model (const VlfJson *model, VlfModelSettings *settings, GError **error)
   settings->bpe.end_of_word = vlf_json_string (vlf_json_get (model, "end_of_word_suffix"), NULL);
   settings->bpe.fuse_unknown = flag (model, "fuse_unk", FALSE);
   settings->bpe.ignore_merges = flag (model, "ignore_merges", FALSE);
-  if (settings->wordpiece || ((!prefix || !*prefix) && !flag (model, "byte_fallback", FALSE)))
+  if (settings->kind == VLF_MODEL_WORDPIECE || ((!prefix || !*prefix) && !flag (model, "byte_fallback", FALSE)))
     return TRUE;
   g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
                "tokenizer.json: model: expected no continuing_subword_prefix and no byte_fallback, found one of them");
@@ -120,13 +180,14 @@ parse_model (const VlfJson *model, VlfModelSettings *settings, GError **error)
 gboolean
 vlf_pipeline_parse (VlfTokenizer *tokenizer, const VlfJson *whole, VlfModelSettings *settings, GError **error)
 {
+  static const VlfSplit made_of[] = { VLF_SPLIT_GPT2, VLF_SPLIT_BERT, VLF_SPLIT_SPACES };
   const VlfJson *words = vlf_json_get (whole, "pre_tokenizer");
 
   if (!parse_normalizer (tokenizer, vlf_json_get (whole, "normalizer"), error) ||
       !parse_pre_tokenizer (tokenizer, words, error) || !parse_model (vlf_json_get (whole, "model"), settings, error))
     return FALSE;
-  /* Byte pairs of words that were not made of bytes, or the other way round, are nothing that is known here. */
-  if (tokenizer->split & (settings->wordpiece ? VLF_SPLIT_BERT : VLF_SPLIT_GPT2))
+  /* Each model with its own kind of words: byte pairs of words that were not made of bytes, say, are nothing that is known here. */
+  if (tokenizer->split & made_of[settings->kind])
     return TRUE;
   return unsupported (words, "pre_tokenizer", error);
 }

@@ -49,17 +49,65 @@ gboolean vlf_is_letter (gunichar c);
 gboolean vlf_is_number (gunichar c);
 gboolean vlf_is_word (gunichar c);
 
+/* Where a step reads: the character at byte @at with its origin; @at moves behind it. FALSE at the end. */
+gboolean vlf_slice_next (const VlfSlice *slice, gsize *at, gunichar *c, guint32 *begin, guint32 *end);
+
+/* --- normalisation: tokenizer_normal.c --- */
+
+/* Steps without arguments. */
 typedef enum {
   VLF_NORMAL_CLEAN = 1 << 0,   /* control characters out, white space as plain spaces (BERT) */
   VLF_NORMAL_CHINESE = 1 << 1, /* spaces around ideographs (BERT) */
   VLF_NORMAL_NFC = 1 << 2,
-  VLF_NORMAL_SPACES = 1 << 3,  /* runs of white space become one space */
-  VLF_NORMAL_ACCENTS = 1 << 4, /* letters without their marks (BERT) */
-  VLF_NORMAL_LOWERCASE = 1 << 5,
+  VLF_NORMAL_ACCENTS = 1 << 3, /* letters without their marks (BERT) */
+  VLF_NORMAL_LOWERCASE = 1 << 4,
+  VLF_NORMAL_STRIP_LEFT = 1 << 5, /* white space at the beginning and the end */
+  VLF_NORMAL_STRIP_RIGHT = 1 << 6,
 } VlfNormal;
 
-/* @slice, normalised by the steps @normal in their order above, behind what @to has. */
-void vlf_normalise (VlfNormal normal, const VlfSlice *slice, VlfAligned *to);
+/* Characters of a set, each or run by run, become @content. */
+typedef struct {
+  gboolean chars[128], spaces; /* the set: of ASCII, and White_Space */
+  gboolean run;                /* a run is replaced as a whole, if it has @least characters or more */
+  guint least;
+  char content[16];
+} VlfReplace;
+
+/* From a regular expression of the kinds that tokenizers have: a character, [characters] or \s, then nothing, + or {2,}. FALSE for
+ * others, and for a content that is too long. */
+gboolean vlf_replace_parse (VlfReplace *replace, const char *pattern, const char *content);
+
+/* SentencePiece's table of characters and what they become: tokenizer_charsmap.c. */
+typedef struct _VlfCharsmap VlfCharsmap;
+/* From the base64 of tokenizer.json's precompiled_charsmap. VLF_ERROR_FORMAT if it is none. */
+VlfCharsmap *vlf_charsmap_new (const char *base64, GError **error);
+void vlf_charsmap_free (VlfCharsmap *charsmap); /* NULL is fine */
+void vlf_charsmap_apply (const VlfCharsmap *charsmap, const VlfSlice *slice, VlfAligned *to);
+
+/* One of the three. */
+typedef struct {
+  VlfNormal plain; /* 0: another one */
+  VlfReplace replace;
+  VlfCharsmap *charsmap; /* owned by the normaliser; NULL: another one */
+} VlfNormalStep;
+
+#define VLF_MAX_NORMAL_STEPS 16
+
+/* Steps in the order in which they are done; zeroed is none. */
+typedef struct {
+  VlfNormalStep steps[VLF_MAX_NORMAL_STEPS];
+  guint n;
+} VlfNormaliser;
+
+void vlf_normaliser_clear (VlfNormaliser *normaliser);
+/* Takes what @step owns, unless there are too many: FALSE. */
+gboolean vlf_normaliser_add (VlfNormaliser *normaliser, const VlfNormalStep *step);
+gboolean vlf_normaliser_add_plain (VlfNormaliser *normaliser, VlfNormal flags); /* in their order above */
+
+/* @slice, normalised, behind what @to has. @normaliser: NULL copies. */
+void vlf_normalise (const VlfNormaliser *normaliser, const VlfSlice *slice, VlfAligned *to);
+
+/* --- words: tokenizer_text.c --- */
 
 /* How a text is cut into words: in this order, the later ones within the words of the earlier ones. */
 typedef enum {
@@ -67,14 +115,16 @@ typedef enum {
   VLF_SPLIT_CLIP = 1 << 1,
   VLF_SPLIT_GPT2 = 1 << 2,
   VLF_SPLIT_BERT = 1 << 3,
+  VLF_SPLIT_SPACES = 1 << 4, /* at each space, which begins the word behind it (SentencePiece) */
 } VlfSplit;
 
 /* Bytes of the first word at @text; @text < @end. Sources: the regular expressions of OpenAI's GPT-2 (encoder.py)
- * and CLIP (simple_tokenizer.py), Google's BERT (tokenization.py, BasicTokenizer). Of the last two 0 at white space,
- * which belongs to no word. */
+ * and CLIP (simple_tokenizer.py), Google's BERT (tokenization.py, BasicTokenizer). Of CLIP's and
+ * BERT's 0 at white space, which belongs to no word. */
 gsize vlf_gpt2_word (const char *text, const char *end);
 gsize vlf_clip_word (const char *text, const char *end);
 gsize vlf_bert_word (const char *text, const char *end);
+gsize vlf_marked_word (const char *text, const char *end); /* up to the next VLF_SPACE_MARK */
 
 /* --- vocabulary: tokenizer_vocab.c --- */
 
@@ -108,7 +158,8 @@ void vlf_added_free (VlfAdded *added);
 /* Adds a copy of @token or, if there is one of the same content, changes its flags. Its id is that in @vocab, else
  * one beyond what is taken. */
 gboolean vlf_added_add (VlfAdded *added, const VlfAddedToken *token, const VlfVocab *vocab, GError **error);
-void vlf_added_finish (VlfAdded *added, VlfNormal normal); /* after the last one, before the calls below */
+void
+vlf_added_finish (VlfAdded *added, const VlfNormaliser *normaliser); /* after the last one, before the calls below */
 gint vlf_added_find (const VlfAdded *added, const char *content);
 guint vlf_added_size (const VlfAdded *added);
 const VlfAddedToken *vlf_added_nth (const VlfAdded *added, guint n);
@@ -176,6 +227,19 @@ void vlf_wordpiece_free (VlfWordPiece *wordpiece);
 gboolean vlf_wordpiece_encode (const VlfWordPiece *wordpiece, const VlfVocab *vocab, const VlfSlice *word,
                                VlfTokens *to, gsize *allocated);
 
+/* The most probable tokens of a word (Kudo 2018, "Subword Regularization", section 3.2): tokenizer_unigram.c. */
+typedef struct _VlfUnigram VlfUnigram;
+
+/* @vocab: tokenizer.json's list of contents and log-probabilities, which are added to @to. VLF_ERROR_FORMAT or VLF_ERROR_RANGE if it is
+ * none, or @unknown no place in it. */
+VlfUnigram *vlf_unigram_new (const VlfJson *vocab, const VlfJson *unknown, VlfVocab *to, GError **error);
+void vlf_unigram_free (VlfUnigram *unigram);
+gboolean vlf_unigram_encode (const VlfUnigram *unigram, const VlfVocab *vocab, const VlfSlice *word, VlfTokens *to,
+                             gsize *allocated);
+
+/* How SentencePiece writes a space. */
+#define VLF_SPACE_MARK "\342\226\201"
+
 /* --- the whole: built by tokenizer_load.c, used by tokenizer.c --- */
 
 #define VLF_MAX_SPECIAL 8
@@ -183,9 +247,10 @@ gboolean vlf_wordpiece_encode (const VlfWordPiece *wordpiece, const VlfVocab *vo
 struct _VlfTokenizer {
   VlfVocab *vocab;
   VlfAdded *added;
-  VlfBpe *bpe; /* one of the two is the model */
+  VlfBpe *bpe; /* one of the three is the model */
   VlfWordPiece *wordpiece;
-  VlfNormal normal;
+  VlfUnigram *unigram;
+  VlfNormaliser normaliser;
   VlfSplit split;
   guint before[VLF_MAX_SPECIAL], after[VLF_MAX_SPECIAL]; /* ids around every text */
   guint n_before, n_after;

@@ -268,9 +268,10 @@ test_random (gconstpointer data)
     "<mask>",           "<s>", " ", "\n", "a", "red", "'s", "\xc3\xa9", "e\xcc\x81", "\xe3\x80\x80",
     "\xf0\x9f\x94\xb4", "9",   "!", ""
   };
-  g_autoptr (VlfTokenizer) tokenizer = open_case (data, strcmp (data, "clip") == 0   ? "clip"
-                                                        : strcmp (data, "bert") == 0 ? "blip"
-                                                                                     : "bridgetower");
+  g_autoptr (VlfTokenizer) tokenizer = open_case (data, strcmp (data, "clip") == 0      ? "clip"
+                                                        : strcmp (data, "bert") == 0    ? "blip"
+                                                        : strcmp (data, "charmap") == 0 ? "siglip"
+                                                                                        : "bridgetower");
 
   for (guint round = 0; round < 3000; round++) {
     GString *text = g_string_new (NULL);
@@ -353,6 +354,38 @@ expect (const Fixture *fixture, const char *model_type, VlfError code, const cha
     g_error ("expected \"%s\" in the message, found \"%s\"", part, error->message);
 }
 
+#define MARKED               "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\"}"
+#define UNIGRAM(vocab, rest) "{" MARKED ",\"model\":{\"type\":\"Unigram\",\"vocab\":" vocab rest "}}"
+
+static void
+test_bad_unigrams (Fixture *fixture, gconstpointer data)
+{
+  static const struct {
+    const char *whole;
+    VlfError code;
+    const char *part;
+  } cases[] = {
+    { UNIGRAM ("{\"a\":1}", ",\"unk_id\":0"), VLF_ERROR_FORMAT, "model.vocab: expected an array" },
+    { UNIGRAM ("[]", ",\"unk_id\":0"), VLF_ERROR_FORMAT, "model.vocab: expected an array" },
+    { UNIGRAM ("[\"a\"]", ",\"unk_id\":0"), VLF_ERROR_FORMAT, "model.vocab[0]: expected [\"token\", number]" },
+    { UNIGRAM ("[[\"a\",-1],[\"b\",\"c\"]]", ",\"unk_id\":0"), VLF_ERROR_FORMAT, "model.vocab[1]: expected" },
+    { UNIGRAM ("[[\"a\",-1]]", ",\"unk_id\":1"), VLF_ERROR_RANGE, "model.unk_id: expected 0 to 0" },
+    { UNIGRAM ("[[\"a\",-1]]", ""), VLF_ERROR_RANGE, "model.unk_id" },
+    { UNIGRAM ("[[\"a\",-1]]", ",\"unk_id\":0,\"byte_fallback\":true"), VLF_ERROR_UNSUPPORTED, "byte_fallback" },
+    { "{" MARKED ",\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}}", VLF_ERROR_FORMAT,
+      "normalizer: precompiled_charsmap: expected base64 of a table of characters, found 3 bytes" },
+    { "{" MARKED ",\"normalizer\":{\"type\":\"Precompiled\"}}", VLF_ERROR_FORMAT, "precompiled_charsmap" },
+  };
+
+  (void) data;
+  put (fixture, "spiece.model", "?");
+  expect (fixture, "siglip", VLF_ERROR_UNSUPPORTED, "expected tokenizer.json, found only spiece.model");
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    put (fixture, "tokenizer.json", cases[i].whole);
+    expect (fixture, "siglip", cases[i].code, cases[i].part);
+  }
+}
+
 #define VOCAB "{\"<s>\":0,\"</s>\":1,\"a\":2,\"b\":3,\"ab\":4}"
 
 static void
@@ -396,6 +429,9 @@ test_bad_files (Fixture *fixture, gconstpointer data)
   }
 }
 
+#define REPLACE(pattern, content) \
+  "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"" pattern "\"},\"content\":\"" content "\"}"
+
 static void
 test_bad_pipelines (Fixture *fixture, gconstpointer data)
 {
@@ -403,10 +439,21 @@ test_bad_pipelines (Fixture *fixture, gconstpointer data)
     const char *parts, *part;
   } cases[] = {
     { "\"normalizer\":{\"type\":\"NFKC\"}", "normalizer: expected a kind that is known here, found \"NFKC\"" },
-    { "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"},{\"type\":\"NFC\"}]}",
-      "normalizer: expected a kind" },
+    { "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"},{\"type\":\"NFD\"}]}",
+      "normalizer: expected a kind that is known here, found \"NFD\"" },
+    { REPLACE ("[a-z]", ""), "normalizer: expected a kind that is known here, found \"Replace\"" },
+    { REPLACE ("[^a]", ""), "normalizer: expected a kind" },
+    { REPLACE ("[a", ""), "normalizer: expected a kind" },
+    { REPLACE ("[a]*", ""), "normalizer: expected a kind" },
+    { REPLACE ("a|b", ""), "normalizer: expected a kind" },
+    { REPLACE ("\\\\d", ""), "normalizer: expected a kind" },
+    { REPLACE ("", ""), "normalizer: expected a kind" },
+    { REPLACE ("a", "0123456789abcdef"), "normalizer: expected a kind" },
+    { "\"normalizer\":{\"type\":\"Strip\",\"strip_left\":false,\"strip_right\":false}", "normalizer: expected a kind" },
     { "\"pre_tokenizer\":null", "pre_tokenizer: expected a kind" },
     { "\"pre_tokenizer\":{\"type\":\"Metaspace\"}",
+      "pre_tokenizer: expected a kind that is known here, found \"Metaspace\"" },
+    { "\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\342\226\201\",\"prepend_scheme\":\"always\"}",
       "pre_tokenizer: expected a kind that is known here, found \"Metaspace\"" },
     { "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"use_regex\":false}", "pre_tokenizer: expected a kind" },
     { "\"pre_tokenizer\":{\"type\":\"ByteLevel\"},\"post_processor\":{\"type\":\"Other\"}",
@@ -471,8 +518,8 @@ test_mutated (Fixture *fixture, gconstpointer data)
 int
 main (int argc, char **argv)
 {
-  static const char *const cases[] = { "roberta", "files", "prefix", "added", "named",
-                                       "generic", "clip",  "bert",   "cased" };
+  static const char *const cases[] = { "roberta", "files", "prefix", "added",  "named",  "generic",
+                                       "clip",    "bert",  "cased",  "siglip", "charmap" };
 
   g_test_init (&argc, &argv, NULL);
   if (argc != 2)
@@ -488,7 +535,9 @@ main (int argc, char **argv)
   g_test_add_data_func ("/tokenizer/random/added", "added", test_random);
   g_test_add_data_func ("/tokenizer/random/clip", "clip", test_random);
   g_test_add_data_func ("/tokenizer/random/bert", "bert", test_random);
+  g_test_add_data_func ("/tokenizer/random/charmap", "charmap", test_random);
   g_test_add ("/tokenizer/bad-files", Fixture, NULL, set_up, test_bad_files, tear_down);
+  g_test_add ("/tokenizer/bad-unigrams", Fixture, NULL, set_up, test_bad_unigrams, tear_down);
   g_test_add ("/tokenizer/bad-pipelines", Fixture, NULL, set_up, test_bad_pipelines, tear_down);
   g_test_add ("/tokenizer/mutated", Fixture, NULL, set_up, test_mutated, tear_down);
   return g_test_run ();

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tiny tokenizers and what transformers makes of difficult texts with them, for tests/test-tokenizer.c.
 
-    python3 generate_tokenizer.py        (transformers 5.23.0, tokenizers 0.23.3)
+    python3 generate_tokenizer.py [CASE...]        (transformers 5.23.0, tokenizers 0.23.3)
+
+With cases named only those are made anew.
 
 Writes tokenizer/:
   texts.jsonl           a JSON string per line
@@ -14,17 +16,22 @@ Writes tokenizer/:
 The trainers of clip, bert and cased break ties by chance: another run gives other tokens, and ids that belong to them.
 """
 
+import base64
 import hashlib
 import json
 import random
+import re
 import shutil
+import string
+import struct
+import sys
 import unicodedata
 from pathlib import Path
 
 import tokenizers
 import transformers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 HERE = Path(__file__).parent / "tokenizer"
 SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -237,6 +244,72 @@ def cased(case):
     write(case, "tokenizer.json", json.loads(tokenizer.to_str()))
 
 
+def charsmap(entries):
+    """SentencePiece's compiled normalisation of @entries, by hand: darts-clone's double array, then the targets. A child of the node at
+    p with unit u lies at p ^ offset (u) ^ its byte, a value at p ^ offset (u)."""
+    targets, places, trie = b"", {}, {}
+    for source, target in entries.items():
+        if target not in places:
+            places[target] = len(targets)
+            targets += target.encode() + b"\0"
+        node = trie
+        for byte in source.encode():
+            node = node.setdefault(byte, {})
+        node[0] = places[target]
+    units, taken, bases = {}, {0}, set()
+
+    def place(node, at, label):
+        base = next(b for b in range(1, 1 << 20) if b not in bases and not any(b ^ byte in taken for byte in node))
+        bases.add(base)
+        taken.update(base ^ byte for byte in node)
+        units[at] = (base ^ at) << 10 | (0 in node) << 8 | label
+        for byte, child in sorted(node.items()):
+            if byte == 0:
+                units[base] = 1 << 31 | child
+            else:
+                place(child, base ^ byte, byte)
+
+    place(trie, 0, 0)
+    trie_bytes = b"".join(struct.pack("<I", units.get(i, 0)) for i in range((max(units) | 255) + 1))
+    return struct.pack("<I", len(trie_bytes)) + trie_bytes + targets
+
+
+def pieces(steps, prepend="always"):
+    """SentencePiece's most probable pieces, as tokenizer.json has them."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=prepend)
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.UnigramTrainer(vocab_size=600, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False)
+    tokenizer.train_from_iterator(CORPUS.split("\n")[:7] * 3, trainer)
+    return tokenizer
+
+
+def siglip(case):
+    """As SigLIP's: no punctuation, no unknown script, and the end behind the text."""
+    tokenizer = pieces([normalizers.Lowercase(), normalizers.Replace(Regex("[" + re.escape(string.punctuation) + "]"), ""),
+                        normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    whole = json.loads(tokenizer.to_str())
+    whole["added_tokens"] = [{"id": i, "content": content, "single_word": False, "lstrip": True, "rstrip": True, "normalized": False,
+                              "special": True} for i, content in ((1, "</s>"), (2, "<unk>"))]
+    start(case, "siglip", {"tokenizer_class": "SiglipTokenizer", "model_max_length": 64, "pad_token": "</s>", "eos_token": "</s>",
+                           "unk_token": "<unk>"})
+    write(case, "tokenizer.json", whole)
+
+
+def charmap(case):
+    """A table of characters, some of several code points, before it; runs of spaces, white space only at the end; no space in front."""
+    table = {c: unicodedata.normalize("NFKC", c) for c in map(chr, [*range(0xA0, 0x180), *range(0x2100, 0x2140), *range(0xFF01, 0xFF5F)])
+             if unicodedata.normalize("NFKC", c) != c}
+    table |= {"e\u0301": "\xe9", "a\u0301": "\xe1", "\r": " ", "\n": " ", "\t": " ", "\u200b": " ", "\xad": "", "\u0344": "\u0308\u0301", "q": "Q",
+              "n\u0303": "\xf1"}
+    tokenizer = pieces([normalizers.Precompiled(charsmap(table)), normalizers.Replace(Regex(" {2,}"), "\u2581"),
+                        normalizers.Strip(left=False, right=True), normalizers.Replace(Regex("x+"), "<")], "never")
+    start(case, "siglip", {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"})
+    write(case, "tokenizer.json", json.loads(tokenizer.to_str()))
+
+
 def byte_offsets(text, pairs):
     """Python counts characters. White space around a token does not belong to it."""
     starts = [0]
@@ -253,19 +326,33 @@ def byte_offsets(text, pairs):
 
 
 CASES = {"roberta": (roberta, 1, True), "files": (files, 3, False), "prefix": (prefix, 3, False), "added": (added, 1, False),
-         "named": (named, 3, False), "generic": (generic, 3, False), "clip": (clip, 1, True), "bert": (bert, 1, True), "cased": (cased, 3, False)}
+         "named": (named, 3, False), "generic": (generic, 3, False), "clip": (clip, 1, True), "bert": (bert, 1, True), "cased": (cased, 3, False),
+         "siglip": (siglip, 1, True), "charmap": (charmap, 1, False)}
+
+
+def load(case):
+    """SigLIP's class reads spiece.model; what tokenizer.json says is what the general class makes of it."""
+    config = json.loads((HERE / case / "tokenizer_config.json").read_text())
+    general = config.get("tokenizer_class") == "SiglipTokenizer"
+    tokenizer = (PreTrainedTokenizerFast if general else AutoTokenizer).from_pretrained(HERE / case)
+    assert tokenizer.is_fast
+    return tokenizer
 
 
 def main():
-    shutil.rmtree(HERE, ignore_errors=True)
+    wanted = sys.argv[1:] or list(CASES)
+    if not sys.argv[1:]:
+        shutil.rmtree(HERE, ignore_errors=True)
     all_texts = texts()
-    HERE.mkdir()
+    HERE.mkdir(exist_ok=True)
     (HERE / "texts.jsonl").write_text("".join(json.dumps(t) + "\n" for t in all_texts))
     manifest = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__, "cases": {}}
-    for case, (make, step, offsets) in CASES.items():
+    if sys.argv[1:]:
+        manifest["cases"] = json.loads((HERE / "manifest.json").read_text())["cases"]
+    for case, (make, step, offsets) in ((name, CASES[name]) for name in wanted):
+        shutil.rmtree(HERE / case, ignore_errors=True)
         make(case)
-        tokenizer = AutoTokenizer.from_pretrained(HERE / case)
-        assert tokenizer.is_fast
+        tokenizer = load(case)
         chosen = all_texts[::step]
         encoded = [tokenizer(text, return_offsets_mapping=True) for text in chosen]
         (HERE / case / "ids.txt").write_text("".join(json.dumps(e["input_ids"], separators=(",", ":")) + "\n" for e in encoded))
