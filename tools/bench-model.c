@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/vlf-bench.h"
+#include "models/caption.h"
 #include "models/config.h"
 #include "models/tokenizer.h"
 #include "tools/picture.h"
@@ -26,6 +27,7 @@ typedef struct {
   double processor_ms; /* of all threads, the least of any frame: what other programs do hardly shows in it */
   gboolean encode, maps;
   guint top_k;
+  guint caption; /* tokens; 0: a match is timed */
 } Subject;
 
 static void
@@ -125,8 +127,9 @@ subject_open (Subject *s, const BenchOptions *o, GError **error)
   s->encode = o->encode;
   s->maps = o->maps;
   s->top_k = (guint) o->top_k;
-  s->directory = vlf_model_find (o->model, error);
-  if (!s->directory || !choose_prompt (s, o, error))
+  s->tokens = s->caption = (guint) o->caption;
+  s->directory = vlf_model_find (o->model || !s->caption ? o->model : VLF_DEFAULT_CAPTIONER, error);
+  if (!s->directory || (!s->caption && !choose_prompt (s, o, error)))
     return FALSE;
   make_frames (s, o->width, o->height);
   options.directory = s->directory;
@@ -134,10 +137,24 @@ subject_open (Subject *s, const BenchOptions *o, GError **error)
   s->model = vlf_model_open (&options, error);
   s->load_ms = milliseconds_since (start);
   s->session = s->model ? vlf_session_new (s->model, error) : NULL;
+  if (s->caption)
+    return s->session != NULL;
   start = g_get_monotonic_time ();
   s->text = s->session ? vlf_text_new (s->model, s->prompt, error) : NULL;
   s->text_ms = milliseconds_since (start);
   return s->text != NULL;
+}
+
+static double
+time_caption (Subject *s, GError **error)
+{
+  const VlfCaptionOptions options = { .min_length = s->caption, .max_length = s->caption, .no_maps = !s->maps };
+  g_autoptr (VlfCaption) caption = NULL;
+  gint64 start = g_get_monotonic_time ();
+
+  if (!vlf_session_caption (s->session, s->frames, NULL, 0, &options, &caption, error))
+    return NAN;
+  return milliseconds_since (start);
 }
 
 /* One inference; NaN with @error set on failure. The prompt is encoded as often as there are frames. */
@@ -149,6 +166,8 @@ time_one (Subject *s, GError **error)
   gint64 start = g_get_monotonic_time ();
   gboolean done;
 
+  if (s->caption)
+    return time_caption (s, error);
   for (guint i = 0; i < s->batch && s->encode; i++) {
     g_clear_pointer (&s->text, vlf_text_unref);
     s->text = vlf_text_new (s->model, s->prompt, error);
@@ -211,7 +230,7 @@ append_rate (GString *to, const Subject *s, double milliseconds, double peak)
 {
   double flops, per_text;
 
-  if (!vlf_bench_count (s->directory, s->tokens, &flops, &per_text, NULL))
+  if (s->caption || !vlf_bench_count (s->directory, s->tokens, &flops, &per_text, NULL))
     return;
   if (!s->encode)
     flops -= per_text;
@@ -313,7 +332,7 @@ serve_lines (Subject *s, GError **error)
   gboolean good = time_many (s, WARM_UP, times, error);
 
   g_string_append_printf (line, ", \"tokens\": %u, \"prompt\": ", s->tokens);
-  vlf_json_quote (line, s->prompt, -1);
+  vlf_json_quote (line, s->prompt ? s->prompt : "", -1);
   bench_append (line, "load_ms", s->load_ms);
   bench_append (line, "device_bytes", (double) vlf_model_device_memory (s->model));
   g_string_append (line, "}\n");

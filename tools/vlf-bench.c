@@ -122,6 +122,7 @@ check (const BenchOptions *o)
   return o->frames >= 1 && o->frames <= 1000000 && o->rows >= 1 && o->rows <= 65536 && o->tokens >= 0 &&
          o->tokens <= 65536 && o->streams >= 0 && o->streams <= 64 && o->bank >= 0 && o->bank <= 1000000 &&
          o->tune >= 0 && o->tune <= 3600 && o->top_k >= 0 && o->batch >= 1 && o->batch <= 64 &&
+         (o->caption == 0 || (o->caption >= 2 && o->caption <= 512)) &&
          (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
 }
 
@@ -164,6 +165,8 @@ main (int argc, char **argv)
     { "tune", 0, 0, G_OPTION_ARG_DOUBLE, &o.tune, "Only: look for quicker tiles for about so long, and keep them",
       "SECONDS" },
     { "bank", 0, 0, G_OPTION_ARG_INT, &o.bank, "What a bank of N texts costs beside the image tower", "N" },
+    { "caption", 0, 0, G_OPTION_ARG_INT, &o.caption,
+      "Captions of exactly N tokens instead of a match; default model: the shipped captioner", "N" },
     { "encode", 0, 0, G_OPTION_ARG_NONE, &o.encode, "Encode the prompt anew for each frame", NULL },
     { "attention-top-k", 0, 0, G_OPTION_ARG_INT, &o.top_k, "Keep so many of the scores of cross-attention; 0: all",
       "N" },
@@ -176,7 +179,8 @@ main (int argc, char **argv)
   if (cli_parse (entries, "Measures this machine and this model; a line of JSON per measurement.", 0, &argc, &argv)) {
     if (!check (&o) || !parse_size (size, &o))
       status = cli_usage ("expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536"
-                          ", --batch and --streams of 1 to 64, --tune of up to 3600, --size of 1x1 to 8192x8192, and "
+                          ", --caption of 2 to 512, --batch and --streams of 1 to 64, --tune of up to 3600, --size of "
+                          "1x1 to 8192x8192, and "
                           "--reuse exact or approximate");
     else
       status = run (&o, &error) ? CLI_OK : cli_fail (error);

@@ -11,6 +11,7 @@ typedef struct {
   gchar *model, *device, *precision, *prompt;
   guint width, height;   /* of the frames, pixels */
   gint tokens;           /* > 0: a made-up prompt of exactly so many, special ones included, instead of @prompt */
+  gint caption;          /* > 0: captions of exactly so many tokens, start and end included, instead of a match */
   gint frames;           /* timed inferences */
   gint batch;            /* frames of an inference */
   gint rows;             /* of the operations' activations */

@@ -5,7 +5,8 @@
     python tests/bench/compare.py --bench build/tools/vlf-bench --model DIR [--json FILE]
 
 One frame and one prompt of 10 tokens per inference, the text encoded on both sides, no attention maps on either; of a CLIP
-(make-clip.py makes some) the image tower alone. Every
+(make-clip.py makes some) the image tower alone, of a BLIP that captions (make-blip.py makes one) a greedy caption of --tokens tokens in full,
+picture included, against transformers' generate(). Every
 engine is a process that loads once; in each round each runs for about a second, in an order that changes from round to
 round, so that what the machine does meanwhile meets all of them. Reported are the median over the rounds of each round's
 median, and the median over the rounds of the ratio within a round. Only the ratio can be carried to another machine.
@@ -67,7 +68,7 @@ def write_inputs(model, tokens, batch, file):
     config = AutoConfig.from_pretrained(model)
     size = config.vision_config.image_size
     pixels = np.random.Generator(np.random.PCG64(1)).standard_normal((batch, 3, size, size), np.float32)
-    if config.model_type == "clip":
+    if config.model_type in ("clip", "blip"):
         save_file({"pixel_values": pixels}, file)
         return size
     rng = np.random.Generator(np.random.PCG64(1))
@@ -137,7 +138,9 @@ def start(options, inputs, names, size, work):
                        "--size", f"{size}x{size}", "--batch", str(options.batch)]
             if options.device:
                 command += ["--device", options.device]
-            if "input_ids" in names:
+            if options.captions:
+                command += ["--caption", str(options.tokens)]
+            elif "input_ids" in names:
                 command += ["--encode", "--synthetic-tokens", str(options.tokens)]
             wanted.append((OURS, precision, command))
     for precision in options.precisions:
@@ -147,7 +150,8 @@ def start(options, inputs, names, size, work):
             if precision == "f32" or name != "onnxruntime":          # which has no bf16 kernels on CPUs
                 wanted.append((name, precision, [sys.executable, str(HERE / "peers.py"), name, "--model", options.model,
                                                  "--inputs", inputs, "--work", work, "--precision", precision,
-                                                 "--threads", threads, "--device", options.torch_device]))
+                                                 "--threads", threads, "--device", options.torch_device,
+                                                 "--tokens", str(options.tokens)]))
     engines, missing = [], []
     for name, precision, command in wanted:
         log = open(Path(work) / f"{name}-{precision}.log", "w+")
@@ -262,13 +266,16 @@ def parse():
     parser.add_argument("--torch-device", default="cpu", help="cpu, or cuda: then PyTorch is the only peer (default: cpu)")
     parser.add_argument("--batch", type=int, default=1, help="frames of an inference, each with a prompt (default: 1)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: as many as cores")
-    parser.add_argument("--tokens", type=int, default=10, help="of the prompt, special ones included (default: 10)")
+    parser.add_argument("--tokens", type=int, default=10, help="of the prompt or caption, special ones included (default: 10)")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--frames", type=int, default=0, help="per engine and round (default: about a second's worth)")
     parser.add_argument("--work", help="folder for the exported network (default: a temporary one)")
     parser.add_argument("--json", help="also write the report to this file")
     options = parser.parse_args()
     options.model = options.model or default_model()
+    options.captions = json.loads((Path(options.model) / "config.json").read_text()).get("model_type") == "blip"
+    if options.captions:                        # the others have no generate()
+        options.engines = [name for name in options.engines if name == "pytorch"]
     if not options.precisions:
         bf16 = {"amx_bf16", "avx512_bf16"} & set(machine()["flags"])
         options.precisions = ["f32", "bf16"] if bf16 else ["f32"]

@@ -5,7 +5,8 @@ ready, then for each line "run N" on stdin one line {"ms": [N numbers]}.
     python peers.py ENGINE --model DIR --inputs FILE --work DIR [--precision f32|bf16|f16] [--threads N] [--device cpu|cuda]
 
 Each runs the whole network on one frame and one prompt, both towers included, and returns the matching logits (the pooled
-output where the model has no such head): no maps, no hidden states. Of a CLIP it is the image tower and its projection. What a user would switch on for speed is on: inference
+output where the model has no such head): no maps, no hidden states. Of a CLIP it is the image tower and its projection,
+of a BLIP a greedy caption of --tokens tokens. What a user would switch on for speed is on: inference
 mode, static shapes, packed weights in torch.compile, latency hints.
 """
 
@@ -102,6 +103,26 @@ def torch_engine(options, compiled):
     return run
 
 
+def captions(options):
+    """A caption with generate(), keys and values cached as it does by itself."""
+    import torch
+    from transformers import BlipForConditionalGeneration, logging
+
+    logging.set_verbosity_error()
+    torch.set_num_threads(options.threads)
+    dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[options.precision]
+    model = BlipForConditionalGeneration.from_pretrained(options.model, dtype=dtype, local_files_only=True).eval()
+    pixels = torch_inputs(options.inputs)[0].to(dtype)
+
+    def run():
+        with torch.inference_mode():
+            ids = model.generate(pixels, min_length=options.tokens, max_length=options.tokens, num_beams=1, do_sample=False)
+        assert ids.shape[1] == options.tokens, ids
+        return ids.numpy()
+
+    return run
+
+
 def openvino_engine(options):
     import openvino
     import torch
@@ -154,8 +175,12 @@ def onnxruntime_engine(options):
     return run
 
 
+def is_blip(directory):
+    return json.loads((Path(directory) / "config.json").read_text()).get("model_type") == "blip"
+
+
 ENGINES = {
-    "pytorch": lambda options: torch_engine(options, False),
+    "pytorch": lambda options: captions(options) if is_blip(options.model) else torch_engine(options, False),
     "pytorch-compiled": lambda options: torch_engine(options, True),
     "openvino": openvino_engine,
     "onnxruntime": onnxruntime_engine,
@@ -184,6 +209,7 @@ def main():
     parser.add_argument("--precision", default="f32", choices=["f32", "bf16", "f16"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu", help="of PyTorch: cpu, cuda")
+    parser.add_argument("--tokens", type=int, default=20, help="of a caption")
     options = parser.parse_args()
     serve(ENGINES[options.engine](options))
 
