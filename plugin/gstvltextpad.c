@@ -128,7 +128,7 @@ text_chain (GstPad *base, GstObject *parent, GstBuffer *buffer)
     return GST_FLOW_OK;
   }
   g_mutex_lock (&pad->texts->lock);
-  pad->thread = g_thread_self ();
+  pad->thread = gst_vl_thread_number ();
   ret = wait_for_room (pad);
   if (ret == GST_FLOW_OK) {
     set_times (pad, item, GST_BUFFER_PTS (buffer), GST_BUFFER_DURATION (buffer));
@@ -150,7 +150,7 @@ forget_texts (GstVlTextPad *pad)
   pad->position[GST_VL_CLOCK_STREAM] = pad->position[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
   pad->eos = FALSE;
   pad->patient = TRUE;
-  pad->thread = NULL;
+  pad->thread = 0;
 }
 
 static void
@@ -220,7 +220,7 @@ text_event (GstPad *base, GstObject *parent, GstEvent *event)
 
   g_mutex_lock (&pad->texts->lock);
   if (GST_EVENT_IS_SERIALIZED (event))
-    pad->thread = g_thread_self ();
+    pad->thread = gst_vl_thread_number ();
   switch (GST_EVENT_TYPE (event)) {
   case GST_EVENT_STREAM_START:
     pad->eos = pad->asked = pad->told = FALSE;

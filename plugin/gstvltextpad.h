@@ -33,7 +33,7 @@ struct _GstVlTexts {
   GstVlTextsJudge judge;             /* NULL: encoded texts are refused */
   guint seeking;                     /* flushing seeks under way */
   GstClockTime now[GST_VL_N_CLOCKS]; /* of the latest frame */
-  GThread *video_thread;
+  guint video_thread;                /* gst_vl_thread_number(), 0: none yet */
 };
 
 /* All fields below @texts are guarded by its lock. */
@@ -51,9 +51,12 @@ struct _GstVlTextPad {
   gboolean told;        /* that its caps are refused */
   gboolean patient;     /* the video may wait for this pad */
   gboolean live, asked; /* whether its source is live, and whether that is known */
-  GThread *thread;      /* that texts come on */
+  guint thread;         /* that texts come on; 0: not known */
 };
 
 void gst_vl_text_item_free (gpointer item);
+
+/* The calling thread's number, from 1 on. No other thread ever has it, while a GThread may lie where one that has ended lay. */
+guint gst_vl_thread_number (void);
 
 G_END_DECLS

@@ -4,6 +4,20 @@
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
 
+guint
+gst_vl_thread_number (void)
+{
+  static GPrivate own;
+  static guint last;
+  guint number = GPOINTER_TO_UINT (g_private_get (&own));
+
+  if (number == 0) {
+    number = g_atomic_int_add (&last, 1) + 1;
+    g_private_set (&own, GUINT_TO_POINTER (number));
+  }
+  return number;
+}
+
 static void
 texts_clear (gpointer data)
 {
@@ -91,7 +105,7 @@ gst_vl_texts_reset (GstVlTexts *texts)
 {
   g_mutex_lock (&texts->lock);
   texts->now[GST_VL_CLOCK_STREAM] = texts->now[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
-  texts->video_thread = NULL;
+  texts->video_thread = 0;
   g_mutex_unlock (&texts->lock);
 }
 
@@ -275,7 +289,7 @@ gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime runni
   GPtrArray *active = NULL;
 
   g_mutex_lock (&texts->lock);
-  texts->video_thread = g_thread_self ();
+  texts->video_thread = gst_vl_thread_number ();
   if (stream_time != GST_CLOCK_TIME_NONE)
     texts->now[GST_VL_CLOCK_STREAM] = stream_time;
   if (running_time != GST_CLOCK_TIME_NONE)

@@ -245,6 +245,30 @@ GST_START_TEST (test_time_goes_back)
 }
 GST_END_TEST
 
+/* A gap passes behind the frame that is in flight, and the frames after it are asked. */
+GST_START_TEST (test_gaps)
+{
+  Fusion *f = fusion_new ("prompt=a");
+  GstClockTime begin, length;
+  GstEvent *event;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  for (guint i = 0; i < 3; i++) {
+    fail_unless_equals_int (fusion_push (f, fusion_frame (f, 0)), GST_FLOW_OK);
+    fail_unless (gst_harness_push_event (f->h, gst_event_new_gap (i * GST_SECOND, GST_SECOND)));
+    fail_unless_equals_int (gst_harness_buffers_in_queue (f->h), 1);
+    gst_buffer_unref (gst_harness_pull (f->h));
+    while ((event = gst_harness_pull_event (f->h)) && GST_EVENT_TYPE (event) != GST_EVENT_GAP)
+      gst_event_unref (event);
+    gst_event_parse_gap (event, &begin, &length);
+    fail_unless (begin == i * GST_SECOND && length == GST_SECOND);
+    gst_event_unref (event);
+  }
+  fail_unless_equals_int (fake.runs, 3);
+  fusion_free (f);
+}
+GST_END_TEST
+
 static void
 start_segment (Fusion *f, gdouble rate, GstSegmentFlags flags)
 {
@@ -427,6 +451,7 @@ duties_suite (void)
   tcase_add_test (tc, test_interlaced);
   tcase_add_test (tc, test_memories);
   tcase_add_test (tc, test_time_goes_back);
+  tcase_add_test (tc, test_gaps);
   tcase_add_test (tc, test_reverse);
   tcase_add_test (tc, test_segment_seek);
   tcase_add_test (tc, test_seqnums_down);

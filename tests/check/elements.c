@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Every element of the plugin as it is installed: what gst-inspect-1.0 shows of it, and up and down through the states, with OpenCL and
  * without. VLF_TEST_MODEL names the model directory. */
+#include <glib/gstdio.h>
 #include <gst/check/gstcheck.h>
 #include <string.h>
 
@@ -117,6 +118,39 @@ GST_START_TEST (test_inspect)
 }
 GST_END_TEST
 
+/* Neither the registry's scan, which is a process of its own, nor gst-inspect-1.0 so much as loads OpenCL; READY does. What is loaded
+ * in its place (told.c) leaves a file. */
+GST_START_TEST (test_registry)
+{
+  static const gchar *argv[] = { "gst-inspect-1.0", "vlfusion", NULL };
+  g_autofree gchar *folder = g_dir_make_tmp ("vlf-registry-XXXXXX", NULL);
+  g_autofree gchar *told = g_build_filename (folder, "told", NULL);
+  g_autofree gchar *registry = g_build_filename (folder, "registry.bin", NULL);
+  g_auto (GStrv) env = g_environ_setenv (g_get_environ (), "GST_REGISTRY_1_0", registry, TRUE);
+  GstElement *element;
+  gint status;
+
+  g_setenv ("VLF_OPENCL_LIBRARY", g_getenv ("VLF_TEST_LOADER"), TRUE);
+  g_setenv ("VLF_TEST_TOLD", told, TRUE);
+  env = g_environ_setenv (env, "VLF_OPENCL_LIBRARY", g_getenv ("VLF_TEST_LOADER"), TRUE);
+  env = g_environ_setenv (env, "VLF_TEST_TOLD", told, TRUE);
+  env = g_environ_setenv (env, "GST_PLUGIN_SYSTEM_PATH_1_0", "", TRUE); /* ours alone */
+  env = g_environ_setenv (env, "GST_TRACERS", "", TRUE);
+  fail_unless (g_spawn_sync (NULL, (gchar **) argv, env, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL,
+                             NULL, NULL, &status, NULL));
+  fail_unless (g_spawn_check_wait_status (status, NULL) && g_file_test (registry, G_FILE_TEST_EXISTS));
+  fail_if (g_file_test (told, G_FILE_TEST_EXISTS), "the registry's scan loads OpenCL");
+
+  element = gst_element_factory_make ("vlfusion", NULL);
+  fail_unless_equals_int (gst_element_set_state (element, GST_STATE_READY), GST_STATE_CHANGE_FAILURE);
+  fail_unless (g_file_test (told, G_FILE_TEST_EXISTS), "the test does not notice OpenCL");
+  gst_object_unref (element);
+  g_unlink (told);
+  g_unlink (registry);
+  g_rmdir (folder);
+}
+GST_END_TEST
+
 static const GstState walk[] = { GST_STATE_READY,   GST_STATE_PAUSED, GST_STATE_PLAYING, GST_STATE_PAUSED,
                                  GST_STATE_READY,   GST_STATE_PAUSED, GST_STATE_READY,   GST_STATE_NULL,
                                  GST_STATE_PLAYING, GST_STATE_NULL,   GST_STATE_NULL };
@@ -188,6 +222,7 @@ elements_suite (void)
 
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_inspect);
+  tcase_add_test (tc, test_registry);
   tcase_add_test (tc, test_states);
   tcase_add_test (tc, test_states_without_opencl);
   return s;

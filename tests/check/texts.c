@@ -128,6 +128,30 @@ GST_START_TEST (test_timing)
 }
 GST_END_TEST
 
+/* A line of 10 kB on a pad is a prompt like others; that the model reads only its beginning is told once. */
+GST_START_TEST (test_long_line)
+{
+  Fusion *f = fusion_new ("text-timeout=0");
+  g_autofree gchar *line = g_strnfill (10000, 'a');
+  Source s;
+
+  for (guint i = 9; i < 10000; i += 10)
+    line[i] = ' ';
+  fake.truncate_at = 100;
+  fusion_set_caps (f, "RGB", 8, 8);
+  source_link (&s, f->element, "text_%u", "utf8");
+  source_push (&s, line, 0, 2);
+  source_push (&s, "short", 2, 1);
+  line[9999] = '\0'; /* white space around a text does not count */
+  expect_prompts (f, line);
+  expect_prompts (f, line);
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_WARNING, NULL), 1);
+  expect_prompts (f, "short");
+  source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* The properties' prompts first, then each pad's in the order of their numbers. */
 GST_START_TEST (test_order)
 {
@@ -508,6 +532,7 @@ texts_suite (void)
 
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_timing);
+  tcase_add_test (tc, test_long_line);
   tcase_add_test (tc, test_order);
   tcase_add_test (tc, test_invalid_text);
   tcase_add_test (tc, test_separate);
