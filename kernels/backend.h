@@ -131,12 +131,17 @@ struct _VlfBackend {
   void (*mix) (VlfPass *pass, VlfTensor y, VlfTensor a, float a_share, VlfTensor b, float b_share);
   void (*attention) (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, VlfTensor v, guint heads,
                      const VlfAttention *options);
+  /* Results are @seen, all four of which the front has allocated; biases are broadcast. */
+  void (*bi_attention) (VlfPass *pass, const VlfBiSeen *seen, const VlfBiSide *x, const VlfBiSide *y, guint heads);
   void (*embed) (VlfPass *pass, VlfTensor y, const VlfTable *table, const guint32 *ids);
   void (*copy) (VlfPass *pass, VlfTensor y, VlfTensor x); /* y and x alike in shape; x may be broadcast */
   /* y [b, n, d] of rows [n] of x; rows [n] of y from x [b, n, d]; y [b, 1, m] of a and b [b, m, d]. */
   void (*gather) (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
   void (*scatter) (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
   void (*distances) (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
+  void (*mean_heads) (VlfPass *pass, VlfTensor y, VlfTensor maps,
+                      guint heads); /* y [b, n, m] of maps [b heads, n, m] */
+  void (*product) (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
   void (*normalize) (VlfPass *pass, VlfTensor y, VlfTensor x);
   void (*patches) (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImagePlan *plan,
                    const VlfResample *resample);

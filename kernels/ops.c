@@ -257,6 +257,84 @@ vlf_attention (VlfPass *pass, VlfTensor q, VlfTensor k, VlfTensor v, guint heads
   return y;
 }
 
+static gboolean
+check_side (VlfPass *pass, const VlfBiSide *side, guint batch, guint cols)
+{
+  if (!readable (pass, "bi_attention", "keys", side->keys) ||
+      !readable (pass, "bi_attention", "values", side->values) ||
+      (side->bias && !readable (pass, "bi_attention", "bias", *side->bias)))
+    return FALSE;
+  if (side->keys.batch != batch || side->values.batch != batch || side->values.rows != side->keys.rows ||
+      side->keys.cols != cols || side->values.cols != cols)
+    fail (pass, "bi_attention: keys " SHAPE " and values " SHAPE " are not %u sequences of %u columns", IN (side->keys),
+          IN (side->values), batch, cols);
+  else if (side->bias && ((side->bias->batch != batch && side->bias->batch != 1) || side->bias->rows != 1 ||
+                          side->bias->cols != side->keys.rows))
+    fail (pass, "bi_attention: bias is " SHAPE "; expected [%u, 1, %u]", IN (*side->bias), batch, side->keys.rows);
+  return !pass->error;
+}
+
+VlfBiSeen
+vlf_bi_attention (VlfPass *pass, const VlfBiSide *x, const VlfBiSide *y, guint heads)
+{
+  const guint batch = x->keys.batch, cols = x->keys.cols, n = x->keys.rows, m = y->keys.rows;
+  VlfTensor x_bias = { 0 }, y_bias = { 0 };
+  VlfBiSide sides[2] = { *x, *y };
+  VlfBiSeen seen;
+
+  if (!check_heads (pass, x->keys, x->values, x->values, heads) || !check_side (pass, x, batch, cols) ||
+      !check_side (pass, y, batch, cols))
+    return (VlfBiSeen){ 0 };
+  if (x->bias)
+    x_bias = broadcast (*x->bias, batch);
+  if (y->bias)
+    y_bias = broadcast (*y->bias, batch);
+  sides[0].bias = x->bias ? &x_bias : NULL;
+  sides[1].bias = y->bias ? &y_bias : NULL;
+  seen.x = vlf_pass_alloc (pass, batch, n, cols);
+  seen.y = vlf_pass_alloc (pass, batch, m, cols);
+  seen.x_map = vlf_pass_alloc (pass, batch * heads, n, m);
+  seen.y_map = vlf_pass_alloc (pass, batch * heads, m, n);
+  if (pass->error)
+    return (VlfBiSeen){ 0 };
+  count (pass, 3.0 * batch * n, m, cols);
+  pass->backend->bi_attention (pass, &seen, &sides[0], &sides[1], heads);
+  return seen;
+}
+
+VlfTensor
+vlf_mean_heads (VlfPass *pass, VlfTensor maps, guint heads)
+{
+  VlfTensor y;
+
+  if (!readable (pass, "mean_heads", "maps", maps))
+    return NO_TENSOR;
+  if (heads == 0 || maps.batch % heads)
+    return fail (pass, "mean_heads: maps " SHAPE " are not those of %u heads", IN (maps), heads);
+  y = vlf_pass_alloc (pass, maps.batch / heads, maps.rows, maps.cols);
+  if (y.buffer)
+    pass->backend->mean_heads (pass, y, maps, heads);
+  return y;
+}
+
+VlfTensor
+vlf_product (VlfPass *pass, VlfTensor x, VlfTensor y)
+{
+  guint batch = MAX (x.batch, y.batch);
+  VlfTensor result;
+
+  if (!readable (pass, "product", "input", x) || !readable (pass, "product", "other input", y))
+    return NO_TENSOR;
+  if (x.cols != y.rows || !batches_agree (x, y))
+    return fail (pass, "product: " SHAPE " and " SHAPE " do not fit together", IN (x), IN (y));
+  result = vlf_pass_alloc (pass, batch, x.rows, y.cols);
+  if (!result.buffer)
+    return result;
+  count (pass, (double) batch * x.rows, x.cols, y.cols);
+  pass->backend->product (pass, result, broadcast (x, batch), broadcast (y, batch));
+  return result;
+}
+
 VlfTensor
 vlf_embed (VlfPass *pass, const VlfTable *table, const guint32 *ids, guint batch, guint n)
 {

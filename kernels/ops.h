@@ -62,6 +62,29 @@ typedef struct {
 VlfTensor
 vlf_attention (VlfPass *pass, VlfTensor q, VlfTensor k, VlfTensor v, guint heads, const VlfAttention *options);
 
+/* One side of vlf_bi_attention(). */
+typedef struct {
+  VlfTensor keys, values; /* [b, n, heads d] each */
+  const VlfTensor *bias;  /* [b, 1, n] as VlfAttention.key_bias, of the other side's looks at this one; NULL: none */
+} VlfBiSide;
+
+/* What each side has seen of the other, [b, n, heads d], and the probabilities of its looks, [b heads, n, rows of the other]. */
+typedef struct {
+  VlfTensor x, y, x_map, y_map;
+} VlfBiSeen;
+
+/* Attention in both directions by one score for each pair of rows and each head, x_h y_h^T / sqrt (d): softmax over y's rows times y's
+ * values for x, and over x's rows times x's values for y. Scores further than 50000 below the largest of all sequences and heads count as that far.
+ * Neither side is broadcast, biases may be; heads and removed rows as in vlf_attention(). The scores stand in memory, once for each
+ * direction. Cost 6 b n m heads d. Source: Li et al. 2022 (GLIP), and transformers' GroundingDinoBiMultiHeadAttention for what happens
+ * to scores; only for models that were trained so. */
+VlfBiSeen vlf_bi_attention (VlfPass *pass, const VlfBiSide *x, const VlfBiSide *y, guint heads);
+
+/* The mean over heads of @maps [b heads, n, m], as vlf_attention() makes them: [b, n, m]. */
+VlfTensor vlf_mean_heads (VlfPass *pass, VlfTensor maps, guint heads);
+/* x [b, n, k] y [b, k, m]: [b, n, m], of two results; either broadcast. Cost 2 b n k m. */
+VlfTensor vlf_product (VlfPass *pass, VlfTensor x, VlfTensor y);
+
 /* Rows of @table by id: [batch, n, dim]; @ids [batch, n] in host memory, copied. An id outside the table is an error. */
 VlfTensor vlf_embed (VlfPass *pass, const VlfTable *table, const guint32 *ids, guint batch, guint n);
 

@@ -76,6 +76,9 @@ void vlf_cl_patches (VlfPass *pass, VlfTensor y, const VlfImage *image, const Vl
                      const VlfResample *resample);
 void vlf_cl_gather (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
 void vlf_cl_scatter (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
+void vlf_cl_bi_attention (VlfPass *pass, const VlfBiSeen *seen, const VlfBiSide *x, const VlfBiSide *y, guint heads);
+void vlf_cl_mean_heads (VlfPass *pass, VlfTensor y, VlfTensor maps, guint heads);
+void vlf_cl_product (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
 void vlf_cl_distances (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
 
 G_END_DECLS

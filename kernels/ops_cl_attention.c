@@ -45,17 +45,17 @@ count_parts (const VlfPass *pass, const VlfClStep *step)
   return MIN ((vlf_cl_tiles (pass->device)->parts * units + heads - 1) / heads, most);
 }
 
-/* Room for the packed keys of one head for every work-item, and for the packed values or the heaps of a tile. */
+/* Room for the packed keys of one head for every work-item, and for the packed values or the heaps of a tile: a row for each key, as one
+ * dimension alone would not hold as many elements. */
 static VlfTensor
 packing_room (VlfPass *pass, const VlfClStep *step)
 {
   const VlfClAttention *a = &step->attention;
-  const guint w = vlf_cl_vector_width (pass->device), m = (step->z.rows + w - 1) / w * w,
-              width = step->x.cols / a->heads;
-  const gsize values = (gsize) m * ((width + w - 1) / w * w), heaps = (gsize) 2 * CPU_ROWS * a->top_k;
-  const gsize elements = (gsize) m * width + (a->top_k ? heaps : values);
+  const guint w = vlf_cl_vector_width (pass->device), keys = (step->z.rows + w - 1) / w * w;
+  const guint width = step->x.cols / a->heads, values = a->top_k ? 0 : (width + w - 1) / w * w, cols = width + values;
+  const gsize heaps = (gsize) 2 * CPU_ROWS * a->top_k, rows = keys + (heaps + cols - 1) / cols;
 
-  return vlf_pass_alloc (pass, step->y.batch * a->heads * a->parts, 1, (guint) MIN (elements, G_MAXUINT));
+  return vlf_pass_alloc (pass, step->y.batch * a->heads * a->parts, (guint) MIN (rows, G_MAXUINT), cols);
 }
 
 static void

@@ -15,6 +15,9 @@ void vlf_ref_patches (VlfPass *pass, VlfTensor y, const VlfImage *image, const V
                       const VlfResample *resample);
 void vlf_ref_gather (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
 void vlf_ref_scatter (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
+void vlf_ref_bi_attention (VlfPass *pass, const VlfBiSeen *seen, const VlfBiSide *x, const VlfBiSide *y, guint heads);
+void vlf_ref_mean_heads (VlfPass *pass, VlfTensor y, VlfTensor maps, guint heads);
+void vlf_ref_product (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
 void vlf_ref_distances (VlfPass *pass, VlfTensor y, VlfTensor a, VlfTensor b);
 /* The pass fails for want of @bytes. */
 void vlf_ref_no_memory (VlfPass *pass, gsize bytes);

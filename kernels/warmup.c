@@ -70,6 +70,8 @@ run_attention (VlfPass *pass, VlfTensor x)
   vlf_attention (pass, x, x, x, HEADS, &(VlfAttention){ .key_bias = &bias, .maps = &maps });
   vlf_pass_wait (pass);
   vlf_attention (pass, x, x, x, HEADS, &(VlfAttention){ .top_k = 1 });
+  vlf_bi_attention (pass, &(VlfBiSide){ x, x, NULL }, &(VlfBiSide){ x, x, &bias }, HEADS);
+  vlf_product (pass, vlf_mean_heads (pass, maps, HEADS), x);
 }
 
 /* @together: operations may become one launch; else what waits for others goes now, as kernels of single operations are wanted too. */

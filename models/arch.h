@@ -66,10 +66,12 @@ typedef struct {
  * class token only, and of both streams after the last layer the first row: the rest of that layer is left out unless asked for. */
 typedef struct {
   gboolean all_rows; /* nothing is left out */
+  gboolean rollout;  /* @relevance too; all layers are wanted then, and nothing is kept */
   guint top_k;       /* of cross-attention, as VlfAttention's; 0: off */
   gboolean wanted[VLF_MAX_FUSION_LAYERS];
   VlfTensor text[VLF_MAX_FUSION_LAYERS];  /* [n * heads, T, P]: where each word looked */
   VlfTensor image[VLF_MAX_FUSION_LAYERS]; /* [n * heads, P or fewer, T]: which words the first patches looked at */
+  VlfTensor relevance;                    /* [n, T, P] of vlf_rollout() */
 } VlfMaps;
 
 /* One image fused with n texts. */

@@ -4,6 +4,7 @@
  * ...QuestionAnswering. */
 #include <string.h>
 #include "models/arch.h"
+#include "models/relevance.h"
 
 /* BERT with cross-attention. Encoder and decoder share their sizes. */
 typedef struct {
@@ -102,6 +103,7 @@ fuse (const VlfNet *base, VlfPass *p, const VlfSight *sight, const VlfTextBatch 
   const VlfAttention self = { .key_bias = &texts->key_bias };
   const guint n = texts->key_bias.batch, tokens = texts->key_bias.cols;
   VlfTensor x = texts->taps[0], state = texts->entry.state;
+  VlfLooks looks[VLF_MAX_FUSION_LAYERS];
   VlfFusion out = { 0 };
 
   for (guint i = 0; i < base->layers && net->encoder.layers; i++) {
@@ -112,10 +114,16 @@ fuse (const VlfNet *base, VlfPass *p, const VlfSight *sight, const VlfTextBatch 
 
     if (maps->wanted[i])
       prepare_maps (p, base, layer, x, n, sight->taps[i].rows, &texts->key_bias, maps, i);
+    if (maps->rollout)
+      looks[i] = (VlfLooks){ .text_self = vlf_self_looks (p, &layer->self, x, &texts->key_bias) };
     if (i > 0)
       state = vlf_post_norm_self (p, layer, x, words, &self, NULL);
     x = vlf_post_norm_cross (p, layer, vlf_rows (state, 0, words), all ? tokens : 1, sight->taps[i], &look);
+    if (maps->rollout)
+      looks[i].text_cross = vlf_mean_heads (p, maps->text[i], base->heads);
   }
+  if (maps->rollout && net->encoder.layers)
+    maps->relevance = vlf_rollout (p, looks, base->layers);
   out.text = x;
   out.pooled = vlf_rows (x, 0, 1);
   if (net->itm)

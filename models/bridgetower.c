@@ -3,6 +3,7 @@
  * bidirectional cross-attention layers. Source: transformers, BridgeTowerModel. */
 #include <string.h>
 #include "models/arch.h"
+#include "models/relevance.h"
 
 /* BridgeTowerLinkTower: norm (tower_share tower state + stream_share stream). */
 typedef struct {
@@ -149,6 +150,21 @@ wanted (VlfPass *p, const VlfNet *net, const VlfMaps *maps, VlfTensor *map, guin
   return map;
 }
 
+/* Who looked at whom in layer @i, which read @text and @image; of the last one's image stream nothing is read. */
+static VlfLooks
+look_back (const BridgeTower *net, VlfPass *p, const VlfMaps *maps, guint i, VlfTensor text, VlfTensor image,
+           const VlfTensor *key_bias)
+{
+  VlfLooks looks = { .text_self = vlf_self_looks (p, &net->text.layers[i].self, text, key_bias),
+                     .text_cross = vlf_mean_heads (p, maps->text[i], net->base.heads) };
+
+  if (i + 1 < net->base.layers) {
+    looks.image_self = vlf_self_looks (p, &net->image.layers[i].self, image, NULL);
+    looks.image_cross = vlf_mean_heads (p, maps->image[i], net->base.heads);
+  }
+  return looks;
+}
+
 /* All layers of the fusion. Each reads both streams as they were before it, so neither direction sees the other's update. Of the last
  * layer only the class rows are read, and where the words looked. Of the image stream only the fresh rows go through the layers; the words
  * look at all of them. */
@@ -161,6 +177,8 @@ cross (const BridgeTower *net, VlfPass *p, const VlfSight *sight, const VlfTextB
   const VlfAttention self = { .key_bias = &texts->key_bias };
   VlfEntry text = texts->entry, image = { vlf_keep_fresh (p, keep, sight->entry.state), sight->entry.keys_values };
   const guint fresh = image.state.rows;
+  VlfTensor text_in = texts->taps[0], image_in = sight->taps[0];
+  VlfLooks looks[VLF_MAX_FUSION_LAYERS];
 
   for (guint i = 0; i < net->base.layers; i++) {
     const VlfPostNormLayer *text_layer = &net->text.layers[i], *image_layer = &net->image.layers[i];
@@ -173,18 +191,21 @@ cross (const BridgeTower *net, VlfPass *p, const VlfSight *sight, const VlfTextB
                              .maps = wanted (p, &net->base, maps, &maps->image[i], i, n, patches, tokens) };
 
     if (i > 0) {
-      text = enter (p, text_layer, image_layer, bridge (p, &net->text.link[i - 1], texts->taps[i], out->text), words,
-                    &self, NULL);
-      image = enter (p, image_layer, text_layer,
-                     bridge (p, &net->image.link[i - 1], vlf_keep_fresh (p, keep, sight->taps[i]), out->image), patches,
-                     NULL, keep);
+      text_in = bridge (p, &net->text.link[i - 1], texts->taps[i], out->text);
+      text = enter (p, text_layer, image_layer, text_in, words, &self, NULL);
+      image_in = bridge (p, &net->image.link[i - 1], vlf_keep_fresh (p, keep, sight->taps[i]), out->image);
+      image = enter (p, image_layer, text_layer, image_in, patches, NULL, keep);
       image.keys_values = vlf_keep_rows (p, keep, image.keys_values);
     }
     out->text = vlf_post_norm_cross (p, text_layer, vlf_rows (text.state, 0, words), all ? tokens : 1,
                                      image.keys_values, &to_image);
     out->image =
         vlf_post_norm_cross (p, image_layer, vlf_rows (image.state, 0, patches), patches, text.keys_values, &to_text);
+    if (maps->rollout)
+      looks[i] = look_back (net, p, maps, i, text_in, image_in, &texts->key_bias);
   }
+  if (maps->rollout)
+    maps->relevance = vlf_rollout (p, looks, net->base.layers);
 }
 
 static VlfFusion

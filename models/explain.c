@@ -13,7 +13,7 @@ vlf_explain_words (const VlfText *text, VlfPromptResult *prompt)
   }
 }
 
-/* Mean over layers and heads of what token @t looked at, added to @to [cells] with weight @share. The class token (column 0) is dropped
+/* Mean over layers and heads of what token @t looked at, or what has come into it, added to @to [cells] with weight @share. The class token (column 0) is dropped
  * and the rest not renormalised: a word that looks nowhere has a dark map. */
 static void
 add_token_map (const VlfAttentionMaps *maps, guint which, guint t, float share, float *to)
@@ -21,6 +21,10 @@ add_token_map (const VlfAttentionMaps *maps, guint which, guint t, float share, 
   gsize cells = (gsize) maps->net->rows * maps->net->cols, row = cells + 1;
   float scale = share / (float) (maps->n_layers * maps->n_heads);
 
+  for (gsize i = 0; i < cells && maps->relevance; i++)
+    to[i] += share * maps->relevance[((gsize) which * maps->tokens + t) * row + 1 + i];
+  if (maps->relevance)
+    return;
   for (guint layer = 0; layer < maps->n_layers; layer++)
     for (guint h = 0; h < maps->net->heads; h++) {
       const float *from = maps->text[layer] + ((gsize) (which * maps->net->heads + h) * maps->tokens + t) * row + 1;

@@ -8,12 +8,13 @@ G_BEGIN_DECLS
 /* Cross-attention of a group of prompts on one frame, in host memory. cells = net rows * cols, P = 1 + cells. */
 typedef struct {
   const VlfNet *net;
-  guint n_layers;        /* chosen */
-  float **text;          /* [n_layers] of [prompts * heads, tokens, P] */
-  float **image;         /* [n_layers] of [prompts * heads, 1, tokens]: the class token's row */
-  guint tokens;          /* padded length T */
-  const gboolean *heads; /* [net->heads] chosen */
-  guint n_heads;         /* how many of them are */
+  guint n_layers;         /* chosen */
+  float **text;           /* [n_layers] of [prompts * heads, tokens, P] */
+  float **image;          /* [n_layers] of [prompts * heads, 1, tokens]: the class token's row */
+  const float *relevance; /* [prompts, tokens, P] to be shown instead of @text; NULL: none */
+  guint tokens;           /* padded length T */
+  const gboolean *heads;  /* [net->heads] chosen */
+  guint n_heads;          /* how many of them are */
 } VlfAttentionMaps;
 
 /* Fills @prompt's words (text, weight, map), phrase map and peak. @which: the prompt's place in the group. @result gives region, rows, cols. */

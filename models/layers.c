@@ -58,6 +58,26 @@ vlf_cross_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint r
   return vlf_linear (pass, vlf_rows (seen, 0, rows), mh->output, VLF_NONE, NULL);
 }
 
+static VlfBiSide
+bi_side (VlfPass *pass, const VlfWeight *w, VlfTensor x, const VlfTensor *bias)
+{
+  VlfTensor both = vlf_linear (pass, x, w, VLF_NONE, NULL);
+
+  return (VlfBiSide){ vlf_cols (both, 0, both.cols / 2), vlf_cols (both, both.cols / 2, both.cols / 2), bias };
+}
+
+VlfBiSeen
+vlf_bi_multi_head (VlfPass *pass, const VlfBiMultiHead *mh, VlfTensor x, VlfTensor y, const VlfTensor *x_bias,
+                   const VlfTensor *y_bias)
+{
+  const VlfBiSide one = bi_side (pass, mh->x, x, x_bias), other = bi_side (pass, mh->y, y, y_bias);
+  VlfBiSeen seen = vlf_bi_attention (pass, &one, &other, mh->heads);
+
+  seen.x = vlf_linear (pass, seen.x, mh->x_out, VLF_NONE, NULL);
+  seen.y = vlf_linear (pass, seen.y, mh->y_out, VLF_NONE, NULL);
+  return seen;
+}
+
 VlfTensor
 vlf_pre_norm_block (VlfPass *pass, const VlfPreNormBlock *block, VlfTensor x, const VlfAttention *options,
                     VlfKeep *keep)
@@ -144,6 +164,19 @@ vlf_load_post_norm_layer (VlfLoader *l, const char *name, guint dim, guint heads
   layer.down = vlf_load_linear (l, dim, intermediate, TRUE, names (l, n, name, "output.dense", NULL, NULL));
   layer.norm = vlf_load_norm (l, dim, eps, vlf_name (l, "%s.output.LayerNorm", name));
   return layer;
+}
+
+VlfBiMultiHead
+vlf_load_bi_multi_head (VlfLoader *l, const char *name, guint x_dim, guint y_dim, guint inner, guint heads)
+{
+  const char *n[4];
+  VlfBiMultiHead mh = { .heads = heads };
+
+  mh.x = vlf_load_linear (l, inner, x_dim, TRUE, names (l, n, name, "vision_proj", "values_vision_proj", NULL));
+  mh.y = vlf_load_linear (l, inner, y_dim, TRUE, names (l, n, name, "text_proj", "values_text_proj", NULL));
+  mh.x_out = vlf_load_linear (l, x_dim, inner, TRUE, names (l, n, name, "out_vision_proj", NULL, NULL));
+  mh.y_out = vlf_load_linear (l, y_dim, inner, TRUE, names (l, n, name, "out_text_proj", NULL, NULL));
+  return mh;
 }
 
 VlfActivation

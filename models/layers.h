@@ -37,6 +37,22 @@ VlfTensor vlf_keys_values (VlfPass *pass, const VlfMultiHead *mh, VlfTensor y);
 VlfTensor vlf_cross_attention (VlfPass *pass, const VlfMultiHead *mh, VlfTensor x, guint rows, VlfTensor keys_values,
                                const VlfAttention *options);
 
+/* Attention in both directions by one score (GLIP, Grounding DINO): what each side shows and takes, with their projections. For
+ * architectures that were trained so; in one that has a score for each direction it would give other results. */
+typedef struct {
+  VlfWeight *x, *y;         /* [2 e, d], [2 e, c]: keys, which are what asks too, above values */
+  VlfWeight *x_out, *y_out; /* [d, e], [c, e] */
+  guint heads;              /* of width e / heads */
+} VlfBiMultiHead;
+
+/* What x [b, n, d] and y [b, m, c] have seen of each other, [b, n, d] and [b, m, c], and the maps as vlf_bi_attention() has them. @x_bias
+ * [b, 1, n], @y_bias [b, 1, m]: of looks at them; NULL: none. */
+VlfBiSeen vlf_bi_multi_head (VlfPass *pass, const VlfBiMultiHead *mh, VlfTensor x, VlfTensor y, const VlfTensor *x_bias,
+                             const VlfTensor *y_bias);
+/* GroundingDinoBiMultiHeadAttention's tensors below @name: x is the picture of @x_dim columns, y the text of @y_dim; @inner is e. */
+VlfBiMultiHead
+vlf_load_bi_multi_head (VlfLoader *loader, const char *name, guint x_dim, guint y_dim, guint inner, guint heads);
+
 /* CLIP's residual block: x + attention (norm1 (x)), then x + mlp (norm2 (x)). */
 typedef struct {
   VlfNorm norm1, norm2;

@@ -82,10 +82,12 @@ read_fusion (VlfRun *run, VlfPass *pass, const VlfFusion *fusion, const VlfMaps 
                                                : "pooler_output";
   if (!run->maps || run->net->two_towers)
     return;
-  r->text = g_new0 (float *, run->n_layers);
+  r->relevance = read_back (pass, maps->relevance);
+  r->text = run->rollout ? NULL : g_new0 (float *, run->n_layers);
   r->image = g_new0 (float *, run->n_layers);
   for (guint i = 0; i < run->n_layers; i++) {
-    r->text[i] = read_back (pass, maps->text[run->layers[i]]);
+    if (r->text)
+      r->text[i] = read_back (pass, maps->text[run->layers[i]]);
     r->image[i] = read_back (pass, vlf_rows (maps->image[run->layers[i]], 0, 1));
   }
 }
@@ -93,11 +95,13 @@ read_fusion (VlfRun *run, VlfPass *pass, const VlfFusion *fusion, const VlfMaps 
 static void
 fuse_texts (VlfRun *run, VlfPass *pass, const VlfSight *sight, const VlfTextBatch *texts, VlfReading *reading)
 {
-  VlfMaps maps = { .top_k = run->top_k };
+  VlfMaps maps = { .top_k = run->top_k, .rollout = run->rollout };
   VlfFusion fusion;
 
   for (guint i = 0; i < run->n_layers && run->maps; i++)
     maps.wanted[run->layers[i]] = TRUE;
+  for (guint i = 0; i < run->net->layers && run->rollout; i++)
+    maps.wanted[i] = TRUE;
   reading->tokens = texts->key_bias.cols;
   fusion = run->net->arch->fuse (run->net, pass, sight, texts, &maps);
   read_fusion (run, pass, &fusion, &maps, reading);
@@ -222,15 +226,21 @@ enqueue (VlfRun *run, VlfPass *pass, const VlfImage *frames, const VlfImagePlan 
   }
 }
 
+/* After choose_maps(). */
 static gboolean
-choose_top_k (VlfRun *run, const VlfRunOptions *options, GError **error)
+choose_mechanisms (VlfRun *run, const VlfRunOptions *options, GError **error)
 {
+  const gboolean rollout = options->relevance == VLF_RELEVANCE_ROLLOUT;
+
   run->top_k = options->attention_top_k;
-  if (run->top_k == 0 || !run->net->two_towers)
+  run->rollout = rollout && run->maps;
+  if (rollout && run->reuse == VLF_REUSE_APPROXIMATE)
+    run->reuse = VLF_REUSE_EXACT;
+  if (!run->net->two_towers || (!rollout && run->top_k == 0))
     return TRUE;
-  g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-               "attention-top-k: model \"%s\" has no cross-attention; expected 0 or another model",
-               run->session->model->name);
+  g_set_error (
+      error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "%s: model \"%s\" has no cross-attention; expected another model or %s",
+      rollout ? "relevance" : "attention-top-k", run->session->model->name, rollout ? "attention, found rollout" : "0");
   return FALSE;
 }
 
@@ -317,7 +327,7 @@ run_together (VlfSession *session, const VlfImage *frames, guint n_frames, VlfTe
   VlfRun run = { .session = session, .net = model->net, .reuse = options->reuse };
   gint64 start = g_get_monotonic_time ();
   gboolean ok = choose_texts (&run, texts, n_texts, options, error) && choose_maps (&run, options, error) &&
-                choose_top_k (&run, options, error) &&
+                choose_mechanisms (&run, options, error) &&
                 vlf_retrieval_open (&run.retrieval, model, options, n_frames, error);
   double milliseconds;
 
@@ -349,9 +359,10 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
 
   if (n_frames == 0)
     return TRUE;
-  if (all.cut || all.attention_top_k != session->top_k)
+  if (all.cut || all.attention_top_k != session->top_k || all.relevance != session->relevance)
     vlf_reuse_flush (session->reuse);
   session->top_k = all.attention_top_k;
+  session->relevance = all.relevance;
   g_ptr_array_set_size (made, (gint) n_frames);
   for (guint i = 0; i < n_frames; i += together)
     if (!run_together (session, frames + i, together, texts, n_texts, &all, (VlfResult **) made->pdata + i, error))

@@ -113,6 +113,10 @@ typedef struct _VlfBank VlfBank; /* models/bank.h */
  * through the network, and see the others as they were (models/reuse.h); results differ a little from those of the whole. */
 typedef enum { VLF_REUSE_OFF, VLF_REUSE_EXACT, VLF_REUSE_APPROXIMATE } VlfReuseMode;
 
+/* What words' maps are made of. ATTENTION: of the looks of the chosen layers and heads themselves. ROLLOUT: of all layers and heads, self-
+ * and cross-attention, what of each patch has come into the word by all paths (models/relevance.h); with it approximate reuse is exact. */
+typedef enum { VLF_RELEVANCE_ATTENTION, VLF_RELEVANCE_ROLLOUT } VlfRelevance;
+
 /* What a run is asked for; all zero is the model's own way with everything included. Lists: negative counts from the end (-1 is the
  * last); NULL: the model's default (vlfusion.json), else all. An index out of range is VLF_ERROR_RANGE. */
 typedef struct {
@@ -126,7 +130,8 @@ typedef struct {
   guint
       attention_top_k; /* 0: off; else in cross-attention, of all layers and both ways, each query keeps of each head only its so many
                           * largest scores (see VlfAttention). VLF_ERROR_UNSUPPORTED where nothing is fused (CLIP). */
-  gboolean no_maps; /* neither maps nor peaks nor word weights: saves their computation */
+  VlfRelevance relevance; /* ROLLOUT is VLF_ERROR_UNSUPPORTED where nothing is fused (CLIP) */
+  gboolean no_maps;       /* neither maps nor peaks nor word weights: saves their computation */
 
   /* What a frame may show that is none of the prompts. Negatives take their part of the match and are in no result; only where the
    * match is a share of all prompts (CLIP), else VLF_ERROR_UNSUPPORTED. With negatives or @judge, VlfResult.best says what the frame

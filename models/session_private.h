@@ -27,7 +27,7 @@ typedef struct {
   float *embedding;              /* [n, size] */
   guint embedding_size;
   const char *embedding_kind;
-  float **text, **image; /* see VlfAttentionMaps */
+  float **text, **image, *relevance; /* see VlfAttentionMaps; of @text and @relevance one is NULL */
 } VlfReading;
 
 /* One call of vlf_session_run(). */
@@ -42,6 +42,7 @@ typedef struct {
   guint n_heads;
   gboolean maps;
   guint top_k; /* of cross-attention, 0: off */
+  gboolean rollout;
   guint n_readings;
   VlfReading *readings;
   float *image_embeddings; /* [frames, size] or NULL */
@@ -59,7 +60,8 @@ struct _VlfSession {
   GPtrArray *groups;   /* VlfTextGroup */
   GPtrArray *memories; /* VlfConstant, see vlf_session_memory() */
   VlfReuse *reuse;
-  guint top_k; /* of the last frame */
+  guint top_k; /* these two: of the last frame */
+  VlfRelevance relevance;
   VlfRun last; /* with reuse: what was read back of the last frame, with the same texts; net is NULL: nothing */
 };
 

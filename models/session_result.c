@@ -16,6 +16,7 @@ vlf_run_clear (VlfRun *run)
     }
     g_free (r->text);
     g_free (r->image);
+    g_free (r->relevance);
     g_free (r->match);
     g_free (r->embedding);
   }
@@ -50,6 +51,7 @@ fill_prompt (const VlfRun *run, const VlfReading *r, guint which, const VlfText 
                             .n_layers = run->n_layers,
                             .text = r->text,
                             .image = r->image,
+                            .relevance = r->relevance,
                             .tokens = r->tokens,
                             .heads = run->heads,
                             .n_heads = run->n_heads };

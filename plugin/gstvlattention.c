@@ -2,11 +2,28 @@
 #include "plugin/gstvlattention.h"
 #include "plugin/gstvlpromptlist.h"
 
-#define DEFAULT_LIST  "" /* the model's own */
-#define DEFAULT_TOP_K 0
-#define MAX_TOP_K     65536
+#define DEFAULT_LIST      "" /* the model's own */
+#define DEFAULT_TOP_K     0
+#define MAX_TOP_K         65536
+#define DEFAULT_RELEVANCE VLF_RELEVANCE_ATTENTION
 
-enum { LAYERS, HEADS, TOP_K };
+enum { LAYERS, HEADS, TOP_K, RELEVANCE };
+
+GType
+gst_vl_relevance_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { VLF_RELEVANCE_ATTENTION, "Where the words of the chosen layers and heads look", "attention" },
+    { VLF_RELEVANCE_ROLLOUT, "What has come into the words through self- and cross-attention of all layers",
+      "rollout" },
+    { 0, NULL, NULL },
+  };
+  static gsize type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVlRelevance", values));
+  return type;
+}
 
 static void
 numbers_init (GstVlNumbers *numbers, const gchar *text, GArray *parsed)
@@ -37,7 +54,7 @@ numbers_set (GstVlNumbers *numbers, const gchar *name, const gchar *text, GError
 void
 gst_vl_attention_init (GstVlAttention *self)
 {
-  *self = (GstVlAttention){ .top_k = DEFAULT_TOP_K };
+  *self = (GstVlAttention){ .top_k = DEFAULT_TOP_K, .relevance = DEFAULT_RELEVANCE };
   numbers_init (&self->layers, NULL, g_array_new (FALSE, FALSE, sizeof (gint)));
   numbers_init (&self->heads, NULL, g_array_new (FALSE, FALSE, sizeof (gint)));
 }
@@ -64,6 +81,7 @@ gst_vl_attention_set (GstVlAttention *self, guint id, const gchar *name, const G
   case LAYERS: return numbers_set (&self->layers, name, g_value_get_string (value), error);
   case HEADS: return numbers_set (&self->heads, name, g_value_get_string (value), error);
   case TOP_K: self->top_k = g_value_get_uint (value); break;
+  case RELEVANCE: self->relevance = (VlfRelevance) g_value_get_enum (value); break;
   }
   return TRUE;
 }
@@ -75,6 +93,7 @@ gst_vl_attention_get (const GstVlAttention *self, guint id, GValue *value)
   case LAYERS: g_value_set_string (value, self->layers.text); break;
   case HEADS: g_value_set_string (value, self->heads.text); break;
   case TOP_K: g_value_set_uint (value, self->top_k); break;
+  case RELEVANCE: g_value_set_enum (value, (gint) self->relevance); break;
   }
 }
 
@@ -90,6 +109,7 @@ gst_vl_attention_apply (const GstVlAttention *self, VlfRunOptions *options)
     options->n_heads = self->heads.numbers->len;
   }
   options->attention_top_k = self->top_k;
+  options->relevance = self->relevance;
 }
 
 void
@@ -117,4 +137,12 @@ gst_vl_attention_install (GObjectClass *klass, guint first)
           "a word looks at so many patches, a patch at so many words; of equal ones the first. 0: all. Changes what "
           "the model sees, the less the larger. Only with models that have cross-attention",
           0, MAX_TOP_K, DEFAULT_TOP_K, flags));
+  g_object_class_install_property (
+      klass, first + RELEVANCE,
+      g_param_spec_enum (
+          "relevance", "Relevance",
+          "What words' maps are made of: their looks in the chosen layers and heads, or what has come into them by "
+          "self- and cross-attention of all layers (attention rollout; Abnar and Zuidema 2020), with which "
+          "reuse=approximate is exact. Only with models that have cross-attention",
+          GST_TYPE_VL_RELEVANCE, DEFAULT_RELEVANCE, flags));
 }

@@ -15,9 +15,13 @@ typedef struct {
 typedef struct {
   GstVlNumbers layers, heads; /* empty: the model's own */
   guint top_k;                /* 0: off */
+  VlfRelevance relevance;
 } GstVlAttention;
 
-#define GST_VL_ATTENTION_PROPERTIES 3u /* attention-layers, attention-heads, attention-top-k */
+#define GST_VL_ATTENTION_PROPERTIES 4u /* attention-layers, attention-heads, attention-top-k, relevance */
+
+#define GST_TYPE_VL_RELEVANCE (gst_vl_relevance_get_type ())
+GType gst_vl_relevance_get_type (void);
 
 void gst_vl_attention_init (GstVlAttention *self);
 /* What a job takes along of @from; @self is not initialised. */

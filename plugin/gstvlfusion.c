@@ -547,6 +547,7 @@ gst_vl_fusion_class_init (GstVlfusionClass *klass)
   install_properties (object_class);
   install_comparison (object_class);
   gst_type_mark_as_plugin_api (GST_TYPE_VL_REUSE, 0);
+  gst_type_mark_as_plugin_api (GST_TYPE_VL_RELEVANCE, 0);
   gst_element_class_set_static_metadata (
       element_class, "Vision-language fusion", "Filter/Analyzer/Video",
       "Asks a vision-language model about each frame: how well text prompts match it and where their words look, by "

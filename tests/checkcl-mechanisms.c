@@ -56,6 +56,42 @@ compare (Check *c, const gchar *name, Op op, gpointer user, Op plain, gpointer p
   return seconds < 1e3;
 }
 
+static VlfTensor
+op_bi_attention (VlfPass *pass, guint side, gpointer user)
+{
+  const Mechanism *x = user;
+  const VlfTensor q = x->q->tensor, k = x->kv->tensor;
+
+  (void) side;
+  return vlf_bi_attention (pass, &(VlfBiSide){ q, q, NULL },
+                           &(VlfBiSide){ vlf_cols (k, 0, COLS), vlf_cols (k, COLS, COLS), NULL }, HEADS)
+      .x;
+}
+
+/* What it is beside: a score for each direction. */
+static VlfTensor
+op_both_ways (VlfPass *pass, guint side, gpointer user)
+{
+  const Mechanism *x = user;
+  const VlfTensor q = x->q->tensor, k = vlf_cols (x->kv->tensor, 0, COLS), v = vlf_cols (x->kv->tensor, COLS, COLS);
+
+  (void) side;
+  vlf_attention (pass, k, q, q, HEADS, NULL);
+  return vlf_attention (pass, q, k, v, HEADS, NULL);
+}
+
+static gboolean
+bench_both_ways (Check *c, guint n, guint m)
+{
+  Mechanism x = { .q = random_constant (c, n, COLS), .kv = random_constant (c, m, 2 * COLS) };
+  g_autofree gchar *name = g_strdup_printf ("%u with %u, one score (plain: one each way)", n, m);
+  const gboolean good = compare (c, name, op_bi_attention, &x, op_both_ways, &x);
+
+  vlf_constant_free (x.q);
+  vlf_constant_free (x.kv);
+  return good;
+}
+
 static gboolean
 bench_tokens (Check *c, guint n, guint m)
 {
@@ -83,5 +119,5 @@ gboolean
 vlf_check_bench_mechanisms (Check *c)
 {
   return bench_tokens (c, 10, 325) & bench_tokens (c, 325, 10) & bench_tokens (c, 10, 4096) &
-         bench_tokens (c, 325, 10000);
+         bench_tokens (c, 325, 10000) & bench_both_ways (c, 325, 10) & bench_both_ways (c, 4096, 64);
 }

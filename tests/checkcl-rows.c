@@ -16,6 +16,7 @@ typedef struct {
   VlfConstant *constant[2][2];
   VlfActivation act;
   gboolean residual;
+  guint heads;
 } Case;
 
 /* What a source reads from. */
@@ -493,6 +494,49 @@ check_embed (Check *c)
   g_free (source.user);
 }
 
+static VlfTensor
+op_mean_heads (VlfPass *pass, guint side, gpointer user)
+{
+  const Case *x = user;
+
+  (void) side;
+  return vlf_mean_heads (pass, vlf_check_send (pass, x->in[0]), x->heads);
+}
+
+static void
+check_mean_heads (Check *c)
+{
+  Case x = { .heads = vlf_check_any (c, 1, 2, 3, 12, 0) };
+  const guint b = vlf_check_any (c, 1, 2, 3, 0), n = vlf_check_any (c, 1, 7, 65, 0);
+  const guint m = vlf_check_any (c, 1, 3, 16, 33, 257, 0);
+  g_autofree gchar *shape = g_strdup_printf ("mean of %u heads [%u, %u, %u]", x.heads, b, n, m);
+
+  x.in[0] = vlf_check_input (c, b * x.heads, n, m);
+  g_free (vlf_check_compare (c, op_mean_heads, &x, CLOSE, shape));
+}
+
+static VlfTensor
+op_product (VlfPass *pass, guint side, gpointer user)
+{
+  const Case *x = user;
+
+  (void) side;
+  return vlf_product (pass, vlf_check_send (pass, x->in[0]), vlf_check_send (pass, x->in[1]));
+}
+
+static void
+check_product (Check *c)
+{
+  Case x = { 0 };
+  const guint b = vlf_check_any (c, 1, 2, 3, 0), n = vlf_check_any (c, 1, 7, 65, 0);
+  const guint k = vlf_check_any (c, 1, 5, 64, 257, 0), m = vlf_check_any (c, 1, 3, 15, 16, 17, 33, 257, 0);
+  g_autofree gchar *shape = g_strdup_printf ("product [%u, %u, %u] x %u", b, n, k, m);
+
+  x.in[0] = vlf_check_input (c, vlf_check_maybe (c) ? 1 : b, n, k);
+  x.in[1] = vlf_check_input (c, b, k, m);
+  g_free (vlf_check_compare (c, op_product, &x, CLOSE, shape));
+}
+
 const Row vlf_check_rows[] = {
   { "input, output", check_travel },
   { "linear", check_linear },
@@ -504,12 +548,15 @@ const Row vlf_check_rows[] = {
   { "attention maps", vlf_check_maps },
   { "attention of long keys", vlf_check_long_attention },
   { "attention of the top k", vlf_check_top_k },
+  { "bi_attention", vlf_check_bi_attention },
   { "embed", check_embed },
   { "concat_rows", check_concat_rows },
   { "concat_cols", check_concat_cols },
   { "store", check_store },
   { "gather_rows, scatter_rows", check_rows },
   { "row_distances", check_row_distances },
+  { "mean_heads", check_mean_heads },
+  { "product", check_product },
   { "normalize", check_normalize },
   { "patches", vlf_check_patches },
   { NULL },

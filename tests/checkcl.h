@@ -34,6 +34,7 @@ void vlf_check_attention (Check *c);
 void vlf_check_maps (Check *c);
 void vlf_check_long_attention (Check *c);
 void vlf_check_top_k (Check *c);
+void vlf_check_bi_attention (Check *c);
 void vlf_check_chain (Check *c);
 void vlf_check_patches (Check *c);
 

@@ -27,6 +27,7 @@ typedef struct {
   double processor_ms; /* of all threads, the least of any frame: what other programs do hardly shows in it */
   gboolean encode, maps;
   guint top_k;
+  VlfRelevance relevance;
   guint caption; /* tokens; 0: a match is timed */
 } Subject;
 
@@ -127,6 +128,7 @@ subject_open (Subject *s, const BenchOptions *o, GError **error)
   s->encode = o->encode;
   s->maps = o->maps;
   s->top_k = (guint) o->top_k;
+  s->relevance = o->rollout ? VLF_RELEVANCE_ROLLOUT : VLF_RELEVANCE_ATTENTION;
   s->tokens = s->caption = (guint) o->caption;
   s->directory = vlf_model_find (o->model || !s->caption ? o->model : VLF_DEFAULT_CAPTIONER, error);
   if (!s->directory || (!s->caption && !choose_prompt (s, o, error)))
@@ -161,7 +163,7 @@ time_caption (Subject *s, GError **error)
 static double
 time_one (Subject *s, GError **error)
 {
-  VlfRunOptions run = { .no_maps = !s->maps, .attention_top_k = s->top_k };
+  VlfRunOptions run = { .no_maps = !s->maps, .attention_top_k = s->top_k, .relevance = s->relevance };
   g_autofree VlfResult **results = g_new0 (VlfResult *, s->batch);
   gint64 start = g_get_monotonic_time ();
   gboolean done;

@@ -92,6 +92,7 @@ question_init (Question *q, VlfModel *model, const RunOptions *o, GError **error
   q->options.bank_results = (guint) o->bank_results;
   q->options.rerank = (guint) o->rerank;
   q->options.attention_top_k = (guint) o->top_k;
+  q->options.relevance = g_strcmp0 (o->relevance, "rollout") ? VLF_RELEVANCE_ATTENTION : VLF_RELEVANCE_ROLLOUT;
   if (o->bank)
     q->options.bank = q->bank = vlf_bank_load (model, o->bank, error);
   return !o->bank || q->bank;

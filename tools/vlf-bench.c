@@ -170,6 +170,7 @@ main (int argc, char **argv)
     { "encode", 0, 0, G_OPTION_ARG_NONE, &o.encode, "Encode the prompt anew for each frame", NULL },
     { "attention-top-k", 0, 0, G_OPTION_ARG_INT, &o.top_k, "Keep so many of the scores of cross-attention; 0: all",
       "N" },
+    { "rollout", 0, 0, G_OPTION_ARG_NONE, &o.rollout, "Make maps by attention rollout through all layers", NULL },
     { "no-maps", 0, G_OPTION_FLAG_REVERSE, G_OPTION_ARG_NONE, &o.maps, "Do not make attention maps", NULL },
     { 0 },
   };

@@ -22,6 +22,7 @@ typedef struct {
   gboolean ops, whole;   /* what to time; neither: both */
   gboolean encode, maps; /* the time of a frame includes encoding the prompt; making maps */
   gboolean serve;
+  gboolean rollout;     /* maps by rollout */
   gchar *video, *reuse; /* a file of raw frames instead of noise; "exact" or "approximate" */
 } BenchOptions;
 

@@ -33,8 +33,10 @@ check_usage (const RunOptions *o)
     return "--bank goes with --image, --bank-results and --rerank go with --bank";
   if (o->bank_results < 0 || o->rerank < 0 || o->top_k < 0)
     return "--bank-results, --rerank and --attention-top-k: expected 0 or more";
-  if (o->top_k && (!o->image || o->caption || o->question))
-    return "--attention-top-k goes with --image and prompts";
+  if ((o->top_k || o->relevance) && (!o->image || o->caption || o->question))
+    return "--attention-top-k and --relevance go with --image and prompts";
+  if (o->relevance && !g_str_equal (o->relevance, "attention") && !g_str_equal (o->relevance, "rollout"))
+    return "--relevance: expected attention or rollout";
   if (!o->image && (o->caption || o->question))
     return "--caption and --question go with --image";
   if (o->prefix && !o->caption)
@@ -70,6 +72,7 @@ clear_options (RunOptions *o)
   g_free (o->texts);
   g_free (o->tensors);
   g_free (o->save);
+  g_free (o->relevance);
   g_free (o->question);
   g_free (o->prefix);
 }
@@ -126,6 +129,8 @@ main (int argc, char **argv)
     { "rerank", 0, 0, G_OPTION_ARG_INT, &o.rerank, "How many of their best cross-attention looks at", "N" },
     { "attention-top-k", 0, 0, G_OPTION_ARG_INT, &o.top_k,
       "Keep so many of the largest scores of each query of cross-attention; default: 0, all", "N" },
+    { "relevance", 0, 0, G_OPTION_ARG_STRING, &o.relevance,
+      "What maps are made of: attention (default), or rollout through all layers", "KIND" },
     { "texts", 0, 0, G_OPTION_ARG_FILENAME, &o.texts, "Embed the lines of this file, for a bank", "FILE" },
     { "caption", 0, 0, G_OPTION_ARG_NONE, &o.caption, "Say what the image shows; prints a JSON object", NULL },
     { "question", 'q', 0, G_OPTION_ARG_FILENAME, &o.question, "Answer this about the image; prints a JSON object",

@@ -16,7 +16,8 @@ typedef struct {
   gchar *unknown_threshold; /* a number; NULL: none */
   gchar *bank, *texts;      /* files: of embeddings; of texts, a line each */
   gint bank_results, rerank;
-  gint top_k; /* of cross-attention; 0: off */
+  gint top_k;       /* of cross-attention; 0: off */
+  gchar *relevance; /* "attention" or "rollout"; NULL: the first */
   gchar *tensors, *save;
   gboolean tokenize;
   gboolean caption;

@@ -233,6 +233,19 @@ vlf_score_block (const VlfQueries *b, __global const float *kt, uint first, uint
   }
 }
 
+/* @o = @o times @fix and the values of @keys keys, which are at @vp, times @s. */
+void
+vlf_value_block (const float *s, __global const float *vp, uint value_stride, uint keys, uint vectors, const float *fix,
+                 float *o)
+{
+  for (uint p = 0, n; p < vectors; p += n) {
+    n = vlf_tile_width (vectors - p);
+    switch (n) {
+      CASES (CASE_VALUE)
+    }
+  }
+}
+
 /* The next @keys keys, from @first on, whose panels are at @kt and values at @vp: everything so far is scaled from the old to the new
  * largest score. */
 void
@@ -256,12 +269,7 @@ vlf_attend_block (const VlfQueries *b, __global const float *kt, __global const 
     fix[i] = vlf_exp2 (before - top[i]);
     sum[i] = sum[i] * fix[i] + vlf_exponentials (s + i * KEYS, panels, top[i]);
   }
-  for (uint p = 0, n; p < vectors; p += n) {
-    n = vlf_tile_width (vectors - p);
-    switch (n) {
-      CASES (CASE_VALUE)
-    }
-  }
+  vlf_value_block (s, vp, value_stride, keys, vectors, fix, o);
 }
 
 /* The @rows queries of @b against keys up to @end; @y at the first of them. */

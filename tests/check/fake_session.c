@@ -448,6 +448,7 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
   g_atomic_int_set (&fake.width, (gint) frames[0].width);
   g_atomic_int_set (&fake.height, (gint) frames[0].height);
   g_atomic_int_set (&fake.aspect, (gint) (1000 * frames[0].pixel_aspect + 0.5));
+  g_atomic_int_set (&fake.relevance, options ? (gint) options->relevance : 0);
   g_atomic_int_set (&fake.top_k, options ? (gint) options->attention_top_k : 0);
   for (guint i = 0; options && i < options->n_layers; i++)
     if (options->layers[i] < -4 || options->layers[i] > 3)

@@ -19,7 +19,7 @@ typedef struct {
   gint runs, texts_made, captions, stopped; /* counted; captions that ended early */
   gint running;                             /* runs under way */
   gint width, height, aspect;               /* of the last picture; its pixels' aspect in thousandths */
-  gint top_k;                               /* that the last run was asked for */
+  gint top_k, relevance;                    /* that the last run was asked for */
   gint models_alive, texts_alive, sessions_alive, banks_alive; /* what has not been released */
 } FakeSession;
 extern FakeSession fake;

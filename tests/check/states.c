@@ -242,7 +242,7 @@ GST_START_TEST (test_layer_out_of_range)
 GST_END_TEST
 
 /* What a property asks reaches the next frame's run. */
-GST_START_TEST (test_top_k)
+GST_START_TEST (test_mechanisms)
 {
   Fusion *f = fusion_new ("prompt=a attention-top-k=8");
   guint top_k;
@@ -255,6 +255,10 @@ GST_START_TEST (test_top_k)
   fail_unless_equals_int (g_atomic_int_get (&fake.top_k), 3);
   g_object_get (f->element, "attention-top-k", &top_k, NULL);
   fail_unless_equals_int (top_k, 3);
+  fail_unless_equals_int (g_atomic_int_get (&fake.relevance), VLF_RELEVANCE_ATTENTION);
+  gst_util_set_object_arg (G_OBJECT (f->element), "relevance", "rollout");
+  fail_unless_equals_uint64 (fusion_generation (f), 1);
+  fail_unless_equals_int (g_atomic_int_get (&fake.relevance), VLF_RELEVANCE_ROLLOUT);
   fusion_free (f);
 }
 GST_END_TEST
@@ -551,7 +555,7 @@ states_suite (void)
   tcase_add_test (tc, test_load_error);
   tcase_add_test (tc, test_run_error);
   tcase_add_test (tc, test_layer_out_of_range);
-  tcase_add_test (tc, test_top_k);
+  tcase_add_test (tc, test_mechanisms);
   tcase_add_test (tc, test_event_order);
   tcase_add_test (tc, test_eos_first);
   tcase_add_test (tc, test_flush);
