@@ -33,6 +33,20 @@ vlf_cl_platform_string (cl_platform_id id, cl_platform_info what)
   return g_strstrip (text);
 }
 
+guint
+vlf_cl_subgroups (cl_device_id id)
+{
+  g_autofree gchar *extensions = vlf_cl_device_string (id, CL_DEVICE_EXTENSIONS);
+  g_autofree gchar *version = vlf_cl_device_string (id, CL_DEVICE_OPENCL_C_VERSION);
+
+  if (strstr (extensions, "cl_intel_subgroups"))
+    return 1;
+  return strstr (extensions, "cl_khr_subgroups") &&
+                 (g_str_has_prefix (version, "OpenCL C 2.") || g_str_has_prefix (version, "OpenCL C 3."))
+             ? 2
+             : 0;
+}
+
 static gboolean
 get (cl_device_id id, cl_device_info what, gsize size, gpointer to)
 {

@@ -38,6 +38,8 @@ VlfClDevice *vlf_cl_device_new (cl_platform_id platform, cl_device_id id, VlfFam
 /* @abandon: call nothing of OpenCL, as the driver may hang: the device is lost or the process is another one. */
 void vlf_cl_device_free (VlfClDevice *device, gboolean abandon);
 
+/* Which subgroups a device has, as VLF_SUBGROUPS in cl/common.cl: 1 cl_intel_subgroups, 2 cl_khr_subgroups in OpenCL C 2.0 or later; 0: none. */
+guint vlf_cl_subgroups (cl_device_id id);
 /* A property of a device or platform as text, "" if it has none. Free with g_free(). */
 gchar *vlf_cl_device_string (cl_device_id id, cl_device_info what);
 gchar *vlf_cl_platform_string (cl_platform_id id, cl_platform_info what);

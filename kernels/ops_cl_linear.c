@@ -91,7 +91,7 @@ is_dot (VlfDType stored)
 static gboolean
 in_matrices (const VlfDevice *device, VlfDType stored)
 {
-  return is_dot (stored) && vlf_cl_tiers (device) & VLF_TIERS_MMA;
+  return is_dot (stored) && vlf_cl_tiers (device) & VLF_TIER_MMA;
 }
 
 /* What a weight's columns are padded to a multiple of. */
@@ -309,7 +309,7 @@ vlf_cl_weight_new (VlfDevice *device, const VlfSource *weights, const VlfSource 
     return NULL;
   if (stored == VLF_BF16_DOT && !(vlf_cl_tiers (device) & VLF_TIERS_BF16))
     stored = VLF_BF16;
-  if (stored == VLF_F16_DOT && !(vlf_cl_tiers (device) & VLF_TIERS_MMA))
+  if (stored == VLF_F16_DOT && !(vlf_cl_tiers (device) & VLF_TIER_MMA))
     stored = VLF_F16;
   weight = g_new0 (ClWeight, 1);
   weight->base.device = device;

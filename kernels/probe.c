@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* vlf-probe DEVICE TIERS: builds the kernels with the instructions of TIERS, a sum of VlfTier, and compares their products with ones made
- * by hand. Prints "proven" and ends with 0 if all are exact and those of 16 bits are quicker than f32; anything else, a crash included, is
+ * by hand, and what work-items share with the reference. Prints "proven" and ends with 0 if all are exact and those of 16 bits are quicker than f32; anything else, a crash included, is
  * a refusal. See tier.h. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,11 @@
 #define MAX_ROWS    85u
 #define MAX_INPUTS  3072u
 #define MAX_OUTPUTS 97u
+
+/* Of what work-items share. */
+#define SHARED_ROWS  37u
+#define SHARED_COLS  130u
+#define SHARED_CLOSE 1e-5f
 
 /* Of the product whose time counts, and how often it is taken. */
 #define TIMED_ROWS  192u
@@ -155,6 +160,40 @@ try_halves (VlfQueue *queue, VlfDType stored, gboolean have)
   return !have || (try_all (queue, stored, 16) && pays (queue, stored));
 }
 
+/* Numbers that take sums and maxima of rows, and of queries in attention: @x [SHARED_ROWS, SHARED_COLS] to @y of the same shape. */
+static gboolean
+share (VlfQueue *queue, const float *x, float *y)
+{
+  VlfPass *pass = vlf_pass_begin (queue);
+  VlfTensor a = vlf_input (pass, x, 1, SHARED_ROWS, SHARED_COLS);
+  VlfNorm norm = { vlf_rows (a, 0, 1), vlf_rows (a, 1, 1), 1e-5f };
+
+  a = vlf_normalize (pass, vlf_norm (pass, a, &norm));
+  vlf_output (pass, vlf_attention (pass, a, a, a, 2, NULL), y);
+  return vlf_pass_end (pass, NULL);
+}
+
+/* Whether they are those of the reference. */
+static gboolean
+try_shared (VlfQueue *queue)
+{
+  g_autoptr (VlfDevice) reference = vlf_device_open ("reference", NULL);
+  g_autoptr (VlfQueue) other = reference ? vlf_queue_new (reference, NULL) : NULL;
+  float x[SHARED_ROWS * SHARED_COLS], found[SHARED_ROWS * SHARED_COLS], expected[SHARED_ROWS * SHARED_COLS];
+  GRand *rand = g_rand_new_with_seed (9);
+
+  for (guint i = 0; i < G_N_ELEMENTS (x); i++)
+    x[i] = (float) g_rand_double_range (rand, -1, 1);
+  g_rand_free (rand);
+  if (!other || !share (queue, x, found) || !share (other, x, expected))
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (x); i++) {
+    if (!(fabsf (found[i] - expected[i]) <= SHARED_CLOSE))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -165,9 +204,10 @@ main (int argc, char **argv)
   vlf_tier_assume (tiers, FALSE);
   device = tiers && vlf_tier_permitted (tiers) ? vlf_device_open (argv[1], NULL) : NULL;
   queue = device ? vlf_queue_new (device, NULL) : NULL;
-  if (!queue || vlf_cl_tiers (device) != tiers || (tiers & VLF_TIERS_BYTES && !try_all (queue, VLF_I8, VLF_INT8_MAX)) ||
+  if (!queue || vlf_cl_tiers (device) != tiers || (tiers & VLF_TIER_SUBGROUPS && !try_shared (queue)) ||
+      (tiers & (VLF_TIERS_BYTES | VLF_TIER_SUBGROUPS) && !try_all (queue, VLF_I8, VLF_INT8_MAX)) ||
       !try_halves (queue, VLF_BF16_DOT, tiers & VLF_TIERS_BF16) ||
-      !try_halves (queue, VLF_F16_DOT, tiers & VLF_TIERS_MMA))
+      !try_halves (queue, VLF_F16_DOT, tiers & VLF_TIER_MMA))
     return EXIT_FAILURE;
   puts ("proven");
   return EXIT_SUCCESS;

@@ -10,13 +10,32 @@
 
 /* Not -cl-fast-relaxed-math: it folds the bit tricks of vlf_exp() away, and its finite-math makes NaN of masks. Denormals are flushed
  * because they cost up to a hundred times a normal number. */
-#define OPTIONS "-cl-std=CL1.2 -cl-denorms-are-zero -cl-mad-enable -cl-no-signed-zeros"
+#define OPTIONS "-cl-denorms-are-zero -cl-mad-enable -cl-no-signed-zeros"
+
+static gchar *
+gpu_options (const VlfClDevice *cl)
+{
+  g_autofree gchar *version = vlf_cl_device_string (cl->id, CL_DEVICE_OPENCL_C_VERSION);
+  const gboolean by_hand = (cl->tiers & VLF_TIER_BY_HAND) != 0;
+  const guint subgroups = !(cl->tiers & VLF_TIER_SUBGROUPS) ? 0 : by_hand ? 3 : vlf_cl_subgroups (cl->id);
+  GString *options = g_string_new (OPTIONS " -DVLF_GPU=1");
+
+  if (cl->tiers & VLF_TIER_MMA)
+    g_string_append_printf (options, " -DVLF_MMA=%d", by_hand ? 2 : 1);
+  if (subgroups > 0)
+    g_string_append_printf (options, " -DVLF_SUBGROUPS=%u", subgroups);
+  g_string_append (options, subgroups != 2                             ? " -cl-std=CL1.2"
+                            : g_str_has_prefix (version, "OpenCL C 3") ? " -cl-std=CL3.0"
+                                                                       : " -cl-std=CL2.0");
+  return g_string_free (options, FALSE);
+}
 
 static gchar *
 build_options (const VlfClDevice *cl)
 {
   if (cl->family == VLF_FAMILY_CPU)
-    return g_strdup_printf (OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u -DVLF_INT8=%d -DVLF_BF16=%d", cl->width,
+    return g_strdup_printf ("-cl-std=CL1.2 " OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u -DVLF_INT8=%d -DVLF_BF16=%d",
+                            cl->width,
                             cl->tiers & VLF_TIER_AMX_INT8    ? 3
                             : cl->tiers & VLF_TIER_INT8_AVX2 ? 2
                             : cl->tiers & VLF_TIER_INT8      ? 1
@@ -24,11 +43,7 @@ build_options (const VlfClDevice *cl)
                             cl->tiers & VLF_TIER_AMX_BF16 ? 2
                             : cl->tiers & VLF_TIER_BF16   ? 1
                                                           : 0);
-  return g_strconcat (OPTIONS " -DVLF_GPU=1",
-                      cl->tiers & VLF_TIER_MMA           ? " -DVLF_MMA=1"
-                      : cl->tiers & VLF_TIER_MMA_BY_HAND ? " -DVLF_MMA=2"
-                                                         : "",
-                      NULL);
+  return gpu_options (cl);
 }
 
 static void

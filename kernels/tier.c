@@ -89,18 +89,19 @@ processor_tiers (guint width)
   return tiers;
 }
 
-/* What a GPU has: of NVIDIA, with warps of 32, since compute capability 8.0. */
+/* What a GPU has: of NVIDIA, with warps of 32, matrix instructions since compute capability 8.0; subgroups by one extension or the other. */
 static guint
 gpu_tiers (cl_device_id id)
 {
   g_autofree gchar *extensions = vlf_cl_device_string (id, CL_DEVICE_EXTENSIONS);
+  const guint subgroups = vlf_cl_subgroups (id) ? VLF_TIER_SUBGROUPS : 0;
   cl_uint major = 0, warp = 0;
 
   if (!strstr (extensions, "cl_nv_device_attribute_query"))
-    return 0;
+    return subgroups;
   vlf_cl_api ()->GetDeviceInfo (id, NV_COMPUTE_CAPABILITY_MAJOR, sizeof major, &major, NULL);
   vlf_cl_api ()->GetDeviceInfo (id, NV_WARP_SIZE, sizeof warp, &warp, NULL);
-  return major >= 8 && warp == 32 ? VLF_TIER_MMA : 0;
+  return subgroups | (major >= 8 && warp == 32 ? VLF_TIER_MMA : 0);
 }
 
 /* What VLF_TIERS names. */
@@ -114,9 +115,10 @@ wished_tiers (void)
                 { "int8-avx2", VLF_TIER_INT8_AVX2 },
                 { "bf16", VLF_TIER_BF16 },
                 { "amx", VLF_TIERS_AMX },
-                { "mma", VLF_TIER_MMA } };
+                { "mma", VLF_TIER_MMA },
+                { "subgroups", VLF_TIER_SUBGROUPS } };
   const gchar *wish = g_getenv ("VLF_TIERS");
-  g_auto (GStrv) names = g_strsplit (wish ? wish : "int8,bf16,amx,mma", ",", -1);
+  g_auto (GStrv) names = g_strsplit (wish ? wish : "int8,bf16,amx,mma,subgroups", ",", -1);
   guint tiers = 0;
 
   for (guint i = 0; names[i]; i++) {

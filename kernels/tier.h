@@ -13,22 +13,24 @@ G_BEGIN_DECLS
 
 /* Bits of a set of tiers. */
 typedef enum {
-  VLF_TIER_INT8 = 1,        /* cl/int8.cl: dot products of bytes, AVX512-VNNI or AVX-VNNI */
-  VLF_TIER_BF16 = 2,        /* cl/bf16.cl: AVX512_BF16 */
-  VLF_TIER_INT8_AVX2 = 4,   /* cl/int8.cl: dot products of 16 bits, for AVX2 without the first */
-  VLF_TIER_AMX_BF16 = 8,    /* cl/amx.cl: tiles of bf16 */
-  VLF_TIER_AMX_INT8 = 16,   /* cl/amx.cl: tiles of bytes */
-  VLF_TIER_MMA = 32,        /* cl/mma.cl: matrix instructions of NVIDIA's GPUs, on the GPU family */
-  VLF_TIER_MMA_BY_HAND = 64 /* cl/mma.cl: the same without them, for tests; no device seems to have it */
+  VLF_TIER_INT8 = 1,       /* cl/int8.cl: dot products of bytes, AVX512-VNNI or AVX-VNNI */
+  VLF_TIER_BF16 = 2,       /* cl/bf16.cl: AVX512_BF16 */
+  VLF_TIER_INT8_AVX2 = 4,  /* cl/int8.cl: dot products of 16 bits, for AVX2 without the first */
+  VLF_TIER_AMX_BF16 = 8,   /* cl/amx.cl: tiles of bf16 */
+  VLF_TIER_AMX_INT8 = 16,  /* cl/amx.cl: tiles of bytes */
+  VLF_TIER_MMA = 32,       /* cl/mma.cl: matrix instructions of NVIDIA's GPUs, on the GPU family */
+  VLF_TIER_SUBGROUPS = 64, /* cl/common.cl: what work-items that run in step share, on the GPU family */
+  VLF_TIER_BY_HAND =
+      128 /* with the two above: in plain OpenCL C, step by step, for tests; no device seems to have it */
 } VlfTier;
 
 #define VLF_TIERS_AMX   (VLF_TIER_AMX_BF16 | VLF_TIER_AMX_INT8)
 #define VLF_TIERS_BYTES (VLF_TIER_INT8 | VLF_TIER_INT8_AVX2 | VLF_TIER_AMX_INT8)
-#define VLF_TIERS_MMA   (VLF_TIER_MMA | VLF_TIER_MMA_BY_HAND)
-#define VLF_TIERS_BF16  (VLF_TIER_BF16 | VLF_TIER_AMX_BF16 | VLF_TIERS_MMA)
+#define VLF_TIERS_BF16  (VLF_TIER_BF16 | VLF_TIER_AMX_BF16 | VLF_TIER_MMA)
 
 /* The tiers that @device seems to have, proven or not; of several for the same the best comes into a program, see vlf_tier_best(). VLF_TIERS
- * in the environment names those that are wanted ("none", "int8", "int8-avx2", "bf16", "amx", "mma" or several of them with commas);
+ * in the environment names those that are wanted ("none", "int8", "int8-avx2", "bf16", "amx", "mma",
+ * "subgroups" or several of them with commas);
  * unset: all. */
 guint vlf_tier_seeming (const VlfClDevice *device);
 

@@ -2,7 +2,7 @@
 /* checkcl: every operation on a device against the plain C reference, on random shapes that hurt: 1, primes, a tile and one more or
  * less, views into wider tensors, broadcasts. One TAP line per operation; a failure names its seed, shape and distance.
  *
- *   checkcl [--device NAME] [--expect-family cpu|gpu] [--needs FILE] [--rounds N] [--seed N] [--tier amx|mma] [--bench] */
+ *   checkcl [--device NAME] [--expect-family cpu|gpu] [--needs FILE] [--rounds N] [--seed N] [--tier amx|gpu] [--bench] */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "tests/checkcl.h"
 
 #define DEFAULT_ROUNDS 40
+#define GPU_BY_HAND    (VLF_TIER_MMA | VLF_TIER_SUBGROUPS | VLF_TIER_BY_HAND)
 #define MAX_SHOWN      8 /* failures of a row that are told in full */
 
 guint
@@ -251,14 +252,14 @@ close_sides (Check *c)
   g_rand_free (c->rand);
 }
 
-/* Kernels with @tier, whatever the device has: with tiles of AMX, or with the steps of matrix instructions by hand; FALSE where that is out
+/* Kernels with @tier, whatever the device has: with tiles of AMX, or with the steps of matrix instructions and subgroups by hand; FALSE where that is out
  * of the question. */
 static gboolean
 choose_tier (const gchar *tier)
 {
   if (strcmp (tier, "amx") != 0) {
-    vlf_tier_assume (VLF_TIER_MMA_BY_HAND, TRUE);
-    return strcmp (tier, "mma") == 0;
+    vlf_tier_assume (GPU_BY_HAND, TRUE);
+    return strcmp (tier, "gpu") == 0;
   }
   if (!amx_is_there () && !amx_trap ())
     return FALSE;
@@ -271,8 +272,8 @@ static gboolean
 check_tier (Check *c, guint number, const gchar *tier)
 {
   const guint tiers = vlf_cl_tiers (c->devices[DEVICE]), products = amx_trapped_products ();
-  const gboolean good = strcmp (tier, "amx") != 0 ? tiers == VLF_TIER_MMA_BY_HAND
-                                                  : tiers == VLF_TIERS_AMX && (amx_is_there () || products > 0);
+  const gboolean good =
+      strcmp (tier, "amx") != 0 ? tiers == GPU_BY_HAND : tiers == VLF_TIERS_AMX && (amx_is_there () || products > 0);
 
   g_print ("%sok %u - %s: tiers %u, %u tiles by hand\n", good ? "" : "not ", number, tier, tiers, products);
   return good;
@@ -307,7 +308,7 @@ main (int argc, char **argv)
     { "rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "Random cases per operation", "N" },
     { "seed", 0, 0, G_OPTION_ARG_INT, &seed, "Of the first case; the next one has one more", "N" },
     { "tier", 0, 0, G_OPTION_ARG_STRING, &tier, "Multiply by these instructions, by hand where there are none",
-      "amx|mma" },
+      "amx|gpu" },
     { "bench", 0, 0, G_OPTION_ARG_NONE, &bench, "Measure instead", NULL },
     { NULL }
   };

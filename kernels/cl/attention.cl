@@ -388,14 +388,51 @@ vlf_load_chunk (__local float4 (*to)[PITCH], uint rows, __global const float *x,
   }
 }
 
-/* The numbers of all PARTS work-items of a query, in @parts [PARTS] of it. */
+/* The largest number and the sum of all PARTS work-items of a query, for each of them. @parts: [ROWS * PARTS]. */
+#ifdef VLF_SUB_XOR
+float
+vlf_query_max (__local float *parts, float x)
+{
+  x = fmax (x, vlf_sub_xor (x, 1, parts));
+  return fmax (x, vlf_sub_xor (x, 2, parts));
+}
+
+float
+vlf_query_sum (__local float *parts, float x)
+{
+  x += vlf_sub_xor (x, 1, parts);
+  return x + vlf_sub_xor (x, 2, parts);
+}
+#else
 void
-vlf_share (__local float *parts, uint part, float value)
+vlf_share (__local float *parts, float x)
 {
   barrier (CLK_LOCAL_MEM_FENCE);
-  parts[part] = value;
+  parts[get_local_id (0)] = x;
   barrier (CLK_LOCAL_MEM_FENCE);
 }
+
+float
+vlf_query_max (__local float *parts, float x)
+{
+  vlf_share (parts, x);
+  parts += get_local_id (0) / PARTS * PARTS;
+  for (uint i = 0; i < PARTS; i++)
+    x = fmax (x, parts[i]);
+  return x;
+}
+
+float
+vlf_query_sum (__local float *parts, float x)
+{
+  vlf_share (parts, x);
+  parts += get_local_id (0) / PARTS * PARTS;
+  x = 0.0f;
+  for (uint i = 0; i < PARTS; i++)
+    x += parts[i];
+  return x;
+}
+#endif
 
 /* x [KEYS / PARTS]: products of query @row with every PARTS-th key from @first + @part on. */
 void
@@ -438,7 +475,7 @@ __kernel __attribute__ ((reqd_work_group_size (ROWS * PARTS, 1, 1))) void
 vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
 {
   __local float4 queries[ROWS][PITCH], others[KEYS][PITCH];
-  __local float p[ROWS][KEYS + 1], parts[ROWS][PARTS];
+  __local float p[ROWS][KEYS + 1], parts[ROWS * PARTS];
   const uint row = get_local_id (0) / PARTS, part = get_local_id (0) % PARTS, q0 = get_group_id (0) * ROWS;
   const uint head = get_group_id (1), sequence = get_group_id (2), query = q0 + row;
   const uint end = (uint) clamp (limit + (int) min (q0 + ROWS, n), 0, (int) m); /* keys that any of the queries sees */
@@ -469,9 +506,7 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
       if (maps_stride && query < n && key < m)
         maps[key] = x[j];
     }
-    vlf_share (parts[row], part, most);
-    for (uint i = 0; i < PARTS; i++)
-      most = fmax (most, parts[row][i]);
+    most = vlf_query_max (parts, most);
     fix = vlf_exp2 (top - most);
     shift = most < IS_GONE ? 0.0f : most;
     top = most;
@@ -496,12 +531,9 @@ vlf_attention (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (v), ATTENTION)
     }
   }
 
-  vlf_share (parts[row], part, sum);
+  sum = vlf_query_sum (parts, sum);
   if (query >= n)
     return;
-  sum = 0.0f;
-  for (uint i = 0; i < PARTS; i++)
-    sum += parts[row][i];
   inverse = sum > 0.0f ? 1.0f / sum : sum; /* 0 where all keys are removed, and a NaN stays one */
   EACH (c, CHUNKS)
     EACH (i, COLUMNS / PARTS / 4)

@@ -181,6 +181,102 @@ vlf_max8 (float8 x)
 /* One group of this many work-items shares a row; see VLF_CL_ROW_GROUP in ops_cl.h. */
 #define VLF_ROW_GROUP 64
 
+#ifdef VLF_SUBGROUPS
+/* Work-items that run in step, so that what a group shares takes two barriers or none. VLF_SUBGROUPS 1: cl_intel_subgroups; 2: cl_khr_subgroups
+ * in OpenCL C 2.0 or later; 3: by hand, sixteen at a time, for tests. Only built after a probe has shown that the numbers are right, see
+ * tier.h. vlf_sub_xor: @x of the work-item whose number differs by @mask, up to 3. @room: [VLF_ROW_GROUP], of which only 3 makes use. */
+#if VLF_SUBGROUPS == 3
+#define VLF_SUB_SIZE  16u
+#define VLF_SUB_COUNT (VLF_ROW_GROUP / VLF_SUB_SIZE)
+#define VLF_SUB_ID    (get_local_id (0) / VLF_SUB_SIZE)
+#define VLF_SUB_LANE  (get_local_id (0) % VLF_SUB_SIZE)
+
+void
+vlf_sub_share (float x, __local float *room)
+{
+  barrier (CLK_LOCAL_MEM_FENCE);
+  room[get_local_id (0)] = x;
+  barrier (CLK_LOCAL_MEM_FENCE);
+}
+
+#define VLF_SUB_REDUCE(NAME, OP)                                                                                       \
+  float NAME (float x, __local float *room)                                                                            \
+  {                                                                                                                    \
+    float all;                                                                                                         \
+                                                                                                                       \
+    vlf_sub_share (x, room);                                                                                           \
+    all = room[VLF_SUB_ID * VLF_SUB_SIZE];                                                                             \
+    for (uint i = 1; i < VLF_SUB_SIZE; i++)                                                                            \
+      all = OP (all, room[VLF_SUB_ID * VLF_SUB_SIZE + i]);                                                             \
+    barrier (CLK_LOCAL_MEM_FENCE);                                                                                     \
+    return all;                                                                                                        \
+  }
+
+#define VLF_PLUS(x, y) ((x) + (y))
+VLF_SUB_REDUCE (vlf_sub_max, fmax)
+VLF_SUB_REDUCE (vlf_sub_sum, VLF_PLUS)
+
+float
+vlf_sub_xor (float x, uint mask, __local float *room)
+{
+  vlf_sub_share (x, room);
+  return room[get_local_id (0) ^ mask];
+}
+#define VLF_SUB_XOR
+#else
+#if VLF_SUBGROUPS == 1
+#pragma OPENCL EXTENSION cl_intel_subgroups : enable
+#define vlf_sub_xor(x, mask, room) intel_sub_group_shuffle_xor (x, mask)
+#define VLF_SUB_XOR
+#else
+#pragma OPENCL EXTENSION cl_khr_subgroups : enable
+#ifdef cl_khr_subgroup_shuffle
+#define vlf_sub_xor(x, mask, room) sub_group_shuffle_xor (x, mask)
+#define VLF_SUB_XOR
+#endif
+#endif
+#define VLF_SUB_COUNT         get_num_sub_groups ()
+#define VLF_SUB_ID            get_sub_group_id ()
+#define VLF_SUB_LANE          get_sub_group_local_id ()
+#define vlf_sub_max(x, room) sub_group_reduce_max (x)
+#define vlf_sub_sum(x, room) sub_group_reduce_add (x)
+#endif
+
+/* The largest @x of the group's work-items, for all of them. @room: [VLF_ROW_GROUP]. */
+float
+vlf_group_max (float x, __local float *room)
+{
+  float most = vlf_sub_max (x, room);
+
+  if (VLF_SUB_COUNT == 1)
+    return most;
+  if (VLF_SUB_LANE == 0)
+    room[VLF_SUB_ID] = most;
+  barrier (CLK_LOCAL_MEM_FENCE);
+  for (uint i = 0; i < VLF_SUB_COUNT; i++)
+    most = fmax (most, room[i]);
+  barrier (CLK_LOCAL_MEM_FENCE);
+  return most;
+}
+
+/* The sum of @x over the group's work-items, for all of them. @room: [VLF_ROW_GROUP]. */
+float
+vlf_group_sum (float x, __local float *room)
+{
+  const float part = vlf_sub_sum (x, room);
+  float sum = 0.0f;
+
+  if (VLF_SUB_COUNT == 1)
+    return part;
+  if (VLF_SUB_LANE == 0)
+    room[VLF_SUB_ID] = part;
+  barrier (CLK_LOCAL_MEM_FENCE);
+  for (uint i = 0; i < VLF_SUB_COUNT; i++)
+    sum += room[i];
+  barrier (CLK_LOCAL_MEM_FENCE);
+  return sum;
+}
+#else
 /* The largest @x of the group's work-items, for all of them. @room: [VLF_ROW_GROUP]. */
 float
 vlf_group_max (float x, __local float *room)
@@ -218,6 +314,7 @@ vlf_group_sum (float x, __local float *room)
   barrier (CLK_LOCAL_MEM_FENCE);
   return sum;
 }
+#endif
 #endif
 
 /* A kernel whose groups have one row each, [row, sequence]. */
