@@ -485,6 +485,16 @@ find_moment (const GstSegment *segment, GstBuffer *buffer, GstVlMoment *moment)
     moment->running = time;
 }
 
+static void
+tell_direction (GstVlStream *self)
+{
+  gboolean backwards = GST_BASE_TRANSFORM (self->owner)->segment.rate < 0;
+
+  if (backwards != self->backwards)
+    gst_vl_texts_set_flags (self->texts, GST_VL_TEXTS_BACKWARDS, backwards);
+  self->backwards = backwards;
+}
+
 GstFlowReturn
 gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer)
 {
@@ -496,6 +506,7 @@ gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer)
 
   find_moment (&GST_BASE_TRANSFORM (self->owner)->segment, buffer, &moment);
   update_live (self);
+  tell_direction (self);
   GST_OBJECT_LOCK (self->owner);
   live = self->live;
   waits = gst_vl_stream_frames_wait (self, live);

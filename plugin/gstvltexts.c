@@ -255,6 +255,15 @@ wait_for_texts (GstVlTexts *texts, GstClockTime timeout)
   return !is_interrupted (texts);
 }
 
+/* Whether no frame that follows is during @item. Running time never goes back. */
+static gboolean
+is_over (const GstVlTextPad *pad, const GstVlTextItem *item, guint clock, GstClockTime t)
+{
+  if (clock == GST_VL_CLOCK_STREAM && (pad->texts->flags & GST_VL_TEXTS_BACKWARDS))
+    return item->start[clock] > t;
+  return item->end[clock] <= t; /* NONE is the largest number */
+}
+
 static void
 collect (GstVlTextPad *pad, const GstClockTime now[GST_VL_N_CLOCKS], GPtrArray *into, GPtrArray *encoded)
 {
@@ -265,10 +274,10 @@ collect (GstVlTextPad *pad, const GstClockTime now[GST_VL_N_CLOCKS], GPtrArray *
     GstVlTextItem *item = link->data;
 
     next = link->next;
-    if (item->end[clock] <= t) { /* NONE is the largest number */
+    if (is_over (pad, item, clock, t)) {
       gst_vl_text_item_free (item);
       g_queue_delete_link (&pad->items, link);
-    } else if (item->start[clock] <= t) {
+    } else if (item->start[clock] <= t && t < item->end[clock]) {
       g_ptr_array_add (into, g_strdup (item->text));
       g_ptr_array_add (encoded, item->encoded ? vlf_embeddings_ref (item->encoded) : NULL);
     }

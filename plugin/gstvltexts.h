@@ -24,6 +24,7 @@ typedef enum {
   GST_VL_TEXTS_STOPPING = 1 << 0,  /* the element stops: nobody waits, texts are refused */
   GST_VL_TEXTS_FLUSHING = 1 << 1,  /* video flushes: its thread does not wait */
   GST_VL_TEXTS_VIDEO_EOS = 1 << 2, /* no frame follows: texts are refused with EOS */
+  GST_VL_TEXTS_BACKWARDS = 1 << 3, /* video runs backwards: texts that end before a frame are still to come */
 } GstVlTextsFlags;
 void gst_vl_texts_set_flags (GstVlTexts *texts, GstVlTextsFlags flags, gboolean on);
 /* The stream starts anew: what was known of time is forgotten, the texts stay. */

@@ -152,6 +152,51 @@ GST_START_TEST (test_long_line)
 }
 GST_END_TEST
 
+static void
+expect_prompts_at (Fusion *f, guint64 number, const gchar *expected)
+{
+  f->pushed = number;
+  expect_prompts (f, expected);
+}
+
+static void
+start_segment (Fusion *f, gdouble rate)
+{
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.rate = rate;
+  segment.stop = GST_SECOND;
+  fail_unless (gst_harness_push_event (f->h, gst_event_new_segment (&segment)));
+}
+
+/* Backwards, a text is active at the same time of the stream: from its end to its start, in whatever order texts come. */
+GST_START_TEST (test_reverse)
+{
+  Fusion *f = fusion_new ("text-timeout=0");
+  Source s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  start_segment (f, -1);
+  source_link (&s, f->element, "text_%u", "utf8");
+  source_push (&s, "a", 0, 3);
+  source_push (&s, "b", 2, 3);
+  source_push (&s, "d", 8, 2);
+  expect_prompts_at (f, 9, "d");
+  expect_prompts_at (f, 7, "");
+  source_push (&s, "c", 5, 2);
+  expect_prompts_at (f, 6, "c");
+  expect_prompts_at (f, 4, "b");
+  expect_prompts_at (f, 2, "a|b");
+  expect_prompts_at (f, 0, "a");
+  start_segment (f, 1);
+  expect_prompts_at (f, 1, "a");
+  expect_prompts_at (f, 4, "");
+  source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* The properties' prompts first, then each pad's in the order of their numbers. */
 GST_START_TEST (test_order)
 {
@@ -533,6 +578,7 @@ texts_suite (void)
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_timing);
   tcase_add_test (tc, test_long_line);
+  tcase_add_test (tc, test_reverse);
   tcase_add_test (tc, test_order);
   tcase_add_test (tc, test_invalid_text);
   tcase_add_test (tc, test_separate);
