@@ -10,6 +10,8 @@ typedef struct {
   VlfQueue *queues[2];
   GRand *rand;
   guint32 base_seed, seed; /* of the first and of the present case */
+  guint largest;           /* of vlf_check_any(); 0: any */
+  const gchar *only;       /* the operation to check; NULL: all */
   GPtrArray *inputs;       /* Input, of the present case */
   guint cases, failed;
   double worst;
@@ -40,7 +42,8 @@ void vlf_check_patches (Check *c);
 
 extern const Row vlf_check_rows[]; /* the last one has no name */
 
-guint vlf_check_any (Check *c, ...); /* one of the arguments, of which a 0 is the last */
+/* One of the arguments, of which a 0 is the last: of those up to c->largest, or the first. */
+guint vlf_check_any (Check *c, ...);
 gboolean vlf_check_maybe (Check *c);
 Input *vlf_check_input (Check *c, guint batch, guint rows, guint cols); /* owned by @c */
 VlfTensor vlf_check_send (VlfPass *pass, const Input *x);

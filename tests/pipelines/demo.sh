@@ -16,6 +16,8 @@ cd "$folder" || exit 2
 for prompt in "a red circle" "a blue star" "the striped square" "a green triangle" "something purple"; do
   [ "$(grep -c "\"text\":\"$prompt\"" shapes-results.jsonl)" = 60 ] || { echo "expected \"$prompt\" on 60 frames" && exit 1; }
 done
+[ "$(wc -l <shapes-captions.jsonl)" = 300 ] || { echo "shapes-captions.jsonl: expected 300 lines" && exit 1; }
+grep -q '"caption":"[^"]*a red circle' shapes-captions.jsonl || { echo "expected a caption that says \"a red circle\"" && exit 1; }
 gst-launch-1.0 -q filesrc location=contact-sheet.png ! pngdec ! video/x-raw,width=1596,height=964 ! fakesink || exit 1
 gst-launch-1.0 -v filesrc location=overlay.avi ! avidemux ! image/jpeg,width=768,height=576 ! fakesink 2>&1 | grep -q 'Got EOS' || exit 1
 "$pointing" shapes-results.jsonl "$root/examples/shapes/truth.jsonl" 0.9
