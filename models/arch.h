@@ -26,8 +26,9 @@ typedef struct {
   float similarity_scale, similarity_bias; /* the latter is added */
   gboolean
       two_towers; /* nothing is fused: scores are cosines of image and text, maps those of patches and text, see see() and fuse() */
-  gboolean sigmoid;     /* two towers: each prompt's match is the sigmoid of its similarity; else their softmax */
-  gboolean padded;  /* every text is filled up with @pad_id to the most tokens that there are, and the network sees them */
+  gboolean sigmoid; /* two towers: each prompt's match is the sigmoid of its similarity; else their softmax */
+  gboolean
+      padded; /* every text is filled up with @pad_id to the most tokens that there are, and the network sees them */
   guint embedding_size; /* of the space that see()'s embedding and embed() share; 0: there is none */
 
   gboolean judges; /* fuse() gives a match */
