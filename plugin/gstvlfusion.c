@@ -62,6 +62,7 @@
 #include "plugin/gstvlattention.h"
 #include "plugin/gstvlchoice.h"
 #include "plugin/gstvlconvert.h"
+#include "plugin/gstvlfilewatch.h"
 #include "plugin/gstvlpromptlist.h"
 #include "plugin/gstvlprompts.h"
 #include "plugin/gstvltextfile.h"
@@ -103,6 +104,7 @@ struct _GstVlfusion {
   GstVlAttention attention;
   VlfReuseMode reuse;
   GstVlChoice choice;
+  GstVlFileWatch bank_watch;
 };
 
 /* A frame's questions. */
@@ -196,6 +198,32 @@ follow_file (GstVlFusion *self, VlfModel *model)
                          (NULL));
 }
 
+/* The bank's file as a list; NULL or "": none. */
+static gchar **
+list_of (const gchar *path)
+{
+  gchar **list = g_new0 (gchar *, 2);
+
+  list[0] = path && *path ? g_strdup (path) : NULL;
+  return list;
+}
+
+/* A bank's file that has changed is read again, beside the stream. */
+static void
+follow_bank (GstVlFusion *self)
+{
+  g_autoptr (GstVlAsking) asking = gst_vl_prompts_wanted_asking (self->prompts);
+  gboolean changed;
+
+  if (!asking->bank)
+    return;
+  GST_OBJECT_LOCK (self);
+  changed = gst_vl_file_watch_look (&self->bank_watch, asking->bank);
+  GST_OBJECT_UNLOCK (self);
+  if (changed)
+    gst_vl_prompts_want_asking (self->prompts, GST_VL_ASKING_BANK, list_of (asking->bank));
+}
+
 static GstVlJob *
 fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
 {
@@ -206,6 +234,7 @@ fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
   FusionJob *job;
 
   follow_file (self, model);
+  follow_bank (self);
   set = gst_vl_prompts_choose (self->prompts, model, texts, gst_vl_inference_get_encoded (base), waits, &error);
   if (error)
     GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("New prompts are not used: %s", error->message), (NULL));
@@ -305,10 +334,10 @@ set_lines (GstVlFusion *self, guint setting, const gchar *name, GstVlAskingField
 static void
 set_bank (GstVlFusion *self, const gchar *path)
 {
-  gchar **list = g_new0 (gchar *, 2);
-
-  list[0] = path && *path ? g_strdup (path) : NULL;
-  gst_vl_prompts_want_asking (self->prompts, GST_VL_ASKING_BANK, list);
+  GST_OBJECT_LOCK (self);
+  gst_vl_file_watch_take (&self->bank_watch, path ? path : "");
+  GST_OBJECT_UNLOCK (self);
+  gst_vl_prompts_want_asking (self->prompts, GST_VL_ASKING_BANK, list_of (path));
 }
 
 static void
@@ -520,11 +549,12 @@ install_comparison (GObjectClass *klass)
           DEFAULT_PROMPT, flags));
   g_object_class_install_property (
       klass, PROP_BANK,
-      g_param_spec_string ("bank", "Bank",
-                           "File of text embeddings, thousands if need be, that every frame is compared with; the best "
-                           "follow the prompts in the result. As vlf-run --texts makes it, DL Streamer's zero-shot "
-                           "safetensors or Hailo's CLIP JSON. Set again, it is read again",
-                           DEFAULT_FILE, flags));
+      g_param_spec_string (
+          "bank", "Bank",
+          "File of text embeddings, thousands if need be, that every frame is compared with; the best "
+          "follow the prompts in the result. As vlf-run --texts makes it, DL Streamer's zero-shot "
+          "safetensors or Hailo's CLIP JSON. A file that changes is read again, whole or, if it is bad, not at all",
+          DEFAULT_FILE, flags));
   gst_vl_choice_install (klass, PROP_CHOICE);
 }
 

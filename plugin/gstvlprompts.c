@@ -440,7 +440,8 @@ start_encoding (GstVlPrompts *self, GstVlPromptSet *set)
   gst_vl_worker_push (self->worker, &self->encoding->task);
 }
 
-/* The newest list of the application's is taken up: at once if nobody has to wait for it, else by way of the worker. */
+/* The newest list of the application's is taken up: at once if nobody has to wait for it, else by way of the worker; so is a bank always, as a
+ * bad one leaves the old one. */
 static void
 take_wanted (GstVlPrompts *self, gboolean hold, GError **error)
 {
@@ -451,7 +452,8 @@ take_wanted (GstVlPrompts *self, gboolean hold, GError **error)
     return;
   set = make_wanted (self, &self->taken);
   set_reuse (set, self->asked);
-  if (hold && self->model && (self->own->n > 0 || self->own->asking->bank) && !set_is_encoded (set))
+  if ((hold || set->asking->bank) && self->model && (self->own->n > 0 || self->own->asking->bank) &&
+      !set_is_encoded (set))
     start_encoding (self, set);
   else
     set_own (self, set);

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvltextfile.h"
 #include <string.h>
-#include <sys/stat.h>
+#include "plugin/gstvlfilewatch.h"
 #include "plugin/gstvlworker.h"
 
-#define PERIOD   (200 * G_TIME_SPAN_MILLISECOND) /* between two looks at the file */
-#define PATIENCE (G_USEC_PER_SEC / 5)            /* for a reading under way at the end */
-
-/* What tells one state of a file from another. All zero: there is none. */
-typedef struct {
-  guint64 device, inode, size;
-  struct timespec written;
-} Stamp;
+#define PATIENCE (G_USEC_PER_SEC / 5) /* for a reading under way at the end */
 
 typedef struct {
   GstVlTask task;
@@ -26,9 +19,7 @@ struct _GstVlTextFile {
   guint serial; /* of it; guarded by the lock */
 
   guint taken; /* serial of the path that the rest speaks of */
-  Stamp seen;  /* at the last look */
-  Stamp read;  /* what was read last, well or not, or is being read */
-  gint64 next; /* time of the next look */
+  GstVlFileWatch watch;
   GstVlWorker *worker;
   Reading *reading; /* on the worker, or NULL */
 };
@@ -64,26 +55,6 @@ gst_vl_text_file_get_path (GstVlTextFile *self)
   return path;
 }
 
-static void
-take_stamp (Stamp *stamp, const gchar *path)
-{
-  struct stat status;
-
-  memset (stamp, 0, sizeof *stamp);
-  if (stat (path, &status) != 0)
-    return;
-  stamp->device = (guint64) status.st_dev;
-  stamp->inode = (guint64) status.st_ino;
-  stamp->size = (guint64) status.st_size;
-  stamp->written = status.st_mtim;
-}
-
-static gboolean
-same (const Stamp *a, const Stamp *b)
-{
-  return memcmp (a, b, sizeof *a) == 0;
-}
-
 /* ---- on the worker ---- */
 
 static void
@@ -111,7 +82,6 @@ start_reading (GstVlTextFile *self, const gchar *path)
 {
   if (!self->worker)
     self->worker = gst_vl_worker_new ("vlf-texts", NULL, NULL);
-  self->read = self->seen;
   self->reading = g_new0 (Reading, 1);
   self->reading->path = g_strdup (path);
   gst_vl_task_init (&self->reading->task, read_file, reading_free);
@@ -132,7 +102,7 @@ void
 gst_vl_text_file_rest (GstVlTextFile *self)
 {
   if (self->reading)
-    memset (&self->read, 0, sizeof self->read); /* read anew */
+    memset (&self->watch.read, 0, sizeof self->watch.read); /* read anew */
   drop_reading (self);
   gst_vl_worker_close (self->worker, PATIENCE);
   self->worker = NULL;
@@ -173,10 +143,10 @@ gst_vl_text_file_read (GstVlTextFile *self, VlfEmbeddings **embeddings, GError *
   drop_reading (self);
   if (!*path)
     return changed;
-  take_stamp (&self->seen, path);
-  if (!changed && same (&self->seen, &self->read))
+  if (changed)
+    gst_vl_file_watch_take (&self->watch, path);
+  else if (!gst_vl_file_watch_renew (&self->watch, path))
     return FALSE;
-  self->read = self->seen;
   *embeddings = vlf_embeddings_load (path, error);
   return *embeddings != NULL;
 }
@@ -194,21 +164,6 @@ collect (GstVlTextFile *self, VlfEmbeddings **embeddings, GError **error)
   return *embeddings != NULL;
 }
 
-/* A file that was changed is read when it has stayed the same between two looks. */
-static void
-look (GstVlTextFile *self, const gchar *path, gboolean at_once)
-{
-  gint64 now = g_get_monotonic_time ();
-  Stamp before = self->seen;
-
-  if (!at_once && now < self->next)
-    return;
-  self->next = now + PERIOD;
-  take_stamp (&self->seen, path);
-  if (at_once || (same (&self->seen, &before) && !same (&self->seen, &self->read)))
-    start_reading (self, path);
-}
-
 gboolean
 gst_vl_text_file_look (GstVlTextFile *self, VlfEmbeddings **embeddings, GError **error)
 {
@@ -222,7 +177,9 @@ gst_vl_text_file_look (GstVlTextFile *self, VlfEmbeddings **embeddings, GError *
     return changed;
   if (collect (self, embeddings, error))
     return TRUE;
-  if (!self->reading)
-    look (self, path, changed);
+  if (changed)
+    gst_vl_file_watch_take (&self->watch, path);
+  if (!self->reading && (changed || gst_vl_file_watch_look (&self->watch, path)))
+    start_reading (self, path);
   return FALSE;
 }

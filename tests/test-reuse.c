@@ -241,7 +241,7 @@ test_drift (gconstpointer folder)
     paint (&s, SIDE / 2, SIDE / 2, (guint8) (100 + i));
     computed += step (&s, 1, FALSE, &operations) < 1;
   }
-  g_assert_cmpuint (computed, >, 3);
+  g_assert_cmpuint (computed, >, 2); /* SigLIP divides pixels by more, so that a change is less to it */
   g_assert_cmpuint (computed, <, 20);
   stream_close (&s);
 }

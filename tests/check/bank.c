@@ -117,6 +117,47 @@ GST_START_TEST (test_bank_change)
 }
 GST_END_TEST
 
+/* Frames pass, each with @before prompts, until one has @after; returns the warnings meanwhile. */
+static guint
+await_bank (Fusion *f, guint before, guint after)
+{
+  guint warnings = 0;
+  guint64 generation;
+
+  for (guint i = 0; i < 1500; i++) {
+    guint n = prompts_of (f, &generation);
+
+    warnings += fusion_messages (f, GST_MESSAGE_WARNING, NULL);
+    if (n == after && (after != before || warnings))
+      return warnings;
+    fail_unless_equals_int (n, before);
+    g_usleep (20000);
+  }
+  fail ("waited in vain for %u prompts", after);
+  return 0;
+}
+
+/* A bank's file is watched: taken whole when it has changed, told and left when it cannot be read, taken again when it can. */
+GST_START_TEST (test_bank_file)
+{
+  g_autofree gchar *path = bank_file (LINES);
+  g_autofree gchar *properties = g_strdup_printf ("bank=%s prompt=star bank-results=10", path);
+  Fusion *f = fusion_new (properties);
+  guint64 generation;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  fail_unless_equals_int (prompts_of (f, &generation), 5);
+  g_file_set_contents (path, "one\ntwo", -1, NULL);
+  fail_unless_equals_int (await_bank (f, 5, 3), 0);
+  g_unlink (path);
+  fail_unless_equals_int (await_bank (f, 3, 3), 1);
+  g_file_set_contents (path, "new", -1, NULL);
+  fail_unless_equals_int (await_bank (f, 3, 2), 0);
+  fusion_free (f);
+  fail_unless_equals_int (fake.banks_alive, 0);
+}
+GST_END_TEST
+
 /* Going to NULL and back keeps what was wanted and nothing that was encoded. */
 GST_START_TEST (test_bank_restart)
 {
@@ -231,6 +272,7 @@ bank_suite (void)
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_bank);
   tcase_add_test (tc, test_bank_change);
+  tcase_add_test (tc, test_bank_file);
   tcase_add_test (tc, test_bank_restart);
   tcase_add_test (tc, test_unknown);
   tcase_add_test (tc, test_templates);
