@@ -133,7 +133,8 @@ __kernel __attribute__ ((reqd_work_group_size (ROWS * PARTS, 1, 1))) void
 vlf_bi_scores (VLF_VIEW (q), VLF_VIEW (k), VLF_VIEW (s), VLF_VIEW (t), __global float *largest,
                const ulong largest_offset, const uint n, const uint m, const uint d, const float scale)
 {
-  __local float queries[ROWS][COLUMNS + 1], others[KEYS][COLUMNS + 1], room[VLF_ROW_GROUP];
+  __local float4 queries[ROWS][PITCH], others[KEYS][PITCH];
+  __local float room[VLF_ROW_GROUP];
   const uint row = get_local_id (0) / PARTS, part = get_local_id (0) % PARTS, q0 = get_group_id (0) * ROWS;
   const uint head = get_group_id (1), sequence = get_group_id (2), query = q0 + row;
   const ulong head_of_all = sequence * get_num_groups (1) + head;
