@@ -19,6 +19,8 @@ typedef struct {
   guint tokens; /* of the prompt, special ones included */
   VlfModel *model;
   VlfText *text;
+  VlfText **texts; /* [prompts], all of them @text */
+  guint prompts;
   VlfSession *session;
   guint8 *pixels;
   VlfImage *frames; /* [batch], all of the same pixels */
@@ -41,6 +43,7 @@ subject_clear (Subject *s)
   g_free (s->prompt);
   g_free (s->pixels);
   g_free (s->frames);
+  g_free (s->texts);
 }
 
 static double
@@ -125,6 +128,8 @@ subject_open (Subject *s, const BenchOptions *o, GError **error)
 
   s->processor_ms = INFINITY;
   s->batch = (guint) o->batch;
+  s->prompts = (guint) o->prompts;
+  s->texts = g_new0 (VlfText *, s->prompts);
   s->encode = o->encode;
   s->maps = o->maps;
   s->top_k = (guint) o->top_k;
@@ -176,7 +181,9 @@ time_one (Subject *s, GError **error)
     if (!s->text)
       return NAN;
   }
-  done = vlf_session_run (s->session, s->frames, s->batch, &s->text, 1, &run, results, error);
+  for (guint i = 0; i < s->prompts; i++)
+    s->texts[i] = s->text;
+  done = vlf_session_run (s->session, s->frames, s->batch, s->texts, s->prompts, &run, results, error);
   for (guint i = 0; i < s->batch; i++)
     vlf_result_unref (results[i]);
   return done ? milliseconds_since (start) : NAN;
@@ -250,13 +257,16 @@ report (Subject *s, guint n, double *times, double peak, GError **error)
   struct rusage usage = { 0 };
 
   vlf_json_quote (line, vlf_model_name (s->model), -1);
-  g_string_append_printf (
-      line, ", \"tokens\": %u, \"frames\": %u, \"batch\": %u, \"size\": [%u, %u], \"encode\": %s, \"maps\": %s",
-      s->tokens, n, s->batch, s->frames->width, s->frames->height, s->encode ? "true" : "false",
-      s->maps ? "true" : "false");
+  g_string_append_printf (line,
+                          ", \"tokens\": %u, \"frames\": %u, \"batch\": %u, \"prompts\": %u, \"size\": [%u, %u], "
+                          "\"encode\": %s, \"maps\": %s",
+                          s->tokens, n, s->batch, s->prompts, s->frames->width, s->frames->height,
+                          s->encode ? "true" : "false", s->maps ? "true" : "false");
   append_times (line, times, n, s->batch);
   bench_append (line, "cpu_ms_min", s->processor_ms);
-  append_rate (line, s, times[n / 2], peak);
+  bench_append (line, "gflop_done", vlf_session_operations (s->session) / 1e9 / (n + WARM_UP));
+  if (s->prompts == 1) /* further ones share what it counts */
+    append_rate (line, s, times[n / 2], peak);
   bench_append (line, "text_ms", s->text_ms);
   bench_append (line, "load_ms", s->load_ms);
   bench_append (line, "device_bytes", (double) vlf_model_device_memory (s->model));

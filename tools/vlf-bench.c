@@ -121,8 +121,8 @@ check (const BenchOptions *o)
 {
   return o->frames >= 1 && o->frames <= 1000000 && o->rows >= 1 && o->rows <= 65536 && o->tokens >= 0 &&
          o->tokens <= 65536 && o->streams >= 0 && o->streams <= 64 && o->bank >= 0 && o->bank <= 1000000 &&
-         o->tune >= 0 && o->tune <= 3600 && o->top_k >= 0 && o->batch >= 1 && o->batch <= 64 &&
-         (o->caption == 0 || (o->caption >= 2 && o->caption <= 512)) &&
+         o->tune >= 0 && o->tune <= 3600 && o->top_k >= 0 && o->batch >= 1 && o->batch <= 64 && o->prompts >= 1 &&
+         o->prompts <= 64 && (o->caption == 0 || (o->caption >= 2 && o->caption <= 512)) &&
          (g_str_equal (o->reuse, "exact") || g_str_equal (o->reuse, "approximate"));
 }
 
@@ -139,9 +139,14 @@ parse_size (const char *size, BenchOptions *o)
 int
 main (int argc, char **argv)
 {
-  BenchOptions o = {
-    .frames = 50, .batch = 1, .rows = 325, .width = 640, .height = 480, .maps = TRUE, .reuse = g_strdup ("approximate")
-  };
+  BenchOptions o = { .frames = 50,
+                     .batch = 1,
+                     .prompts = 1,
+                     .rows = 325,
+                     .width = 640,
+                     .height = 480,
+                     .maps = TRUE,
+                     .reuse = g_strdup ("approximate") };
   gchar *size = NULL;
   const GOptionEntry entries[] = {
     { "ops", 0, 0, G_OPTION_ARG_NONE, &o.ops, "Time single operations (default: these and the whole model)", NULL },
@@ -160,6 +165,7 @@ main (int argc, char **argv)
       "Compare reuse with every frame in full on raw I420 frames of --size", "FILE" },
     { "reuse", 0, 0, G_OPTION_ARG_STRING, &o.reuse, "For --video: exact or approximate (default)", "MODE" },
     { "rows", 0, 0, G_OPTION_ARG_INT, &o.rows, "Tokens of the single operations; default: 325", "N" },
+    { "prompts", 0, 0, G_OPTION_ARG_INT, &o.prompts, "Ask the whole model the same so often at once; default: 1", "N" },
     { "streams", 0, 0, G_OPTION_ARG_INT, &o.streams, "Only: N streams on one model, each for itself and in one batch",
       "N" },
     { "tune", 0, 0, G_OPTION_ARG_DOUBLE, &o.tune, "Only: look for quicker tiles for about so long, and keep them",
@@ -179,10 +185,11 @@ main (int argc, char **argv)
 
   if (cli_parse (entries, "Measures this machine and this model; a line of JSON per measurement.", 0, &argc, &argv)) {
     if (!check (&o) || !parse_size (size, &o))
-      status = cli_usage ("expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536"
-                          ", --caption of 2 to 512, --batch and --streams of 1 to 64, --tune of up to 3600, --size of "
-                          "1x1 to 8192x8192, and "
-                          "--reuse exact or approximate");
+      status = cli_usage (
+          "expected --frames of 1 to 1000000, --rows of 1 to 65536, --synthetic-tokens of 1 to 65536"
+          ", --caption of 2 to 512, --batch, --prompts and --streams of 1 to 64, --tune of up to 3600, --size of "
+          "1x1 to 8192x8192, and "
+          "--reuse exact or approximate");
     else
       status = run (&o, &error) ? CLI_OK : cli_fail (error);
   }

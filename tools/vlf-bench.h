@@ -13,7 +13,7 @@ typedef struct {
   gint tokens;           /* > 0: a made-up prompt of exactly so many, special ones included, instead of @prompt */
   gint caption;          /* > 0: captions of exactly so many tokens, start and end included, instead of a match */
   gint frames;           /* timed inferences */
-  gint batch;            /* frames of an inference */
+  gint batch, prompts;   /* frames and prompts of an inference */
   gint rows;             /* of the operations' activations */
   gint bank;             /* > 0: a bank of so many texts, in place of everything else */
   gint top_k;            /* of cross-attention; 0: off */
