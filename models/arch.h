@@ -32,6 +32,7 @@ typedef struct {
   guint embedding_size; /* of the space that see()'s embedding and embed() share; 0: there is none */
 
   gboolean judges; /* fuse() gives a match */
+  gboolean weighs; /* fuse() heeds image_bias: the words of a prompt can have weights */
 
   gboolean generates;     /* captions, by attend() and decode() */
   gboolean answers;       /* questions, which fuse() has to see first */

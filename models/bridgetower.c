@@ -507,6 +507,7 @@ load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_he
     .layers = c.layers,
     .heads = c.text.heads,
     .taps = c.layers,
+    .weighs = TRUE,
   };
   net->n_tower = c.text.layers;
   net->split = c.text.layers - c.layers + 1;

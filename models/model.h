@@ -5,6 +5,7 @@
 #include "models/embeddings.h"
 #include "models/fingerprint.h"
 #include "models/image.h"
+#include "models/markup.h"
 #include "models/tokenizer.h"
 
 G_BEGIN_DECLS
@@ -51,6 +52,8 @@ gboolean vlf_model_read (VlfModel *model, const char *directory, const VlfModelO
 
 /* A text without tokens: prompt and words. VLF_ERROR_FORMAT unless @prompt is UTF-8, VLF_ERROR_UNSUPPORTED where texts are not encoded. */
 VlfText *vlf_text_new_bare (VlfModel *model, const char *prompt, GError **error);
+/* Weights say how much the picture listens to words; where it looks at none they are VLF_ERROR_UNSUPPORTED. @markup: a text's. */
+gboolean vlf_text_check_markup (const VlfModel *model, const VlfMarkup *markup, GError **error);
 /* Gives such a text its tokens, and each token its word. */
 gboolean vlf_text_tokenize (VlfText *text, GError **error);
 

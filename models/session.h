@@ -64,7 +64,8 @@ typedef struct _VlfText VlfText;
 VlfText *vlf_text_new (VlfModel *model, const char *prompt, GError **error);
 /* The same of a prompt with marks (models/markup.h): the logarithm of a word's weight is added to the scores of its keys wherever the
  * image looks at the text, a weight of 0 removes them, 1 changes no bit; the phrase map is made of the focus words if there are any. The
- * text's prompt is the one without marks. */
+ * text's prompt is the one without marks. Other weights than 1 are VLF_ERROR_UNSUPPORTED where the image does not look at the text, in all
+ * models but BridgeTower's. */
 VlfText *vlf_text_new_marked (VlfModel *model, const char *prompt, GError **error);
 /* The mean of what @templates [n_templates >= 1], each with "{}" where @prompt goes, say: their embeddings of unit length are added and
  * the sum brought to unit length again; with one template it is that one's text. The text's prompt and words are those of @prompt.

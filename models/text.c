@@ -128,6 +128,24 @@ encode (VlfText *text, float *embedding, GError **error)
   return vlf_pass_end (pass, error);
 }
 
+gboolean
+vlf_text_check_markup (const VlfModel *model, const VlfMarkup *markup, GError **error)
+{
+  for (guint i = 0; i < markup->weights->len && !model->net->weighs; i++) {
+    const float weight = g_array_index (markup->weights, VlfMark, i).weight;
+
+    if (weight == 1)
+      continue;
+    g_set_error (
+        error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+        "prompt \"%.80s\": expected no weights of words, as in model \"%s\" the picture does not look at words, "
+        "found %g; BridgeTower models take them",
+        markup->text, model->name, weight);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 /* What @markup says about the words of the text, which is its own. */
 static void
 apply_markup (VlfText *text, const VlfMarkup *markup)
@@ -176,6 +194,8 @@ text_new (VlfModel *model, const char *prompt, gboolean marked, float *embedding
 
   if (marked && g_utf8_validate (prompt, -1, NULL))
     vlf_markup_parse (&markup, prompt);
+  if (markup.text && !vlf_text_check_markup (model, &markup, error))
+    return NULL;
   text = vlf_text_new_bare (model, markup.text ? markup.text : prompt, error);
   if (!text || !vlf_text_tokenize (text, error) || !encode (text, embedding, error))
     return NULL;

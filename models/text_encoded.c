@@ -45,11 +45,12 @@ vlf_model_check_encoding (const VlfModel *model, const VlfEncoding *found, GErro
   if (!vlf_model_encoding (model, &expected, error))
     return FALSE;
   if (!model->net->arch->travels) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-                 "text embeddings: model \"%s\" looks at the picture while it reads a text's words, so that it cannot "
-                 "be asked one "
-                 "vector of a text; give it the text itself",
-                 model->name);
+    g_set_error (
+        error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+        "text embeddings: model \"%s\" looks at the picture while it reads a text's words, so that it cannot "
+        "be asked one vector of a text; give it the text itself, or compare pictures with encoded texts by its "
+        "contrastive head alone, as a bank",
+        model->name);
     return FALSE;
   }
   shape = shape_string (expected.layers, expected.pooled, expected.dim);
@@ -215,6 +216,8 @@ embed_texts (VlfModel *model, const VlfEncoding *encoding, const char *const *pr
 
     if (marked && g_utf8_validate (prompts[i], -1, NULL))
       vlf_markup_parse (&markup, prompts[i]);
+    if (markup.text && !vlf_text_check_markup (model, &markup, error))
+      return NULL;
     text = vlf_text_new_bare (model, markup.text ? markup.text : prompts[i], error);
     if (!text)
       return NULL;

@@ -15,11 +15,13 @@
  *
  * With #GstVlfusion:prompt-markup a prompt may say which of its words count: in `a (red:3) circle` the picture listens three times as
  * much to "red" as it would, in `a (red:0) circle` not at all, and `the star [left] of the heart` shows where "left" alone looked. This
- * holds for prompts from text pads as well, after markup of their own (pango-markup) has been taken off.
+ * holds for prompts from text pads as well, after markup of their own (pango-markup) has been taken off. In models but BridgeTower's the
+ * picture does not look at words; there a weight is an error.
  *
  * Texts may also come encoded, from `vltextenc` to a text pad or from the file of #GstVlFusion:text-embeddings, which is asked behind the
  * prompts: with the same results as the texts themselves, and without running the text tower here. They have to be this model's; for CLIP
- * models tables of vectors that other programs made do as well. A file that changes, best by renaming a new one over it, takes effect as
+ * models tables of vectors that other programs made do as well. A BLIP model reads words together with the picture and cannot be asked encoded
+ * ones; by its contrastive head alone it compares with them as a #GstVlfusion:bank. A file that changes, best by renaming a new one over it, takes effect as
  * a whole within half a second; a warning tells of one that cannot be used, and the texts before it stay.
  *
  * What is found can be had in four ways: as #GstVlMeta on each frame, from libgstvlfusion-1.0; with #GstVlInference:mirror as a
@@ -507,7 +509,8 @@ install_properties (GObjectClass *klass)
   g_object_class_install_property (klass, PROP_PROMPT_MARKUP,
                                    g_param_spec_boolean ("prompt-markup", "Prompt markup",
                                                          "Read (word:1.5) as the weight, 0 to 10, that these words "
-                                                         "have for the picture (0: none, 1: as ever), [word] as "
+                                                         "have for the picture (0: none, 1: as ever; others only "
+                                                         "with BridgeTower models), [word] as "
                                                          "the words that the map is made of, and backslashes before ( "
                                                          ") [ ] : and backslashes as escapes; in prompts from "
                                                          "text pads too. What is not exactly a mark is plain text",

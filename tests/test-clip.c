@@ -90,6 +90,25 @@ test_matches (gconstpointer data)
     vlf_text_unref (texts[i]);
 }
 
+/* The picture looks at no words here: to weigh one is refused, to leave its weight is not. */
+static void
+test_weights (gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *directory = g_build_filename (folder, data, "model", NULL);
+  VlfModelOptions options = { .directory = directory, .device = device_name };
+  g_autoptr (VlfModel) model = vlf_model_open (&options, &error);
+  g_autoptr (VlfText) same = NULL;
+
+  g_assert_no_error (error);
+  same = vlf_text_new_marked (model, "a (red:1) [circle]", &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (vlf_text_prompt (same), ==, "a red circle");
+  g_assert_null (vlf_text_new_marked (model, "a (red:3) circle", &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "\"a red circle\": expected no weights of words"));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -109,5 +128,6 @@ main (int argc, char **argv)
     g_autofree gchar *name = g_strdup_printf ("/clip/%s", cases[i]);
     g_test_add_data_func (name, cases[i], test_matches);
   }
+  g_test_add_data_func ("/clip/weights", cases[0], test_weights);
   return g_test_run ();
 }
