@@ -16,7 +16,7 @@
 
 /* Of what work-items share. */
 #define SHARED_ROWS  37u
-#define SHARED_COLS  130u
+#define SHARED_COLS  136u
 #define SHARED_CLOSE 1e-5f
 
 /* Of the product whose time counts, and how often it is taken. */
@@ -153,11 +153,13 @@ pays (VlfQueue *queue, VlfDType stored)
   return dot_best < exact_best;
 }
 
-/* Products of 16 bits, which @tiers have or not. */
+/* Products of 16 bits, if @tiers have those of @these; nobody expects what is done by hand to pay. */
 static gboolean
-try_halves (VlfQueue *queue, VlfDType stored, gboolean have)
+try_halves (VlfQueue *queue, VlfDType stored, guint tiers, guint these)
 {
-  return !have || (try_all (queue, stored, 16) && pays (queue, stored));
+  if (!(tiers & these))
+    return TRUE;
+  return try_all (queue, stored, 16) && (tiers & VLF_TIER_BY_HAND || pays (queue, stored));
 }
 
 /* Numbers that take sums and maxima of rows, and of queries in attention: @x [SHARED_ROWS, SHARED_COLS] to @y of the same shape. */
@@ -206,8 +208,7 @@ main (int argc, char **argv)
   queue = device ? vlf_queue_new (device, NULL) : NULL;
   if (!queue || vlf_cl_tiers (device) != tiers || (tiers & VLF_TIER_SUBGROUPS && !try_shared (queue)) ||
       (tiers & (VLF_TIERS_BYTES | VLF_TIER_SUBGROUPS) && !try_all (queue, VLF_I8, VLF_INT8_MAX)) ||
-      !try_halves (queue, VLF_BF16_DOT, tiers & VLF_TIERS_BF16) ||
-      !try_halves (queue, VLF_F16_DOT, tiers & VLF_TIER_MMA))
+      !try_halves (queue, VLF_BF16_DOT, tiers, VLF_TIERS_BF16) || !try_halves (queue, VLF_F16_DOT, tiers, VLF_TIER_MMA))
     return EXIT_FAILURE;
   puts ("proven");
   return EXIT_SUCCESS;

@@ -96,32 +96,36 @@ vlf_mma_load (VlfLane *state, uint *r, __local uint4 *from)
 }
 
 
-/* Element k of a row of a and of a column of b, which the registers of four lanes share. */
-uint
-vlf_mma_element (__local const uint *registers, uint of, uint high, uint k)
+/* The product of elements k and k + 1 of a row of a and a column of b, which the registers @a and @b of a lane hold together. */
+float
+vlf_mma_pair (const bool bf16, const uint a, const uint b)
 {
-  const uint pair = registers[(of * 4 + k % 8 / 2) * 6 + high];
-
-  return (k % 2 ? pair >> 16 : pair) & 0xffff;
+  return bf16 ? vlf_from_bf16 (a & 0xffff) * vlf_from_bf16 (b & 0xffff) + vlf_from_bf16 (a >> 16) * vlf_from_bf16 (b >> 16)
+              : vlf_from_f16 (a & 0xffff) * vlf_from_f16 (b & 0xffff) + vlf_from_f16 (a >> 16) * vlf_from_f16 (b >> 16);
 }
 
+/* Four lanes share a row of a, and a column of b. No loop over them: llvmpipe gives up after 65,535 rounds of all loops. */
 void
 vlf_mma_dot (VlfLane *state, const bool bf16, float *c, const uint *a, const uint *b)
 {
   const uint id = get_local_id (0), lane = id % 32;
-  __local uint *registers = state->registers + (id - lane) * 6;
+  __local uint *registers = state->registers + (id - lane) * 6, *own = registers + lane * 6;
 
   barrier (CLK_LOCAL_MEM_FENCE);
-  for (uint i = 0; i < 6; i++)
-    registers[lane * 6 + i] = i < 4 ? a[i] : b[i - 4];
+  own[0] = a[0];
+  own[1] = a[1];
+  own[2] = a[2];
+  own[3] = a[3];
+  own[4] = b[0];
+  own[5] = b[1];
   barrier (CLK_LOCAL_MEM_FENCE);
   for (uint i = 0; i < 4; i++) {
-    for (uint k = 0; k < 16; k++) {
-      const ushort x = vlf_mma_element (registers, lane / 4, i / 2 + 2 * (k / 8), k);
-      const ushort y = vlf_mma_element (registers, lane % 4 * 2 + i % 2, 4 + k / 8, k);
+    __local const uint *row = registers + lane / 4 * 24 + i / 2, *column = registers + (lane % 4 * 2 + i % 2) * 24 + 4;
 
-      c[i] += bf16 ? vlf_from_bf16 (x) * vlf_from_bf16 (y) : vlf_from_f16 (x) * vlf_from_f16 (y);
-    }
+    c[i] += vlf_mma_pair (bf16, row[0], column[0]) + vlf_mma_pair (bf16, row[6], column[6]) +
+            vlf_mma_pair (bf16, row[12], column[12]) + vlf_mma_pair (bf16, row[18], column[18]) +
+            vlf_mma_pair (bf16, row[2], column[1]) + vlf_mma_pair (bf16, row[8], column[7]) +
+            vlf_mma_pair (bf16, row[14], column[13]) + vlf_mma_pair (bf16, row[20], column[19]);
   }
   barrier (CLK_LOCAL_MEM_FENCE);
 }
