@@ -18,7 +18,9 @@ typedef struct {
 
 typedef struct {
   GPtrArray *mems; /* cl_mem, released when the pass ends */
-  GPtrArray *host; /* copies of the caller's memory that transfers still read */
+  GPtrArray *host; /* copies of the caller's memory that transfers still read, and what vlf_cl_host_buffer() makes */
+  VlfBuffer *last; /* of the latter the last one, with its numbers */
+  gconstpointer last_numbers;
 } ClPass;
 
 VlfClChain *
@@ -254,6 +256,27 @@ vlf_cl_host (VlfPass *pass, gconstpointer data, gsize bytes, gboolean borrowed)
     return NULL;
   g_ptr_array_add (native->mems, mem);
   return mem;
+}
+
+VlfBuffer *
+vlf_cl_host_buffer (VlfPass *pass, gconstpointer data, gsize bytes)
+{
+  ClPass *native = pass->native;
+  cl_mem mem;
+
+  if (native->last && native->last->size == bytes && memcmp (native->last_numbers, data, bytes) == 0)
+    return pass->error ? NULL : native->last;
+  mem = vlf_cl_host (pass, data, bytes, FALSE);
+  if (!mem)
+    return NULL;
+  native->last = g_new0 (VlfBuffer, 1);
+  native->last->device = pass->device;
+  native->last->size = bytes;
+  native->last->mem = mem;
+  native->last_numbers = g_memdup2 (data, bytes);
+  g_ptr_array_add (native->host, native->last);
+  g_ptr_array_add (native->host, (gpointer) native->last_numbers);
+  return native->last;
 }
 
 /* Launches */

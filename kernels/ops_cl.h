@@ -54,6 +54,9 @@ void vlf_cl_launch (VlfPass *pass, const char *kernel, VlfClGrid grid, const Vlf
  * may be read beyond @bytes. What is copied may be written, too. NULL when the pass has failed or fails by this. */
 cl_mem vlf_cl_host (VlfPass *pass, gconstpointer data, gsize bytes, gboolean borrowed);
 
+/* The same, copied, as a buffer that tensors may name until the pass ends; that of the last call where it was of the same numbers. */
+VlfBuffer *vlf_cl_host_buffer (VlfPass *pass, gconstpointer data, gsize bytes);
+
 /* TRUE if @status is CL_SUCCESS; else the pass fails with "@what: ..." and the device is latched as lost where @status says so. */
 gboolean vlf_cl_check (VlfPass *pass, cl_int status, const char *what);
 

@@ -24,7 +24,9 @@ enum {
   STEP_PAIR,
   STEP_COPY,
   STEP_NORMALIZE,
-  STEP_ATTENTION
+  STEP_ATTENTION,
+  STEP_GATHER,
+  STEP_SCATTER
 };
 
 typedef struct {
@@ -40,6 +42,13 @@ typedef struct {
   cl_uint claimed, done, first, items;
   cl_uint pad[12];
 } Phase;
+
+/* Rows that a step goes through. */
+static guint
+count_rows (const VlfClStep *step)
+{
+  return step->kind == VLF_CL_SCATTER ? step->x.rows : step->y.rows;
+}
 
 /* Row tiles of a job: as many for each compute unit where that leaves them high enough. */
 static guint
@@ -57,7 +66,7 @@ count_items (const VlfDevice *device, const VlfClStep *step)
 {
   if (step->kind == VLF_CL_ATTENTION)
     return step->attention.parts * step->attention.heads * step->y.batch;
-  return count_tiles (device, step->y.rows);
+  return count_tiles (device, count_rows (step));
 }
 
 /* Whether @step is better off with others in one launch than in one of its own, which has more work-items. Weights should stay in a
@@ -73,7 +82,8 @@ is_small (const VlfDevice *device, const VlfClStep *step)
   if (linear && (!vlf_cl_weight_chains (step->w) ||
                  elements * vlf_dtype_size (step->w->stored) > (gsize) vlf_cl_tiles (device)->chain_kib * 1024))
     return FALSE;
-  return count_tiles (device, step->y.rows) >= vlf_cl_compute_units (device) || elements * step->y.rows <= MAX_ALONE;
+  return count_tiles (device, count_rows (step)) >= vlf_cl_compute_units (device) ||
+         elements * count_rows (step) <= MAX_ALONE;
 }
 
 /* What depends on what */
@@ -105,6 +115,7 @@ access_of (const VlfClStep *step)
     add_range (a.read, &a.n_read, &step->norm.weight);
     add_range (a.read, &a.n_read, &step->norm.bias);
     add_range (a.written, &a.n_written, &step->q);
+    add_range (a.read, &a.n_read, &step->places);
   }
   return a;
 }
@@ -147,13 +158,15 @@ can_follow (const VlfClStep *next, const VlfClAccess *n, const VlfClStep *before
 {
   const VlfTensor *const operands[] = { &next->x, &next->z };
 
-  if (next->kind == VLF_CL_ATTENTION || before->kind == VLF_CL_ATTENTION || next->y.rows != before->y.rows)
+  if (next->kind == VLF_CL_ATTENTION || before->kind == VLF_CL_ATTENTION || count_rows (next) != count_rows (before))
     return FALSE;
   if (meet (n->written, n->n_written, b->written, b->n_written) || meet (n->written, n->n_written, b->read, b->n_read))
     return FALSE;
   for (guint i = 0; i < n->n_read; i++) {
     if (!meet (&n->read[i], 1, b->written, b->n_written))
       continue;
+    if (next->kind == VLF_CL_GATHER || before->kind == VLF_CL_SCATTER) /* whose rows are others */
+      return FALSE;
     if (i >= 1u + (next->z.buffer != NULL) || !follows (operands[i], &before->y) ||
         meet (&n->read[i], 1, b->written + 1, b->n_written - 1))
       return FALSE;
@@ -252,6 +265,8 @@ launch_single (VlfPass *pass, const VlfClStep *step)
   case VLF_CL_COPY: vlf_cl_copy (pass, step); break;
   case VLF_CL_NORMALIZE: vlf_cl_normalize (pass, step); break;
   case VLF_CL_ATTENTION: vlf_cl_attend (pass, step); break;
+  case VLF_CL_GATHER:
+  case VLF_CL_SCATTER: vlf_cl_move (pass, step); break;
   }
 }
 
@@ -298,14 +313,15 @@ describe_linear (VlfClChain *chain, const VlfClStep *step, Step *to)
 static guint
 describe (VlfClChain *chain, const VlfClStep *step, Step *steps)
 {
-  static const cl_uint kinds[] = { 0, STEP_NORM, STEP_MIX, STEP_COPY, STEP_NORMALIZE, STEP_ATTENTION };
+  static const cl_uint kinds[] = { 0,           STEP_NORM,   STEP_MIX, STEP_COPY, STEP_NORMALIZE, STEP_ATTENTION,
+                                   STEP_GATHER, STEP_SCATTER };
   Step to = { .y = rows_of (chain, &step->y),
               .x = rows_of (chain, &step->x),
               .z = rows_of (chain, &step->z),
               .weight = rows_of (chain, &step->norm.weight),
               .bias = rows_of (chain, &step->norm.bias),
               .kind = kinds[step->kind],
-              .rows = step->y.rows,
+              .rows = count_rows (step),
               .cols = step->y.cols,
               .act = (cl_int) step->act,
               .a = step->kind == VLF_CL_NORM ? step->norm.eps : step->x_share,
@@ -315,6 +331,8 @@ describe (VlfClChain *chain, const VlfClStep *step, Step *steps)
     describe_linear (chain, step, &to);
   if (step->kind == VLF_CL_ATTENTION)
     describe_attention (chain, step, &to);
+  if (step->places.buffer)
+    to.room = rows_of (chain, &step->places);
   steps[0] = to;
   if (!step->q.buffer)
     return 1;
@@ -415,6 +433,8 @@ flatten (VlfClStep *step)
 {
   if (step->kind == VLF_CL_ATTENTION)
     return TRUE;
+  if (step->places.buffer && step->y.batch > 1) /* places are within a sequence */
+    return FALSE;
   return vlf_cl_flatten (&step->y) && vlf_cl_flatten (&step->x) && (!step->z.buffer || vlf_cl_flatten (&step->z));
 }
 

@@ -14,7 +14,16 @@ G_BEGIN_DECLS
 /* Parameters of a kernel take 1024 bytes at most. */
 #define VLF_CL_CHAIN_BUFFERS 120u
 
-typedef enum { VLF_CL_LINEAR, VLF_CL_NORM, VLF_CL_MIX, VLF_CL_COPY, VLF_CL_NORMALIZE, VLF_CL_ATTENTION } VlfClStepKind;
+typedef enum {
+  VLF_CL_LINEAR,
+  VLF_CL_NORM,
+  VLF_CL_MIX,
+  VLF_CL_COPY,
+  VLF_CL_NORMALIZE,
+  VLF_CL_ATTENTION,
+  VLF_CL_GATHER,
+  VLF_CL_SCATTER
+} VlfClStepKind;
 
 /* Of an attention, beyond the tensors of its step. */
 typedef struct {
@@ -34,6 +43,7 @@ typedef struct {
   guint first;              /* linear */
   VlfActivation act;        /* linear */
   VlfNorm norm;             /* norm */
+  VlfTensor places;         /* gather: rows of x, scatter: rows of y; [rows of the other] in 32-bit integers */
   float x_share, z_share;   /* mix */
   VlfClAttention attention; /* attention, whose queries are x */
   guint job;                /* of its chain, which sees to that */
@@ -75,5 +85,6 @@ void vlf_cl_mix (VlfPass *pass, const VlfClStep *step);
 void vlf_cl_copy (VlfPass *pass, const VlfClStep *step);
 void vlf_cl_normalize (VlfPass *pass, const VlfClStep *step);
 void vlf_cl_attend (VlfPass *pass, const VlfClStep *step); /* CPU family */
+void vlf_cl_move (VlfPass *pass, const VlfClStep *step);   /* gather, scatter */
 
 G_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Rows picked out of a tensor, put back into one, and compared; the kernels are in cl/rows.cl. */
-#include "kernels/ops_cl.h"
+#include "kernels/ops_cl_chain.h"
 
 /* A group for each of @rows rows: [row, sequence, 1]. */
 static VlfClGrid
@@ -9,29 +9,42 @@ grid_of (const VlfPass *pass, guint batch, guint rows)
   return (VlfClGrid){ { rows, batch }, { pass->device->family == VLF_FAMILY_GPU ? VLF_CL_ROW_GROUP : 1 } };
 }
 
-/* Moves @n rows between @y and @x, of which the kernel takes one by its place in @rows. */
-static void
-move_rows (VlfPass *pass, const char *kernel, VlfTensor y, VlfTensor x, const guint32 *rows, guint n)
+void
+vlf_cl_move (VlfPass *pass, const VlfClStep *step)
 {
+  const gboolean gather = step->kind == VLF_CL_GATHER;
   VlfClArgs args = { 0 };
 
-  vlf_cl_arg_view (&args, &y);
-  vlf_cl_arg_view (&args, &x);
-  vlf_cl_arg_mem (&args, vlf_cl_host (pass, rows, n * sizeof *rows, FALSE));
-  vlf_cl_arg_uint (&args, y.cols);
-  vlf_cl_launch (pass, kernel, grid_of (pass, x.batch, n), &args);
+  vlf_cl_arg_view (&args, &step->y);
+  vlf_cl_arg_view (&args, &step->x);
+  vlf_cl_arg_mem (&args, step->places.buffer->mem);
+  vlf_cl_arg_uint (&args, step->y.cols);
+  vlf_cl_launch (pass, gather ? "vlf_gather" : "vlf_scatter",
+                 grid_of (pass, step->x.batch, gather ? step->y.rows : step->x.rows), &args);
+}
+
+/* Moves @n rows between @y and @x, of which the kernel takes one by its place in @rows. */
+static void
+move_rows (VlfPass *pass, VlfClStepKind kind, VlfTensor y, VlfTensor x, const guint32 *rows, guint n)
+{
+  VlfTensor places = {
+    .buffer = vlf_cl_host_buffer (pass, rows, n * sizeof *rows), .batch = 1, .rows = 1, .cols = n, .stride = n
+  };
+
+  if (places.buffer)
+    vlf_cl_step (pass, &(VlfClStep){ .kind = kind, .y = y, .x = x, .places = places });
 }
 
 void
 vlf_cl_gather (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows)
 {
-  move_rows (pass, "vlf_gather", y, x, rows, y.rows);
+  move_rows (pass, VLF_CL_GATHER, y, x, rows, y.rows);
 }
 
 void
 vlf_cl_scatter (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows)
 {
-  move_rows (pass, "vlf_scatter", y, x, rows, x.rows);
+  move_rows (pass, VLF_CL_SCATTER, y, x, rows, x.rows);
 }
 
 void

@@ -32,14 +32,16 @@ typedef enum {
   STEP_PAIR,
   STEP_COPY,
   STEP_NORMALIZE,
-  STEP_ATTENTION
+  STEP_ATTENTION,
+  STEP_GATHER,
+  STEP_SCATTER
 } VlfStepKind;
 
 typedef struct {
   VlfRows y, x, z;      /* of an attention: x queries, z keys */
   VlfRows weight, bias; /* of a linear layer: from the first output on, and its bias; of a normalisation: its vectors; of an
                            attention: values and bias */
-  VlfRows room, maps;   /* of an attention */
+  VlfRows room, maps;   /* of an attention; room: of a gather or scatter the rows, as integers */
   uint kind;
   uint n, items; /* of the first step of a job: its steps and items */
   uint rows, cols, inputs; /* of an attention, cols: of a head */
@@ -152,6 +154,14 @@ vlf_step_rows (const VlfMemory *memory, __global const VlfStep *s, const ulong f
   case STEP_NORMALIZE:
     for (uint i = 0; i < n; i++)
       vlf_normalize_row (AT (s->y, first + i), AT (s->x, first + i), s->cols);
+    break;
+  case STEP_GATHER:
+    for (uint i = 0; i < n; i++)
+      vlf_copy_row (AT (s->y, first + i), AT (s->x, ((__global const uint *) AT (s->room, 0))[first + i]), s->cols);
+    break;
+  case STEP_SCATTER:
+    for (uint i = 0; i < n; i++)
+      vlf_copy_row (AT (s->y, ((__global const uint *) AT (s->room, 0))[first + i]), AT (s->x, first + i), s->cols);
     break;
   default: vlf_step_mix (memory, s, first, n); break;
   }
