@@ -45,6 +45,9 @@
  * Each result says which share of the picture it did not compute (gst_vl_result_get_reused(), `reused` in JSON). A moving camera gains
  * nothing by it.
  *
+ * Where words look is the mean of the cross-attention of some layers; #GstVlFusion:relevance shows instead what has come into them through
+ * all layers. With #GstVlFusion:attention-top-k a word looks at so many patches only, and a patch at so many words.
+ *
  * With a CLIP model prompts compete: a match is the share that one has of all, negative prompts (#GstVlfusion:negative-prompts)
  * included, and what the frame shows, or that it shows none of them, is gst_vl_result_get_best(). #GstVlfusion:bank compares each frame
  * with thousands of texts for next to nothing; with BLIP and BridgeTower, #GstVlfusion:rerank then has cross-attention look at the best.

@@ -262,6 +262,9 @@ report (Subject *s, guint n, double *times, double peak, GError **error)
                           "\"encode\": %s, \"maps\": %s",
                           s->tokens, n, s->batch, s->prompts, s->frames->width, s->frames->height,
                           s->encode ? "true" : "false", s->maps ? "true" : "false");
+  if (s->top_k || s->relevance)
+    g_string_append_printf (line, ", \"attention_top_k\": %u, \"rollout\": %s", s->top_k,
+                            s->relevance == VLF_RELEVANCE_ROLLOUT ? "true" : "false");
   append_times (line, times, n, s->batch);
   bench_append (line, "cpu_ms_min", s->processor_ms);
   bench_append (line, "gflop_done", vlf_session_operations (s->session) / 1e9 / (n + WARM_UP));
