@@ -20,7 +20,8 @@ make_values (const Shape *s)
   return values;
 }
 
-/* Checks what queries see where all keys are alike, the mean of those values that are kept. Returns the bytes that the device holds more. */
+/* Checks what queries see where all keys are alike, the mean of those values that are kept; sums of tens of thousands of large numbers are
+ * further off than those of small ones. Returns the bytes that the device holds more. */
 static gsize
 attend (const Shape *s, float mean)
 {
@@ -38,7 +39,7 @@ attend (const Shape *s, float mean)
   vlf_pass_end (pass, &error);
   g_assert_no_error (error);
   for (guint i = 0; i < s->queries * cols; i++)
-    g_assert_cmpfloat_with_epsilon (to[i], mean + (float) (i % cols), 1e-3f);
+    g_assert_cmpfloat_with_epsilon (to[i], mean + (float) (i % cols), 1e-3f * (1.0f + (float) (i % cols)));
   return vlf_device_memory (device) - before;
 }
 
