@@ -23,6 +23,8 @@ The default captioner: BLIP, small, trained on generated scenes by the scripts i
   four: colour and shape alone
 * colours {colors}; shapes {shapes}, and "thing" for an outline without a name; {patterns} or, unsaid,
   plain; {sizes} where beyond doubt
+* only what is right about {odds:g} times as often as wrong. What it doubts stays unsaid: "a red thing" has a shape
+  that it cannot tell, "a striped star" a colour. Asked for it, it names the likeliest
 
 ## What it answers
 "what color is the star?", "what shape is the red thing?", "what pattern is the ring?", "how big is
@@ -45,7 +47,8 @@ texts, and no second text encoder, which `BlipForQuestionAnswering` has; `"quest
 Freshly drawn scenes, by `models/training/caption_evaluate.py`: {scenes} of one or two things, {scenes_held} with
 a colour and shape that no training scene shows together ({held}), and {scenes_more} of three or
 four things. A caption is true if every noun, adjective and relation in it is; "small" or "large" said
-of a size in between counts as wrong. One question of every kind that a scene allows.
+of a size in between counts as wrong, "thing" states nothing; the rows "of all" say how much is stated. One
+question of every kind that a scene allows.
 
 {table}
 
@@ -57,7 +60,7 @@ of a size in between counts as wrong. One question of every kind that a scene al
 Repeat or continue it (PyTorch, transformers, opencv-python-headless):
 
     cd models/training
-    python caption_scenes.py SCENES --shards 25
+    python caption_scenes.py SCENES --shards 100
     python caption_train.py RUN --scenes SCENES --tower ../pretrained/vlf-shapes/model.safetensors --minutes 120
     python caption_train.py RUN --scenes SCENES --init-from ../pretrained/{name} --minutes 60    # or go on from here
     python caption_export.py RUN ../pretrained/{name}
@@ -79,6 +82,7 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("--results", required=True)
     parser.add_argument("--spent", default="")
+    parser.add_argument("--odds", type=float, default=5, help="as in caption_train.py")
     args = parser.parse_args()
     from safetensors import safe_open
     from transformers import BlipConfig
@@ -94,7 +98,7 @@ def main():
         layers=config.text_config.num_hidden_layers, entries=config.text_config.vocab_size,
         held=", ".join(sorted("%s %s" % (COLORS[c], SHAPES[s]) for c, s in HELD_OUT)), 
         scenes=results["seen"]["scenes"], scenes_held=results["held"]["scenes"], scenes_more=results["more"]["scenes"],
-        table=table(results), spent=args.spent, curves=curve(os.path.join(args.run, "caption.csv"), CURVE, 10))
+        odds=args.odds, table=table(results), spent=args.spent, curves=curve(os.path.join(args.run, "caption.csv"), CURVE, 10))
     with open(os.path.join(args.folder, "README.md"), "w") as file:
         file.write(text)
 
