@@ -36,7 +36,7 @@ vlf_fetch (__global const uchar *row, uint x, uint width, uint pixel_stride, uin
       return (uchar16) (a.s048c, b.s048c, c.s048c, d.s048c);
     }
   }
-  at = (min (lanes + x, width - 1) >> shift) * pixel_stride;
+  at = (min (lanes + x, (uint16) (width - 1)) >> shift) * pixel_stride; /* see vlf_filter_column() */
   return (uchar16) (row[at.s0], row[at.s1], row[at.s2], row[at.s3], row[at.s4], row[at.s5], row[at.s6], row[at.s7],
                   row[at.s8], row[at.s9], row[at.sa], row[at.sb], row[at.sc], row[at.sd], row[at.se], row[at.sf]);
 }
