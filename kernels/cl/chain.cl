@@ -194,7 +194,7 @@ vlf_wait_for (volatile __global uint *done, const uint items)
 {
   for (uint i = 0; i < PATIENCE; i++) {
     if (*done >= items) {
-      atomic_add (done, 0); /* nothing below is read before this */
+      mem_fence (CLK_GLOBAL_MEM_FENCE); /* nothing that others wrote is read before this */
       return true;
     }
   }
@@ -218,6 +218,7 @@ vlf_chain (__global VlfPhase *phases, const uint n_phases, __global const VlfSte
 
     for (uint i = atomic_inc (claimed); i < items; i = atomic_inc (claimed)) {
       vlf_do_item (memory, steps + phases[p].first, i);
+      mem_fence (CLK_GLOBAL_MEM_FENCE);
       atomic_inc (done);
     }
     if (!vlf_wait_for (done, items))
