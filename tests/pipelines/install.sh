@@ -178,15 +178,19 @@ works "all that there should be, and nothing else" is_complete
 works "everybody may read it, whatever the umask" readable_by_all
 works "the models are those of the source" same_models
 works "libraries are looked for where they were installed" library_paths
+name="RELRO, BIND_NOW, no executable stack, position-independent where asked for"
 if [ "$HARDENED" = true ]; then
-  works "RELRO, BIND_NOW, no executable stack, position-independent where asked for" hardened
+  works "$name" hardened
 else
-  skip "RELRO, BIND_NOW, no executable stack" "the linker does not know them"
+  skip "$name" "meson found that this linker lacks one of -z relro, -z now and -z noexecstack"
 fi
-if [ "$PIE" = true ] && LD_SHOW_AUXV=1 /usr/bin/env true 2>/dev/null | grep -q AT_ENTRY; then
-  works "programs are not loaded where their file says" are_moved
+name="programs are not loaded where their file says"
+if [ "$PIE" != true ]; then
+  skip "$name" "this build was set up with -Db_pie=false"
+elif ! LD_SHOW_AUXV=1 /usr/bin/env true 2>/dev/null | grep -q AT_ENTRY; then
+  skip "$name" "this C library's loader ignores LD_SHOW_AUXV (glibc's does not), which tells where a program was loaded"
 else
-  skip "programs are not loaded where their file says" "not asked for, or the loader does not tell"
+  works "$name" are_moved
 fi
 works "the plugin exports what GStreamer looks for" exports "$plugin" '^gst_plugin_vlfusion_(register|get_desc)$'
 works "the library exports its functions" exports "$library" '^(gst_vl_|gst_buffer_[a-z_]*vl_)'
@@ -195,10 +199,13 @@ works "gst-inspect-1.0 finds each element" inspects
 works "that program reads metas of a pipeline" runs
 works "gst-launch-1.0 finds the default model" launches
 works "models are looked for in the share folder" knows_share
-if [ -n "$python" ] && [ "$GIR" = true ]; then
-  works "Python imports the typelib" imports
+name="Python imports the typelib"
+if [ "$GIR" != true ]; then
+  skip "$name" "this build makes no typelib: g-ir-scanner (gobject-introspection) is missing; tools/install-deps installs it"
+elif [ -z "$python" ]; then
+  skip "$name" "Python has no gi module (python3-gi); tools/install-deps installs it"
 else
-  skip "Python imports the typelib" "no PyGObject, or no g-ir-scanner"
+  works "$name" imports
 fi
 works "what was installed can be removed, and nothing else is" uninstalls
 echo 1..$number

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What approximate reuse saves on moving pictures, and what it costs, beside the same network on every frame in full. Times are
  * vlf-bench's to measure; here are the operations, embeddings and peaks.
- *   reuse MODEL DEVICE FILE PROMPT [FILE PROMPT]...    a FILE that is not there is skipped */
+ *   reuse MODEL DEVICE FILE PROMPT [FILE PROMPT]...
+ * A clip that is not there is skipped, and the test says so: footage belongs to Debian's opencv-doc, which tools/install-deps installs. */
 #include <gst/gst.h>
 #include <gst/video/video.h>
 #include <math.h>
