@@ -148,12 +148,30 @@ test_round_trip (void)
   g_assert_cmpuint (i, ==, n);
 }
 
-/* Some locales write a comma where JSON wants a point: those that are installed are tried, and one that the build has made in @data, which
- * is NULL where there is no localedef. */
+typedef struct {
+  const gchar *definition, *folder; /* of locale "comma", for localedef */
+} Comma;
+
+/* localedef complains about what is not in the definition, and makes it all the same; without Debian's package locales it cannot. */
+static gboolean
+make_locale (const Comma *comma)
+{
+  g_autofree gchar *made = g_build_filename (comma->folder, "comma", NULL);
+  g_autofree gchar *numbers = g_build_filename (made, "LC_NUMERIC", NULL);
+  const gchar *argv[] = { "localedef", "-c", "--no-archive", "-i", comma->definition, made, NULL };
+
+  g_spawn_sync (NULL, (gchar **) argv, NULL,
+                G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, NULL, NULL,
+                NULL, NULL);
+  return g_file_test (numbers, G_FILE_TEST_EXISTS);
+}
+
+/* Some locales write a comma where JSON wants a point: those that are installed are tried, and one made here. */
 static void
 test_locale (gconstpointer data)
 {
   static const char *const names[] = { "de_DE.UTF-8", "fr_FR.UTF-8", "tr_TR.UTF-8", "ar_SA.UTF-8", "de_DE.utf8" };
+  const Comma *comma = data;
   guint tried = 0;
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++) {
@@ -162,8 +180,8 @@ test_locale (gconstpointer data)
     tried++;
     test_everything ();
   }
-  if (data) {
-    g_setenv ("LOCPATH", data, TRUE);
+  if (make_locale (comma)) {
+    g_setenv ("LOCPATH", comma->folder, TRUE);
     g_assert_nonnull (setlocale (LC_NUMERIC, "comma"));
     g_assert_cmpstr (localeconv ()->decimal_point, ==, ",");
     tried++;
@@ -171,17 +189,25 @@ test_locale (gconstpointer data)
   }
   setlocale (LC_ALL, "C");
   if (tried == 0)
-    g_test_skip ("no locale with a decimal comma is installed, and no localedef to make one");
+    g_test_skip (
+        "no locale with a decimal comma is installed, and localedef cannot make one (Debian: package locales)");
 }
 
 int
 main (int argc, char **argv)
 {
+  Comma comma;
+
   g_test_init (&argc, &argv, NULL);
+  if (argc != 3) {
+    g_printerr ("usage: test-result LOCALE-DEFINITION FOLDER-TO-MAKE-IT-IN\n");
+    return 2;
+  }
+  comma = (Comma){ .definition = argv[1], .folder = argv[2] };
   g_test_add_func ("/result/everything", test_everything);
   g_test_add_func ("/result/less", test_less);
   g_test_add_func ("/result/nothing", test_nothing);
   g_test_add_func ("/result/round-trip", test_round_trip);
-  g_test_add_data_func ("/result/locale", argc > 1 ? argv[1] : NULL, test_locale);
+  g_test_add_data_func ("/result/locale", &comma, test_locale);
   return g_test_run ();
 }
