@@ -203,21 +203,33 @@ choose (Tuner *t, Work *work, guint *setting, const guint *candidates, guint n, 
   return good;
 }
 
+/* What to try: what is set @now, first, and each other of @all up to @most, to @candidates; how many. */
+static guint
+list_candidates (guint now, const guint *all, guint n_all, guint most, guint *candidates)
+{
+  guint n = 0;
+
+  candidates[n++] = now;
+  for (guint i = 0; i < n_all; i++)
+    if (all[i] <= most && all[i] != now)
+      candidates[n++] = all[i];
+  return n;
+}
+
 static gboolean
 tune_heights (Tuner *t, GError **error)
 {
   static const guint heights[] = { 12, 10, 8, 6, 5, 4, 3 };
   const guint width = ((const VlfClDevice *) t->device->cl)->width;
 
+  G_STATIC_ASSERT (G_N_ELEMENTS (heights) < MAX_TRIED);
   for (guint bucket = 0; bucket < VLF_TILES_BUCKETS; bucket++) {
     Work work = { .enqueue = product, .rows = vlf_tiles_rows (bucket), .cols = SIDE, .inner = SIDE };
-    const guint now = t->tiles->heights[bucket], most = vlf_tiles_shipped (width).heights[bucket];
-    guint candidates[1 + G_N_ELEMENTS (heights)] = { now }, n = 1;
+    guint *height = &t->tiles->heights[bucket], candidates[MAX_TRIED];
+    const guint most = vlf_tiles_shipped (width).heights[bucket];
+    const guint n = list_candidates (*height, heights, G_N_ELEMENTS (heights), most, candidates);
 
-    for (guint i = 0; i < G_N_ELEMENTS (heights); i++)
-      if (heights[i] <= most && heights[i] != now)
-        candidates[n++] = heights[i];
-    if (!choose (t, &work, &t->tiles->heights[bucket], candidates, n, error))
+    if (!choose (t, &work, height, candidates, n, error))
       return FALSE;
   }
   return TRUE;
@@ -245,10 +257,12 @@ tune_chains (Tuner *t, GError **error)
 static gboolean
 tune_attention (Tuner *t, GError **error)
 {
-  const guint now = t->tiles->parts, all[] = { now, 1, 2, 3, 4, 6 };
+  static const guint parts[] = { 1, 2, 3, 4, 6 };
   Work work = { .enqueue = attention, .rows = 257, .cols = 128, .inner = 1 };
+  guint candidates[MAX_TRIED];
+  const guint n = list_candidates (t->tiles->parts, parts, G_N_ELEMENTS (parts), G_MAXUINT, candidates);
 
-  return choose (t, &work, &t->tiles->parts, all, G_N_ELEMENTS (all), error);
+  return choose (t, &work, &t->tiles->parts, candidates, n, error);
 }
 
 gboolean
