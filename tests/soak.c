@@ -332,9 +332,8 @@ make_pipeline (Kind kind, const gchar *clip, const gchar *model)
                                  : g_strdup_printf ("videotestsrc is-live=true pattern=ball ! "
                                                     "video/x-raw,width=1920,height=1080,framerate=%d/1",
                                                     kind == KIND_SLOW ? CAMERA_RATE : CAMERA_RATE / 2);
-  g_autofree gchar *launch =
-      g_strdup_printf ("%s ! vlfusion name=f model=\"%s\" prompt=\"a red circle\" ! vloverlay ! fakesink sync=%s",
-                       source, model, kind == KIND_FILE ? "false" : "true");
+  g_autofree gchar *launch = g_strdup_printf (
+      "%s ! vlfusion name=f model=\"%s\" prompt=\"a red circle\" ! vloverlay ! fakesink sync=true", source, model);
   GError *error = NULL;
   GstElement *pipeline = gst_parse_launch (launch, &error);
 
