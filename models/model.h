@@ -42,8 +42,23 @@ struct _VlfText {
   gint *word_of; /* [n_tokens] index in words, -1: a special token */
   guint n_words;
   VlfEmbeddedWord *words; /* their texts are owned */
-  float *taps;            /* [net->taps, n_tokens, net->dim] */
+  float *taps;            /* [net->taps, n_tokens, net->dim]; NULL: not encoded yet. Set once, atomically */
 };
+
+/* The text's taps, or NULL where nobody needed them yet. */
+const float *vlf_text_taps (const VlfText *text);
+/* Runs the text tower now, on a queue of the model, unless that has been done. */
+gboolean vlf_text_encode (VlfText *text, GError **error);
+
+/* Texts whose towers run in a pass of a session. What they say is read back, so that a text is encoded once. Zeroed: none. */
+typedef struct {
+  GPtrArray *texts, *taps; /* VlfText, float * [net->taps, n_tokens, dim] */
+} VlfEncoder;
+
+/* Runs @text's tower in @pass: its taps, [1, n_tokens, dim] each. */
+VlfTextBatch vlf_encoder_add (VlfEncoder *encoder, VlfPass *pass, VlfText *text);
+/* After the pass: where it was @good the texts keep what was read back. Leaves @encoder empty. */
+void vlf_encoder_finish (VlfEncoder *encoder, gboolean good);
 
 /* The files' side of vlf_model_open(), also of vlf_model_check(): everything but the weights' numbers. @model has its directory read into it;
  * with @device NULL no weight is read. */

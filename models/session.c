@@ -142,7 +142,7 @@ fuse_groups (VlfRun *run, VlfPass *pass, guint frame, const VlfSight *sight)
   for (guint g = 0; g < session->groups->len; g++) {
     VlfTextGroup *group = g_ptr_array_index (session->groups, g);
     VlfText *const *texts = (VlfText *const *) session->texts->pdata + g * VLF_GROUP;
-    VlfTextBatch batch = vlf_text_group_batch (run->net, group);
+    VlfTextBatch batch = group->batch;
     guint scope = vlf_pass_open (pass);
 
     batch.keep = begin_keep (run, group);
@@ -161,7 +161,7 @@ fuse_found (VlfRun *run, VlfPass *pass, guint frame, const VlfSight *sight)
     const guint n = MIN (VLF_GROUP, r->n_rerank - i);
     VlfText *const *texts = r->texts + (gsize) frame * r->n_rerank + i;
     guint scope = vlf_pass_open (pass);
-    VlfTextBatch batch = vlf_text_batch_new (pass, texts, n);
+    VlfTextBatch batch = vlf_text_batch_new (pass, texts, n, &run->session->encoder);
 
     fuse_texts (run, pass, sight, &batch, next_reading (run, frame, run->session->texts->len + i, texts, n));
     vlf_pass_close (pass, scope, (VlfTensor){ 0 });
@@ -207,8 +207,10 @@ enqueue (VlfRun *run, VlfPass *pass, const VlfImage *frames, const VlfImagePlan 
 {
   const VlfNet *net = run->net;
   const guint groups = run->session->groups->len + (run->retrieval.n_rerank + VLF_GROUP - 1) / VLF_GROUP;
-  VlfSight sight = see (run, pass, vlf_patches (pass, frames, plans, n_frames));
+  VlfSight sight;
 
+  vlf_session_enqueue_texts (run->session, pass); /* beside the vision tower, where the device has room */
+  sight = see (run, pass, vlf_patches (pass, frames, plans, n_frames));
   if (answer_again (run))
     return;
   run->image_embeddings = read_back (pass, sight.embedding);
@@ -339,6 +341,7 @@ run_together (VlfSession *session, const VlfImage *frames, guint n_frames, VlfTe
     pass = vlf_pass_begin (session->queue);
     enqueue (&run, pass, frames, plans, n_frames);
     ok = vlf_pass_end (pass, error);
+    vlf_session_texts_done (session, ok);
   }
   milliseconds = (g_get_monotonic_time () - start) / 1000.0 / n_frames;
   for (guint i = 0; i < n_frames && ok; i++) {

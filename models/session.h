@@ -56,8 +56,8 @@ typedef enum { VLF_FIT_MODEL, VLF_FIT_SQUASH, VLF_FIT_PAD } VlfFit;
 void vlf_model_resized_size (const VlfModel *model, guint width, guint height, double pixel_aspect, VlfFit fit,
                              guint *resized_width, guint *resized_height);
 
-/* One prompt, encoded once: words, ids, and what the fusion needs of every text layer. Immutable, reference-counted, thread-safe; of one
- * model. Encoding runs on a queue of its own and holds up no session. */
+/* One prompt: words, ids, and what the fusion needs of every text layer, which the text tower says once, beside the vision tower of the
+ * first frame that is asked. Immutable, reference-counted, thread-safe; of one model. */
 typedef struct _VlfText VlfText;
 
 /* @prompt: UTF-8 (else VLF_ERROR_FORMAT), cut where Hugging Face's tokenizer truncates (see vlf_text_truncated()). */

@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 
 /* Texts of one group on the device, padded to the longest, with all that depends on them alone; kept while the same texts are asked. */
 typedef struct {
-  guint n, tokens;
+  guint n;
+  VlfTextBatch batch; /* as operations take it: of the pass that fills the group, then of what that left in: */
   VlfConstant *taps[VLF_MAX_FUSION_LAYERS]; /* [net->taps] of [n, tokens, dim] */
   VlfConstant *key_bias, *image_bias;       /* [n, 1, tokens] */
   VlfConstant *state, *keys_values;         /* of the entry; the second may be NULL */
@@ -58,6 +59,7 @@ struct _VlfSession {
   VlfQueue *queue;
   GPtrArray *texts;    /* VlfText, what @groups were made of */
   GPtrArray *groups;   /* VlfTextGroup */
+  VlfEncoder encoder;  /* of the pass that runs */
   GPtrArray *memories; /* VlfConstant, see vlf_session_memory() */
   VlfReuse *reuse;
   guint top_k; /* these two: of the last frame */
@@ -65,14 +67,15 @@ struct _VlfSession {
   VlfRun last; /* with reuse: what was read back of the last frame, with the same texts; net is NULL: nothing */
 };
 
-/* session_texts.c: makes session->groups of @texts, or keeps them where the same are asked again. */
+/* session_texts.c: takes @texts for the passes to come; nothing changes where the same are asked again. */
 gboolean vlf_session_set_texts (VlfSession *session, VlfText *const *texts, guint n, GError **error);
+/* Runs what depends on the texts alone and no pass before has left in session->groups. */
+void vlf_session_enqueue_texts (VlfSession *session, VlfPass *pass);
+/* After the pass, @good or not; then the texts are forgotten. */
+void vlf_session_texts_done (VlfSession *session, gboolean good);
 void vlf_text_group_free (gpointer group);
-/* The group as operations take it. */
-VlfTextBatch vlf_text_group_batch (const VlfNet *net, const VlfTextGroup *group);
-
-/* The same for one pass alone: what a group keeps is made in it, with the same bits. @texts [n >= 1] of one model. */
-VlfTextBatch vlf_text_batch_new (VlfPass *pass, VlfText *const *texts, guint n);
+/* The same for one pass alone, with the same bits. @texts [1 <= n <= VLF_GROUP] of one model. */
+VlfTextBatch vlf_text_batch_new (VlfPass *pass, VlfText *const *texts, guint n, VlfEncoder *encoder);
 
 /* session_result.c: what @run, which has ended, says about one of its frames. */
 VlfResult *

@@ -35,16 +35,18 @@ no_memory (guint n, guint tokens)
   return g_error_new (VLF_ERROR, VLF_ERROR_NO_MEMORY, "%u prompts of %u tokens do not fit in memory", n, tokens);
 }
 
-/* Tap @layer of all texts, [n, tokens, dim]; NULL: no memory. */
+/* Tap @layer of those of the texts that have been encoded, [n, tokens, dim], zero elsewhere; NULL: no memory. @known: their taps. */
 static float *
-gather_tap (VlfText *const *texts, guint n, guint tokens, guint layer)
+gather_tap (VlfText *const *texts, const float *const *known, guint n, guint tokens, guint layer)
 {
   const gsize row = texts[0]->model->net->dim, one = tokens * row;
   float *data = g_try_new0 (float, n *one);
 
   for (guint i = 0; i < n && data; i++) {
-    gsize length = texts[i]->n_tokens * row;
-    memcpy (data + i * one, texts[i]->taps + layer * length, length * sizeof (float));
+    const gsize length = texts[i]->n_tokens * row;
+
+    if (known[i])
+      memcpy (data + i * one, known[i] + layer * length, length * sizeof (float));
   }
   return data;
 }
@@ -73,113 +75,142 @@ gather_bias (VlfText *const *texts, guint n, guint tokens, gboolean marks)
   return data;
 }
 
-static VlfConstant *
-group_tap (VlfSession *session, VlfText *const *texts, const VlfTextGroup *group, guint layer, GError **error)
+static VlfTensor
+input_tap (VlfPass *pass, VlfText *const *texts, const float *const *known, guint n, guint tokens, guint layer)
 {
-  g_autofree float *data = gather_tap (texts, group->n, group->tokens, layer);
+  g_autofree float *data = gather_tap (texts, known, n, tokens, layer);
 
   if (data)
-    return vlf_constant_new_from_data (session->model->device, data, group->n, group->tokens, session->model->net->dim,
-                                       error);
-  g_propagate_error (error, no_memory (group->n, group->tokens));
-  return NULL;
+    return vlf_input (pass, data, n, tokens, texts[0]->model->net->dim);
+  vlf_pass_fail (pass, no_memory (n, tokens));
+  return (VlfTensor){ 0 };
 }
 
-static VlfConstant *
-group_bias (VlfSession *session, VlfText *const *texts, const VlfTextGroup *group, gboolean marks, GError **error)
+static VlfTensor
+input_bias (VlfPass *pass, VlfText *const *texts, guint n, guint tokens, gboolean marks)
 {
-  g_autofree float *data = gather_bias (texts, group->n, group->tokens, marks);
+  g_autofree float *data = gather_bias (texts, n, tokens, marks);
 
-  return vlf_constant_new_from_data (session->model->device, data, group->n, 1, group->tokens, error);
+  return vlf_input (pass, data, n, 1, tokens);
 }
 
 VlfTextBatch
-vlf_text_group_batch (const VlfNet *net, const VlfTextGroup *group)
+vlf_text_batch_new (VlfPass *pass, VlfText *const *texts, guint n, VlfEncoder *encoder)
 {
-  VlfTextBatch texts = { .key_bias = group->key_bias->tensor, .image_bias = group->image_bias->tensor };
+  const VlfNet *net = texts[0]->model->net;
+  const guint tokens = longest (texts, n);
+  const float *known[VLF_GROUP];
+  VlfTextBatch batch = { 0 };
 
-  for (guint i = 0; i < net->taps; i++)
-    texts.taps[i] = group->taps[i]->tensor;
-  if (group->state)
-    texts.entry.state = group->state->tensor;
-  if (group->keys_values)
-    texts.entry.keys_values = group->keys_values->tensor;
-  return texts;
+  for (guint i = 0; i < n; i++)
+    known[i] = vlf_text_taps (texts[i]);
+  for (guint layer = 0; layer < net->taps && (n > 1 || known[0]); layer++)
+    batch.taps[layer] = input_tap (pass, texts, known, n, tokens, layer);
+  for (guint i = 0; i < n; i++) {
+    VlfTextBatch one;
+
+    if (known[i])
+      continue;
+    one = vlf_encoder_add (encoder, pass, texts[i]);
+    for (guint layer = 0; layer < net->taps; layer++) {
+      if (n == 1)
+        batch.taps[layer] = one.taps[layer];
+      else
+        vlf_store (pass, one.taps[layer], vlf_rows (vlf_sequences (batch.taps[layer], i, 1), 0, texts[i]->n_tokens));
+    }
+  }
+  batch.key_bias = input_bias (pass, texts, n, tokens, FALSE);
+  batch.image_bias = input_bias (pass, texts, n, tokens, TRUE);
+  if (net->arch->enter)
+    net->arch->enter (net, pass, &batch);
+  return batch;
 }
 
-/* Runs what of the fusion depends on the texts alone. */
-static gboolean
-group_enter (VlfSession *session, VlfTextGroup *group, GError **error)
+/* Copies @x, if there is something, to where later passes find it. */
+static VlfConstant *
+keep (VlfPass *pass, VlfDevice *device, VlfTensor x)
 {
-  const VlfModel *model = session->model;
-  const gsize rows = (gsize) group->n * group->tokens, dim = model->net->dim;
-  g_autofree float *state = g_try_new (float, rows *dim), *keys_values = g_try_new (float, rows * 2 * dim);
-  VlfTextBatch texts = vlf_text_group_batch (model->net, group);
-  VlfPass *pass;
+  GError *error = NULL;
+  VlfConstant *kept;
 
-  if (!state || !keys_values) {
-    g_propagate_error (error, no_memory (group->n, group->tokens));
-    return FALSE;
+  if (!x.buffer || vlf_pass_failed (pass))
+    return NULL;
+  kept = vlf_memory_new (device, x.batch, x.rows, x.cols, &error);
+  if (kept)
+    vlf_store (pass, x, kept->tensor);
+  else
+    vlf_pass_fail (pass, error);
+  return kept;
+}
+
+/* Runs what depends on the texts of @group alone. */
+static void
+group_fill (VlfTextGroup *group, VlfSession *session, VlfPass *pass, VlfText *const *texts)
+{
+  VlfDevice *device = session->model->device;
+
+  group->batch = vlf_text_batch_new (pass, texts, group->n, &session->encoder);
+  for (guint i = 0; i < session->model->net->taps; i++)
+    group->taps[i] = keep (pass, device, group->batch.taps[i]);
+  group->key_bias = keep (pass, device, group->batch.key_bias);
+  group->image_bias = keep (pass, device, group->batch.image_bias);
+  group->state = keep (pass, device, group->batch.entry.state);
+  group->keys_values = keep (pass, device, group->batch.entry.keys_values);
+}
+
+void
+vlf_session_enqueue_texts (VlfSession *session, VlfPass *pass)
+{
+  for (guint g = 0; g < session->groups->len; g++) {
+    VlfTextGroup *group = g_ptr_array_index (session->groups, g);
+
+    if (!group->key_bias)
+      group_fill (group, session, pass, (VlfText *const *) session->texts->pdata + g * VLF_GROUP);
   }
-  pass = vlf_pass_begin (session->queue);
-  model->net->arch->enter (model->net, pass, &texts);
-  vlf_output (pass, texts.entry.state, state);
-  if (texts.entry.keys_values.buffer)
-    vlf_output (pass, texts.entry.keys_values, keys_values);
-  if (!vlf_pass_end (pass, error))
-    return FALSE;
-  group->state = vlf_constant_new_from_data (model->device, state, group->n, group->tokens, dim, error);
-  if (!group->state || !texts.entry.keys_values.buffer)
-    return group->state != NULL;
-  group->keys_values = vlf_constant_new_from_data (model->device, keys_values, group->n, group->tokens, 2 * dim, error);
-  return group->keys_values != NULL;
+}
+
+static VlfTensor
+kept (const VlfConstant *constant)
+{
+  return constant ? constant->tensor : (VlfTensor){ 0 };
+}
+
+/* From the pass that filled it, which has ended, to those to come. */
+static void
+group_settle (VlfTextGroup *group)
+{
+  for (guint i = 0; i < VLF_MAX_FUSION_LAYERS; i++)
+    group->batch.taps[i] = kept (group->taps[i]);
+  group->batch.key_bias = kept (group->key_bias);
+  group->batch.image_bias = kept (group->image_bias);
+  group->batch.entry = (VlfEntry){ kept (group->state), kept (group->keys_values) };
+}
+
+static void
+forget_texts (VlfSession *session)
+{
+  g_ptr_array_set_size (session->texts, 0);
+  g_ptr_array_set_size (session->groups, 0);
+}
+
+void
+vlf_session_texts_done (VlfSession *session, gboolean good)
+{
+  vlf_encoder_finish (&session->encoder, good);
+  if (!good)
+    forget_texts (session);
+  for (guint g = 0; g < session->groups->len; g++)
+    group_settle (g_ptr_array_index (session->groups, g));
 }
 
 static VlfTextGroup *
-group_new (VlfSession *session, VlfText *const *texts, guint n, GError **error)
+group_new (VlfSession *session, guint n)
 {
   VlfTextGroup *group = g_new0 (VlfTextGroup, 1);
 
   group->n = n;
   group->keep = vlf_keep_new (session->model->device);
-  group->tokens = longest (texts, n);
-  for (guint layer = 0; layer < session->model->net->taps; layer++)
-    if (!(group->taps[layer] = group_tap (session, texts, group, layer, error)))
-      goto fail;
-  if (!(group->key_bias = group_bias (session, texts, group, FALSE, error)) ||
-      !(group->image_bias = group_bias (session, texts, group, TRUE, error)))
-    goto fail;
-  if (session->model->net->arch->enter && !group_enter (session, group, error))
-    goto fail;
   return group;
-
-fail:
-  vlf_text_group_free (group);
-  return NULL;
-}
-
-VlfTextBatch
-vlf_text_batch_new (VlfPass *pass, VlfText *const *texts, guint n)
-{
-  const VlfNet *net = texts[0]->model->net;
-  const guint tokens = longest (texts, n);
-  g_autofree float *key_bias = gather_bias (texts, n, tokens, FALSE);
-  g_autofree float *image_bias = gather_bias (texts, n, tokens, TRUE);
-  VlfTextBatch batch = { 0 };
-
-  for (guint layer = 0; layer < net->taps; layer++) {
-    g_autofree float *data = gather_tap (texts, n, tokens, layer);
-
-    if (data)
-      batch.taps[layer] = vlf_input (pass, data, n, tokens, net->dim);
-    else
-      vlf_pass_fail (pass, no_memory (n, tokens));
-  }
-  batch.key_bias = vlf_input (pass, key_bias, n, 1, tokens);
-  batch.image_bias = vlf_input (pass, image_bias, n, 1, tokens);
-  if (net->arch->enter)
-    net->arch->enter (net, pass, &batch);
-  return batch;
 }
 
 static gboolean
@@ -194,21 +225,14 @@ vlf_session_set_texts (VlfSession *session, VlfText *const *texts, guint n, GErr
   if (same_texts (session, texts, n))
     return TRUE;
   vlf_run_clear (&session->last);
-  g_ptr_array_set_size (session->texts, 0);
-  g_ptr_array_set_size (session->groups, 0);
+  forget_texts (session);
   for (guint i = 0; i < n; i++)
     if (texts[i]->model != session->model) {
       g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "prompt \"%s\" was encoded by another model", texts[i]->prompt);
       return FALSE;
     }
-  for (guint i = 0; i < n; i += VLF_GROUP) {
-    VlfTextGroup *group = group_new (session, texts + i, MIN (VLF_GROUP, n - i), error);
-    if (!group) {
-      g_ptr_array_set_size (session->groups, 0);
-      return FALSE;
-    }
-    g_ptr_array_add (session->groups, group);
-  }
+  for (guint i = 0; i < n; i += VLF_GROUP)
+    g_ptr_array_add (session->groups, group_new (session, MIN (VLF_GROUP, n - i)));
   for (guint i = 0; i < n; i++)
     g_ptr_array_add (session->texts, vlf_text_ref (texts[i]));
   return TRUE;

@@ -104,6 +104,41 @@ vlf_text_tokenize (VlfText *text, GError **error)
   return TRUE;
 }
 
+/* The text tower over @text: its taps, read back to @taps. */
+static VlfTextBatch
+enqueue (VlfPass *pass, const VlfText *text, float *taps)
+{
+  const VlfNet *net = text->model->net;
+  g_autofree guint8 *mask = g_malloc (text->n_tokens);
+  VlfTextBatch batch;
+
+  memset (mask, 1, text->n_tokens);
+  batch = net->arch->encode (net, pass, text->ids, mask, 1, text->n_tokens);
+  for (guint i = 0; i < net->taps; i++)
+    vlf_output (pass, batch.taps[i], taps + (gsize) i * text->n_tokens * net->dim);
+  return batch;
+}
+
+static float *
+taps_new (const VlfText *text)
+{
+  return g_new (float, (gsize) text->model->net->taps * text->n_tokens * text->model->net->dim);
+}
+
+/* The first to have encoded it says what it is; what others made is the same. */
+static void
+take_taps (VlfText *text, float *taps)
+{
+  if (!g_atomic_pointer_compare_and_exchange (&text->taps, NULL, taps))
+    g_free (taps);
+}
+
+const float *
+vlf_text_taps (const VlfText *text)
+{
+  return g_atomic_pointer_get (&((VlfText *) text)->taps);
+}
+
 /* Runs the text tower, on the model's own queue: sessions go on meanwhile. @embedding: NULL, or receives the text alone, see
  * VlfArch.embed(). */
 static gboolean
@@ -111,21 +146,46 @@ encode (VlfText *text, float *embedding, GError **error)
 {
   VlfModel *model = text->model;
   const VlfNet *net = model->net;
-  gsize tap = (gsize) text->n_tokens * net->dim;
-  g_autofree guint8 *mask = g_malloc (text->n_tokens);
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&model->text_lock);
-  VlfPass *pass;
-  VlfTextBatch batch;
+  g_autofree float *taps = taps_new (text);
+  VlfPass *pass = vlf_pass_begin (model->text_queue);
+  VlfTextBatch batch = enqueue (pass, text, taps);
 
-  memset (mask, 1, text->n_tokens);
-  text->taps = g_new (float, net->taps *tap);
-  pass = vlf_pass_begin (model->text_queue);
-  batch = net->arch->encode (net, pass, text->ids, mask, 1, text->n_tokens);
-  for (guint i = 0; i < net->taps; i++)
-    vlf_output (pass, batch.taps[i], text->taps + i * tap);
   if (embedding)
     vlf_output (pass, net->arch->embed (net, pass, &batch), embedding);
-  return vlf_pass_end (pass, error);
+  if (!vlf_pass_end (pass, error))
+    return FALSE;
+  take_taps (text, g_steal_pointer (&taps));
+  return TRUE;
+}
+
+gboolean
+vlf_text_encode (VlfText *text, GError **error)
+{
+  return vlf_text_taps (text) || encode (text, NULL, error);
+}
+
+VlfTextBatch
+vlf_encoder_add (VlfEncoder *encoder, VlfPass *pass, VlfText *text)
+{
+  float *taps = taps_new (text);
+
+  if (!encoder->texts) {
+    encoder->texts = g_ptr_array_new_with_free_func ((GDestroyNotify) vlf_text_unref);
+    encoder->taps = g_ptr_array_new_with_free_func (g_free);
+  }
+  g_ptr_array_add (encoder->texts, vlf_text_ref (text));
+  g_ptr_array_add (encoder->taps, taps);
+  return enqueue (pass, text, taps);
+}
+
+void
+vlf_encoder_finish (VlfEncoder *encoder, gboolean good)
+{
+  for (guint i = 0; encoder->texts && good && i < encoder->texts->len; i++)
+    take_taps (g_ptr_array_index (encoder->texts, i), g_steal_pointer (&encoder->taps->pdata[i]));
+  g_clear_pointer (&encoder->texts, g_ptr_array_unref);
+  g_clear_pointer (&encoder->taps, g_ptr_array_unref);
 }
 
 gboolean
@@ -185,7 +245,7 @@ vlf_text_new_bare (VlfModel *model, const char *prompt, GError **error)
   return text;
 }
 
-/* @embedding: as encode() takes it. */
+/* @embedding: as encode() takes it; without it the text is encoded when somebody asks something of it. */
 static VlfText *
 text_new (VlfModel *model, const char *prompt, gboolean marked, float *embedding, GError **error)
 {
@@ -197,7 +257,7 @@ text_new (VlfModel *model, const char *prompt, gboolean marked, float *embedding
   if (markup.text && !vlf_text_check_markup (model, &markup, error))
     return NULL;
   text = vlf_text_new_bare (model, markup.text ? markup.text : prompt, error);
-  if (!text || !vlf_text_tokenize (text, error) || !encode (text, embedding, error))
+  if (!text || !vlf_text_tokenize (text, error) || (embedding && !encode (text, embedding, error)))
     return NULL;
   if (marked)
     apply_markup (text, &markup);
@@ -266,7 +326,7 @@ replace_taps (VlfText *text, const float *sum, guint size)
   length = MAX (sqrt (length), 1e-12);
   text->n_tokens = 1;
   text->word_of[0] = -1;
-  text->taps = g_renew (float, text->taps, size);
+  text->taps = g_new (float, size);
   for (guint i = 0; i < size; i++)
     text->taps[i] = (float) (sum[i] / length);
 }
@@ -281,7 +341,7 @@ ensemble (VlfText *text, const char *const *templates, guint n_templates, GError
     g_autofree gchar *filled = fill_template (templates[t], text->prompt, error);
     g_autoptr (VlfText) one = filled ? text_new (text->model, filled, FALSE, NULL, error) : NULL;
 
-    if (!one)
+    if (!one || !vlf_text_encode (one, error))
       return NULL;
     text->truncated |= one->truncated;
     for (guint i = 0; i < size; i++)

@@ -174,7 +174,7 @@ view (const VlfText *text)
 
   return (VlfEmbedding){ .text = text->prompt,
                          .tokens = pooled ? 1 : text->n_tokens,
-                         .values = text->taps,
+                         .values = vlf_text_taps (text),
                          .n_words = text->n_words,
                          .words = text->words,
                          .word_of = pooled ? &none : text->word_of,
@@ -247,6 +247,8 @@ vlf_model_encode_texts (VlfModel *model, const char *const *prompts, guint n, gb
     if (!text)
       return NULL;
     g_ptr_array_add (texts, text);
+    if (!vlf_text_encode (text, error))
+      return NULL;
   }
   return collect (&encoding, texts, error);
 }

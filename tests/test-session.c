@@ -193,6 +193,49 @@ test_company_changes_nothing (void)
 }
 
 /* Another stream on the same model, with frames and prompts of its own. */
+/* The text towers run in the pass of the first frame that is asked, and no more after that: not for a second frame, beside a new text,
+ * or in another session. When they ran changes nothing. */
+static void
+test_encoded_once (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error), other = vlf_session_new (model, &error),
+                         fresh = vlf_session_new (model, &error);
+  g_autoptr (VlfText) a = encode (model, "a red circle"), b = encode (model, "the large star"),
+                      c = encode (model, "a small blue square left of something"), a2 = encode (model, "a red circle"),
+                      c2 = encode (model, "a small blue square left of something");
+  VlfText *const first[] = { a, b }, *const then[] = { a, c }, *const anew[] = { a2, c2 };
+  VlfResult *r[5];
+  double done[5] = { 0 };
+  guint8 pixels[60 * 40 * 3];
+  VlfImage image = make_image (pixels, 60, 40, 1);
+
+  run (session, &image, 1, first, 2, &r[0]);
+  done[0] = vlf_session_operations (session);
+  run (session, &image, 1, first, 2, &r[1]);
+  done[1] = vlf_session_operations (session) - done[0];
+  run (session, &image, 1, then, 2, &r[2]);
+  done[2] = vlf_session_operations (session) - done[1] - done[0];
+  run (other, &image, 1, then, 2, &r[3]);
+  done[3] = vlf_session_operations (other);
+  run (fresh, &image, 1, anew, 2, &r[4]);
+  done[4] = vlf_session_operations (fresh);
+
+  if (strcmp (device_name, "reference") != 0) { /* which does not count */
+    g_assert_cmpfloat (done[1], <, done[3]);    /* nothing of the texts; their first fusion layer alone */
+    g_assert_cmpfloat (done[3], <, done[2]);    /* and the tower over c */
+    g_assert_cmpfloat (done[2], <, done[4]);    /* and over a */
+  }
+  for (guint i = 0; i < 2; i++) {
+    assert_same_prompt (&r[0]->prompts[i], &r[1]->prompts[i], r[0]->rows * r[0]->cols);
+    assert_same_prompt (&r[2]->prompts[i], &r[3]->prompts[i], r[0]->rows * r[0]->cols);
+    assert_same_prompt (&r[2]->prompts[i], &r[4]->prompts[i], r[0]->rows * r[0]->cols);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (r); i++)
+    vlf_result_unref (r[i]);
+}
+
 static gint neighbour_stops;
 
 static gpointer
@@ -516,6 +559,7 @@ main (int argc, char **argv)
   g_test_add_func ("/session/frame-of-copy", test_frame_of_copy);
   g_test_add_func ("/session/phrase-map", test_phrase_map);
   g_test_add_func ("/session/company", test_company_changes_nothing);
+  g_test_add_func ("/session/encoded-once", test_encoded_once);
   g_test_add_func ("/session/beside", test_same_bits_beside_another);
   g_test_add_func ("/session/weight-of-one", test_weight_of_one);
   g_test_add_func ("/session/weights", test_weights);
