@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vlf-probe DEVICE TIERS: builds the kernels with the instructions of TIERS, a sum of VlfTier, and compares their products with ones made
+/* vlf-probe DEVICE TIERS [KEY]: builds the kernels with the instructions of TIERS, a sum of VlfTier, and compares their products with ones made
  * by hand, and what work-items share with the reference. Prints "proven" and ends with 0 if all are exact and those of 16 bits are quicker than f32; anything else, a crash included, is
- * a refusal. See tier.h. */
+ * a refusal. With KEY it ends after VLF_TIER_LIMIT and keeps its verdict there. See tier.h. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "kernels/int8.h"
 #include "kernels/ops_cl.h"
 #include "kernels/tier.h"
@@ -196,20 +198,44 @@ try_shared (VlfQueue *queue)
   return TRUE;
 }
 
+static gboolean
+try_device (const char *name, guint tiers)
+{
+  g_autoptr (VlfDevice) device = tiers && vlf_tier_permitted (tiers) ? vlf_device_open (name, NULL) : NULL;
+  g_autoptr (VlfQueue) queue = device ? vlf_queue_new (device, NULL) : NULL;
+
+  return queue && vlf_cl_tiers (device) == tiers && (!(tiers & VLF_TIER_SUBGROUPS) || try_shared (queue)) &&
+         (!(tiers & (VLF_TIERS_BYTES | VLF_TIER_SUBGROUPS)) || try_all (queue, VLF_I8, VLF_INT8_MAX)) &&
+         try_halves (queue, VLF_BF16_DOT, tiers, VLF_TIERS_BF16) &&
+         try_halves (queue, VLF_F16_DOT, tiers, VLF_TIER_MMA);
+}
+
+/* Whoever started this process may be gone when the driver hangs, and may have left signals blocked. */
+static void
+limit_time (void)
+{
+  sigset_t set;
+
+  signal (SIGALRM, SIG_DFL);
+  sigemptyset (&set);
+  sigaddset (&set, SIGALRM);
+  sigprocmask (SIG_UNBLOCK, &set, NULL);
+  alarm (VLF_TIER_LIMIT);
+}
+
 int
 main (int argc, char **argv)
 {
-  const guint tiers = argc == 3 ? (guint) strtoul (argv[2], NULL, 10) : 0;
-  g_autoptr (VlfDevice) device = NULL;
-  g_autoptr (VlfQueue) queue = NULL;
+  const guint tiers = argc >= 3 ? (guint) strtoul (argv[2], NULL, 10) : 0;
+  gboolean proven;
 
+  if (argc == 4)
+    limit_time ();
   vlf_tier_assume (tiers, FALSE);
-  device = tiers && vlf_tier_permitted (tiers) ? vlf_device_open (argv[1], NULL) : NULL;
-  queue = device ? vlf_queue_new (device, NULL) : NULL;
-  if (!queue || vlf_cl_tiers (device) != tiers || (tiers & VLF_TIER_SUBGROUPS && !try_shared (queue)) ||
-      (tiers & (VLF_TIERS_BYTES | VLF_TIER_SUBGROUPS) && !try_all (queue, VLF_I8, VLF_INT8_MAX)) ||
-      !try_halves (queue, VLF_BF16_DOT, tiers, VLF_TIERS_BF16) || !try_halves (queue, VLF_F16_DOT, tiers, VLF_TIER_MMA))
-    return EXIT_FAILURE;
-  puts ("proven");
-  return EXIT_SUCCESS;
+  proven = tiers && try_device (argv[1], tiers);
+  if (argc == 4)
+    vlf_tier_keep (argv[3], proven);
+  if (proven)
+    puts ("proven");
+  return proven ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -203,7 +203,8 @@ program_binary (cl_program program)
   return NULL;
 }
 
-/* How the program is built, and its key: with the instructions that are proven on this machine: all, all but AMX, one kind, or none. */
+/* How the program is built, and its key: with the instructions that are proven on this machine: all, all but AMX, one kind, or none. What is
+ * not known in time is left to the next process. */
 static void
 choose_program (VlfDevice *device, gchar **options, gchar **key)
 {
@@ -211,6 +212,7 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
   const guint seeming = vlf_tier_seeming (cl);
   const guint plain = vlf_tier_best (seeming & ~(guint) VLF_TIERS_AMX);
   const guint sets[] = { vlf_tier_best (seeming), plain, plain & VLF_TIERS_BYTES, plain & VLF_TIERS_BF16, 0 };
+  gint64 patience = VLF_TIER_PATIENCE;
 
   for (guint i = 0; i < G_N_ELEMENTS (sets); i++) {
     if (i > 0 && sets[i] == sets[i - 1])
@@ -220,7 +222,7 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
     cl->tiers = sets[i];
     *options = build_options (cl);
     *key = program_key (cl, *options);
-    if (sets[i] == 0 || (vlf_tier_proven (device, sets[i], *key) && vlf_tier_permitted (sets[i])))
+    if (sets[i] == 0 || (vlf_tier_proven (device, sets[i], *key, &patience) && vlf_tier_permitted (sets[i])))
       return;
   }
 }

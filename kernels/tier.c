@@ -17,9 +17,8 @@
 #include <cpuid.h>
 #endif
 
-/* How long a probe may take, and after how many seconds one that never came to an end counts as gone. */
-#define PATIENCE_MS (300 * 1000)
-#define GONE_AFTER  600
+/* After how many seconds a probe that never came to an end counts as gone. */
+#define GONE_AFTER (2 * VLF_TIER_LIMIT)
 
 #define PROVEN  "proven"
 #define REFUSED "refused"
@@ -57,6 +56,16 @@ vlf_tier_permitted (guint tiers)
 #else
   return FALSE;
 #endif
+}
+
+gboolean
+vlf_tier_takes_assembly (const char *version)
+{
+  g_autofree gchar *lower = g_ascii_strdown (version, -1);
+  const char *pocl = strstr (lower, "pocl ");
+  const guint64 major = pocl ? g_ascii_strtoull (pocl + strlen ("pocl "), NULL, 10) : 0;
+
+  return major < 4 || major > 6;
 }
 
 /* What the processor has for vectors of @width floats. */
@@ -130,13 +139,22 @@ wished_tiers (void)
   return tiers;
 }
 
+/* What the processor has and the driver can compile; all of it is inline assembly. */
+static guint
+cpu_tiers (const VlfClDevice *device)
+{
+  g_autofree gchar *version =
+      device->platform ? vlf_cl_platform_string (device->platform, CL_PLATFORM_VERSION) : g_strdup ("");
+
+  return vlf_tier_takes_assembly (version) ? processor_tiers (device->width) : 0;
+}
+
 guint
 vlf_tier_seeming (const VlfClDevice *device)
 {
   if (assumed)
     return assumed & ~NONE;
-  return wished_tiers () &
-         (device->family == VLF_FAMILY_CPU ? processor_tiers (device->width) : gpu_tiers (device->id));
+  return wished_tiers () & (device->family == VLF_FAMILY_CPU ? cpu_tiers (device) : gpu_tiers (device->id));
 }
 
 guint
@@ -187,6 +205,14 @@ is_under_way (const char *verdict)
   return since <= now && now - since < GONE_AFTER;
 }
 
+void
+vlf_tier_keep (const char *key, gboolean proven)
+{
+  g_autofree gchar *verdict_at = verdict_key (key);
+
+  store_verdict (verdict_at, proven ? PROVEN : REFUSED);
+}
+
 /* Says in the cache that a probe begins. FALSE where the cache keeps nothing: then no verdict would be kept either. */
 static gboolean
 announce (const char *key)
@@ -200,6 +226,27 @@ announce (const char *key)
 }
 
 /* The probe */
+
+/* One that runs: of its own thread, and of whoever waits for it. */
+typedef struct {
+  gchar *path, *device, *key;
+  guint tiers;
+  GMutex mutex;
+  GCond ended;
+  gboolean done, proven; /* under the mutex */
+} Probe;
+
+static void
+probe_clear (gpointer data)
+{
+  Probe *p = data;
+
+  g_free (p->path);
+  g_free (p->device);
+  g_free (p->key);
+  g_mutex_clear (&p->mutex);
+  g_cond_clear (&p->ended);
+}
 
 /* vlf-probe: where the environment says, as installed, or in the build tree beside what this code is part of. NULL: there is none. */
 static gchar *
@@ -222,12 +269,12 @@ find_probe (void)
   return path;
 }
 
-/* Starts @path with its output in @output. Not through fork(), since this process has threads. 0: it did not start. */
+/* Starts @p with its output in @output. Not through fork(), since this process has threads. 0: it did not start. */
 static pid_t
-spawn (const char *path, const char *device, guint tiers, int output)
+spawn (const Probe *p, int output)
 {
-  g_autofree gchar *number = g_strdup_printf ("%u", tiers);
-  char *const argv[] = { (char *) path, (char *) device, number, NULL };
+  g_autofree gchar *number = g_strdup_printf ("%u", p->tiers);
+  char *const argv[] = { p->path, p->device, number, p->key, NULL };
   posix_spawn_file_actions_t actions;
   pid_t pid = 0;
 
@@ -236,18 +283,17 @@ spawn (const char *path, const char *device, guint tiers, int output)
   posix_spawn_file_actions_addopen (&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2 (&actions, output, STDOUT_FILENO);
   posix_spawn_file_actions_addopen (&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  if (posix_spawn (&pid, path, &actions, NULL, argv, environ) != 0)
+  if (posix_spawn (&pid, p->path, &actions, NULL, argv, environ) != 0)
     pid = 0;
   posix_spawn_file_actions_destroy (&actions);
   return pid;
 }
 
-/* What comes out of @fd until it is closed, at most @size - 1 bytes; FALSE where that takes too long. Whoever waits gives signs of life: the
- * wait has an end of its own, and on a busy machine the probe compiles for longer than a thread may keep silent. */
+/* What comes out of @fd until it is closed, at most @size - 1 bytes; FALSE where that takes too long. */
 static gboolean
 read_answer (int fd, char *to, gsize size)
 {
-  gint64 end = g_get_monotonic_time () + PATIENCE_MS * (gint64) 1000;
+  gint64 end = g_get_monotonic_time () + VLF_TIER_LIMIT * G_USEC_PER_SEC;
   gsize have = 0;
 
   for (;;) {
@@ -257,8 +303,7 @@ read_answer (int fd, char *to, gsize size)
 
     if (left <= 0 || have + 1 >= size)
       return FALSE;
-    vlf_watch_alive ();
-    if (poll (&wait, 1, (int) MIN (left, 1000)) <= 0)
+    if (poll (&wait, 1, (int) left) <= 0)
       continue;
     n = read (fd, to + have, size - 1 - have);
     if (n < 0 && errno != EINTR)
@@ -273,7 +318,7 @@ read_answer (int fd, char *to, gsize size)
 
 /* Runs the probe to its end, one way or the other. */
 static gboolean
-probe (const char *path, const char *device, guint tiers)
+run_probe (const Probe *p)
 {
   char answer[64] = "";
   gboolean in_time;
@@ -282,7 +327,7 @@ probe (const char *path, const char *device, guint tiers)
 
   if (pipe2 (ends, O_CLOEXEC) != 0)
     return FALSE;
-  pid = spawn (path, device, tiers, ends[1]);
+  pid = spawn (p, ends[1]);
   close (ends[1]);
   in_time = pid > 0 && read_answer (ends[0], answer, sizeof answer);
   close (ends[0]);
@@ -295,11 +340,74 @@ probe (const char *path, const char *device, guint tiers)
   return in_time && status == 0 && strcmp (answer, PROVEN "\n") == 0;
 }
 
+static gpointer
+probe_thread (gpointer data)
+{
+  Probe *p = data;
+  const gboolean proven = run_probe (p);
+
+  vlf_tier_keep (p->key, proven);
+  g_info ("%s: instructions beyond OpenCL C (%u) are %s", p->device, p->tiers, proven ? PROVEN : REFUSED);
+  g_mutex_lock (&p->mutex);
+  p->done = TRUE;
+  p->proven = proven;
+  g_cond_signal (&p->ended);
+  g_mutex_unlock (&p->mutex);
+  g_atomic_rc_box_release_full (p, probe_clear);
+  return NULL;
+}
+
+/* NULL: it could not be started. */
+static Probe *
+probe_start (const char *path, const char *device, guint tiers, const char *key)
+{
+  Probe *p = g_atomic_rc_box_new0 (Probe);
+  GThread *thread;
+
+  p->path = g_strdup (path);
+  p->device = g_strdup (device);
+  p->key = g_strdup (key);
+  p->tiers = tiers;
+  g_mutex_init (&p->mutex);
+  g_cond_init (&p->ended);
+  thread = g_thread_try_new ("vlf-probe", probe_thread, g_atomic_rc_box_acquire (p), NULL);
+  if (!thread) {
+    g_atomic_rc_box_release (p);
+    g_atomic_rc_box_release_full (p, probe_clear);
+    return NULL;
+  }
+  g_thread_unref (thread);
+  return p;
+}
+
+/* Waits while there is @patience, of which it takes. Whoever waits gives signs of life: the wait has an end of its own, and on a busy machine
+ * the probe compiles for longer than a thread may keep silent. FALSE also where the probe is not at its end. */
+static gboolean
+wait_for (Probe *p, gint64 *patience)
+{
+  const gint64 end = g_get_monotonic_time () + *patience;
+  gboolean proven;
+
+  g_mutex_lock (&p->mutex);
+  while (!p->done && g_get_monotonic_time () < end) {
+    vlf_watch_alive ();
+    g_cond_wait_until (&p->ended, &p->mutex, MIN (end, g_get_monotonic_time () + G_USEC_PER_SEC));
+  }
+  proven = p->done && p->proven;
+  if (!p->done)
+    g_info ("%s: the probe of instructions beyond OpenCL C (%u) goes on, this process does without", p->device,
+            p->tiers);
+  g_mutex_unlock (&p->mutex);
+  *patience = MAX (0, end - g_get_monotonic_time ());
+  return proven;
+}
+
 gboolean
-vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key)
+vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key, gint64 *patience)
 {
   g_autofree gchar *verdict_at = NULL, *verdict = NULL, *path = NULL;
   gboolean proven;
+  Probe *p;
 
   if (assumed)
     return (assumed & ~NONE) == tiers;
@@ -307,11 +415,12 @@ vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key)
   verdict = load_verdict (verdict_at);
   if (verdict && (strcmp (verdict, PROVEN) == 0 || strcmp (verdict, REFUSED) == 0))
     return strcmp (verdict, PROVEN) == 0;
-  path = find_probe ();
-  if (!path || (verdict && is_under_way (verdict)) || !announce (verdict_at))
-    return FALSE;
-  proven = probe (path, vlf_device_name (device), tiers);
-  store_verdict (verdict_at, proven ? PROVEN : REFUSED);
-  g_info ("%s: instructions beyond OpenCL C (%u) are %s", vlf_device_name (device), tiers, proven ? PROVEN : REFUSED);
+  if (verdict && is_under_way (verdict))
+    *patience = 0;
+  path = *patience > 0 ? find_probe () : NULL;
+  p = path && announce (verdict_at) ? probe_start (path, vlf_device_name (device), tiers, key) : NULL;
+  proven = p && wait_for (p, patience);
+  if (p)
+    g_atomic_rc_box_release_full (p, probe_clear);
   return proven;
 }

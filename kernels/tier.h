@@ -3,7 +3,7 @@
  *
  * A compiler may drop inline assembly without a word, a virtual machine may trap it. So kernels with such instructions are only built after
  * another process (vlf-probe) has built and run them on this machine and found the right numbers; whatever becomes of that process, this
- * one goes on in plain OpenCL C. The verdict lies in the program cache under the program's own key, which covers sources, driver and
+ * one goes on in plain OpenCL C, at the latest after VLF_TIER_PATIENCE, while the probe looks on for the next process. The verdict lies in the program cache under the program's own key, which covers sources, driver and
  * processor; without a cache there is no proof, and none is tried. As vlf-probe leaves its program in the cache, it costs a first start
  * little more than the compilation that it would have had to do anyway. */
 #pragma once
@@ -24,6 +24,10 @@ typedef enum {
       128 /* with the two above: in plain OpenCL C, step by step, for tests; no device seems to have it */
 } VlfTier;
 
+/* Microseconds that opening a device may wait for probes, all together, and seconds after which a probe is ended. */
+#define VLF_TIER_PATIENCE (30 * G_USEC_PER_SEC)
+#define VLF_TIER_LIMIT    300
+
 #define VLF_TIERS_AMX   (VLF_TIER_AMX_BF16 | VLF_TIER_AMX_INT8)
 #define VLF_TIERS_BYTES (VLF_TIER_INT8 | VLF_TIER_INT8_AVX2 | VLF_TIER_AMX_INT8)
 #define VLF_TIERS_BF16  (VLF_TIER_BF16 | VLF_TIER_AMX_BF16 | VLF_TIER_MMA)
@@ -41,9 +45,18 @@ guint vlf_tier_best (guint tiers);
  * ask, with all their threads, later ones included. FALSE where it refuses. Thread-safe. */
 gboolean vlf_tier_permitted (guint tiers);
 
-/* Whether @tiers are proven together on @device, whose program with them has @key; runs vlf-probe where nobody has yet, which takes as
- * long as compiling. VLF_PROBE names another vlf-probe. Thread-safe. */
-gboolean vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key);
+/* Whether the driver with this CL_PLATFORM_VERSION compiles inline assembly for processors. PoCL 4 to 6 take it for an allocation of their
+ * own and abort (lib/llvmopencl/WorkitemLoops.cc, handleLocalMemAllocas; version 7.0 asks first whether a function is called at all). */
+gboolean vlf_tier_takes_assembly (const char *version);
+
+/* Whether @tiers are proven together on @device, whose program with them has @key. Where nobody has asked yet, runs vlf-probe, which takes
+ * as long as compiling, and waits for it as long as *@patience lasts, in microseconds, of which it takes what it waited. Without patience,
+ * or where a probe is under way already, none is started, and *@patience is 0. FALSE: refused, or not known yet. VLF_PROBE names another
+ * vlf-probe. Thread-safe. */
+gboolean vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key, gint64 *patience);
+
+/* Keeps the verdict on the program of @key: for vlf-probe too, as whoever started it may be gone. */
+void vlf_tier_keep (const char *key, gboolean proven);
 
 /* From now on just @tiers are there and proven: only for vlf-probe, before it opens a device, and for tests. @permitted: neither is the
  * kernel asked, where a test stands in for the processor. */

@@ -183,9 +183,11 @@ static gpointer
 wait_for_probe (gpointer data)
 {
   Patient *p = data;
+  gint64 patience = G_TIME_SPAN_HOUR;
 
   vlf_watch_begin (p->watch);
-  g_assert_false (vlf_tier_proven (p->device, VLF_TIER_INT8, "some program"));
+  g_assert_false (vlf_tier_proven (p->device, VLF_TIER_INT8, "some program", &patience));
+  g_assert_cmpint (patience, >, 0);
   vlf_watch_end ();
   g_atomic_int_set (&p->done, 1);
   return NULL;
@@ -211,6 +213,59 @@ test_slow (Fixture *f, gconstpointer script)
   g_assert_cmpuint (calls (f), ==, 1);
   vlf_watch_unref (p.watch);
   vlf_device_unref (p.device);
+}
+
+/* Who has waited long enough goes on without, and nobody starts a second probe; the verdict comes all the same. The probe ends when told. */
+static void
+test_impatient (Fixture *f, gconstpointer script)
+{
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
+  g_autofree gchar *go = g_build_filename (f->folder, "go", NULL);
+  gint64 patience = G_USEC_PER_SEC, more = G_TIME_SPAN_HOUR, none = 0;
+
+  (void) script;
+  g_assert_false (vlf_tier_proven (device, VLF_TIER_INT8, "another program", &none));
+  g_assert_cmpuint (calls (f), ==, 0);
+  g_assert_false (vlf_tier_proven (device, VLF_TIER_INT8, "some program", &patience));
+  g_assert_cmpint (patience, ==, 0);
+  g_assert_false (vlf_tier_proven (device, VLF_TIER_INT8, "some program", &more));
+  g_assert_cmpint (more, ==, 0);
+  g_assert_true (g_file_set_contents (go, "", -1, NULL));
+  while (!vlf_tier_proven (device, VLF_TIER_INT8, "some program", &none))
+    g_usleep (50000);
+  g_assert_cmpuint (calls (f), ==, 1);
+}
+
+/* vlf-probe keeps its verdict by itself. */
+static void
+test_orphan (Fixture *f, gconstpointer script)
+{
+  const gchar *command[] = { real_probe, "cpu", "0", "some program", NULL };
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
+  g_autoptr (GError) error = NULL;
+  gint64 patience = G_TIME_SPAN_HOUR;
+
+  (void) f;
+  (void) script;
+  g_spawn_sync (NULL, (gchar **) command, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_false (vlf_tier_proven (device, VLF_TIER_INT8, "some program", &patience));
+  g_assert_cmpuint (calls (f), ==, 0);
+  g_assert_cmpint (patience, ==, G_TIME_SPAN_HOUR);
+}
+
+/* What the drivers call themselves. */
+static void
+test_assembly (void)
+{
+  g_assert_true (vlf_tier_takes_assembly ("OpenCL 3.0 PoCL 3.1+debian  Linux"));
+  g_assert_true (vlf_tier_takes_assembly ("OpenCL 2.0 pocl 1.8"));
+  g_assert_false (vlf_tier_takes_assembly ("OpenCL 3.0 PoCL 4.0"));
+  g_assert_false (vlf_tier_takes_assembly ("OpenCL 3.0 PoCL 5.0  Linux, Release"));
+  g_assert_false (vlf_tier_takes_assembly ("OpenCL 3.0 PoCL 6.0  Linux, Debian"));
+  g_assert_true (vlf_tier_takes_assembly ("OpenCL 3.0 PoCL 7.0  Linux"));
+  g_assert_true (vlf_tier_takes_assembly ("OpenCL 3.0 PoCL 10.1"));
+  g_assert_true (vlf_tier_takes_assembly ("OpenCL 3.0 LINUX"));
 }
 
 static void
@@ -285,6 +340,7 @@ main (int argc, char **argv)
   real_probe = argv[1];
   g_test_add_func ("/tier/best", test_best);
   g_test_add_func ("/tier/wishes", test_wishes);
+  g_test_add_func ("/tier/assembly", test_assembly);
   g_test_add_func ("/tier/permission", test_permission);
   g_test_add ("/tier/proven", Fixture, NULL, set_up, test_proven, tear_down);
   g_test_add ("/tier/crash", Fixture, "kill -SEGV $$", set_up, test_refused, tear_down);
@@ -293,6 +349,9 @@ main (int argc, char **argv)
   g_test_add ("/tier/proven-but-crashed", Fixture, "echo proven; kill -ILL $$", set_up, test_refused, tear_down);
   g_test_add ("/tier/endless-words", Fixture, "yes proven", set_up, test_refused, tear_down);
   g_test_add ("/tier/slow", Fixture, "sleep 8", set_up, test_slow, tear_down);
+  g_test_add ("/tier/impatient", Fixture, "while [ ! -e \"${0%/*}/go\" ]; do sleep 0.1; done; echo proven", set_up,
+              test_impatient, tear_down);
+  g_test_add ("/tier/orphan", Fixture, "exit 1", set_up, test_orphan, tear_down);
   g_test_add ("/tier/no-cache", Fixture, "echo proven", set_up, test_no_cache, tear_down);
   g_test_add ("/tier/no-probe", Fixture, NULL, set_up, test_no_probe, tear_down);
   return g_test_run ();
