@@ -122,8 +122,11 @@ VlfClDevice *
 vlf_cl_device_new (cl_platform_id platform, cl_device_id id, VlfFamily family, GError **error)
 {
   VlfClDevice *device = g_new0 (VlfClDevice, 1);
+  g_autofree gchar *name = vlf_cl_platform_string (platform, CL_PLATFORM_NAME);
+  g_autofree gchar *driver = vlf_cl_device_string (id, CL_DRIVER_VERSION);
 
   g_mutex_init (&device->mutex);
+  vlf_cl_alone_init (&device->alone, name, driver);
   device->platform = platform;
   device->id = id;
   device->family = family;
@@ -144,6 +147,7 @@ vlf_cl_device_free (VlfClDevice *device, gboolean abandon)
     vlf_cl_api ()->ReleaseCommandQueue (device->upload);
   if (!abandon && device->context)
     vlf_cl_api ()->ReleaseContext (device->context);
+  vlf_cl_alone_clear (&device->alone);
   g_mutex_clear (&device->mutex);
   g_free (device->key);
   g_free (device);

@@ -2,7 +2,7 @@
 /* Private to kernels/: the OpenCL part of a device. */
 #pragma once
 #include "kernels/backend.h"
-#include "kernels/cl_api.h"
+#include "kernels/cl_alone.h"
 
 G_BEGIN_DECLS
 
@@ -27,6 +27,7 @@ typedef struct {
   guint width;     /* floats per vector, 8 or 16 */
   guint tiers;     /* VlfTier: instructions that the program has; known when it is there */
   VlfTiles tiles;  /* known then, too */
+  VlfClAlone alone;
 
   GMutex mutex;            /* of all below */
   cl_command_queue upload; /* for buffer_write() */

@@ -132,7 +132,7 @@ keep_program (VlfQueue *queue)
 static gboolean
 queue_open (VlfQueue *queue, GError **error)
 {
-  const VlfClDevice *cl = queue->device->cl;
+  VlfClDevice *cl = queue->device->cl;
   VlfProfile *profile;
   ClQueue *native;
   cl_command_queue commands;
@@ -153,6 +153,7 @@ queue_open (VlfQueue *queue, GError **error)
   native->queue = commands;
   native->kernels = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, release_kernel);
   queue->native = native;
+  vlf_cl_alone_add (&cl->alone, commands);
   keep_program (queue);
   return TRUE;
 }
@@ -160,10 +161,12 @@ queue_open (VlfQueue *queue, GError **error)
 static void
 queue_close (VlfQueue *queue)
 {
+  VlfClDevice *cl = queue->device->cl;
   ClQueue *native = queue->native;
 
   if (vlf_device_check (queue->device, NULL)) {
     vlf_cl_api ()->Finish (native->queue);
+    vlf_cl_alone_remove (&cl->alone, native->queue);
     g_hash_table_unref (native->kernels);
     vlf_cl_api ()->ReleaseCommandQueue (native->queue);
   } else {
@@ -360,7 +363,9 @@ find_kernel (VlfPass *pass, const char *name)
 void
 vlf_cl_launch (VlfPass *pass, const char *kernel_name, VlfClGrid grid, const VlfClArgs *args)
 {
+  VlfClDevice *cl = pass->device->cl;
   ClQueue *native = pass->queue->native;
+  const char *name = g_intern_string (kernel_name);
   gsize global[3], local[3];
   cl_int status = CL_SUCCESS;
   cl_kernel kernel;
@@ -377,8 +382,8 @@ vlf_cl_launch (VlfPass *pass, const char *kernel_name, VlfClGrid grid, const Vlf
     global[i] = MAX (grid.groups[i], 1) * local[i];
   }
   if (status == CL_SUCCESS)
-    status = vlf_cl_api ()->EnqueueNDRangeKernel (native->queue, kernel, 3, NULL, global, local, 0, NULL,
-                                                  vlf_profile_event (native->profile, g_intern_string (kernel_name)));
+    status = vlf_cl_alone_launch (&cl->alone, name, native->queue, kernel, global, local,
+                                  vlf_profile_event (native->profile, name));
   vlf_cl_check (pass, status, kernel_name);
 }
 

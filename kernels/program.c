@@ -270,7 +270,9 @@ vlf_program_store (VlfDevice *device, const char *key)
   g_autoptr (GBytes) binary = NULL;
 
   g_mutex_lock (&cl->mutex);
-  binary = program_binary (cl->program);
+  if (vlf_cl_alone_begin (&cl->alone) == CL_SUCCESS)
+    binary = program_binary (cl->program);
+  vlf_cl_alone_end (&cl->alone);
   g_mutex_unlock (&cl->mutex);
   if (binary)
     vlf_cache_store (key, binary);
