@@ -159,7 +159,7 @@ vlf_resize_rows (__global const float *rgb, ulong rgb_offset, uint rgb_stride, u
 
       for (uint j = 0; j < end; j++)
         sum += convert_int16 (vload16 (j, in)) * w[j];
-      out[k] = convert_uchar16 (clamp (sum >> WEIGHT_BITS, 0, 255));
+      out[k] = convert_uchar16 (clamp (sum >> WEIGHT_BITS, (int16) 0, (int16) 255)); /* see vlf_filter_column() */
     }
     vlf_transpose (out);
     for (uint row = 0; row < RUN; row++)
