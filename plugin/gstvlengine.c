@@ -18,6 +18,7 @@ typedef struct {
   gchar *directory;
   GstVlEngineSettings settings;
   gdouble told; /* fraction that the bus heard of last */
+  gint lost;    /* atomic: the bus knows that the device is lost; whatever fails from then on fails because of that */
   VlfModel *model;
   VlfSession *session;
   VlfWatch *watch;
@@ -34,7 +35,6 @@ struct _GstVlEngine {
   GstVlTask *load;     /* done: loaded->model and ->session are set, or loading failed; neither changes any more */
   Loaded *loaded;
   VlfWatch *watch; /* over the worker's thread */
-  gint stuck;      /* atomic: the device does not answer, which was said */
   GstVlEngineSettings settings;
 };
 
@@ -151,6 +151,27 @@ gst_vl_post_error (GstElement *element, const GError *error)
                             GST_FUNCTION, __LINE__);
 }
 
+/* One error for a loss, whoever finds it first: the watch, or what the thread does when it comes back after all. */
+static void
+post_error (Loaded *loaded, const GError *error)
+{
+  const gboolean loss = g_error_matches (error, VLF_ERROR, VLF_ERROR_DEVICE);
+  GstElement *owner;
+
+  if (loss ? !g_atomic_int_compare_and_exchange (&loaded->lost, FALSE, TRUE) : g_atomic_int_get (&loaded->lost))
+    return;
+  owner = g_weak_ref_get (&loaded->owner);
+  if (owner)
+    gst_vl_post_error (owner, error);
+  g_clear_pointer (&owner, gst_object_unref);
+}
+
+void
+gst_vl_engine_post_error (GstVlEngine *engine, const GError *error)
+{
+  post_error (engine->loaded, error);
+}
+
 static void post_progress (Loaded *loaded, GstProgressType type, const gchar *format, ...) G_GNUC_PRINTF (3, 4);
 
 static void
@@ -210,15 +231,12 @@ on_progress (double fraction, gpointer user)
 static void
 report_failure (Loaded *loaded, GstVlWorker *worker, const GError *error)
 {
-  GstElement *owner = g_weak_ref_get (&loaded->owner);
-
   if (gst_vl_worker_is_closing (worker)) {
     post_progress (loaded, GST_PROGRESS_TYPE_CANCELED, "stopped loading %s", loaded->directory);
-  } else if (owner) {
+  } else {
     post_progress (loaded, GST_PROGRESS_TYPE_ERROR, "cannot load %s", loaded->directory);
-    gst_vl_post_error (owner, error);
+    post_error (loaded, error);
   }
-  g_clear_pointer (&owner, gst_object_unref);
 }
 
 static void
@@ -358,27 +376,21 @@ gst_vl_engine_settings (const GstVlEngine *engine)
   return &engine->settings;
 }
 
-/* Whether the device has gone silent over its work; whoever finds out first tells the bus. */
+/* Whether the device is lost, or has gone silent over its work; whoever finds out first tells the bus. */
 static gboolean
-is_stuck (GstVlEngine *engine)
+is_lost (GstVlEngine *engine)
 {
   g_autoptr (GError) error = NULL;
-  GstElement *owner;
 
-  if (g_atomic_int_get (&engine->stuck))
+  if (g_atomic_int_get (&engine->loaded->lost))
     return TRUE;
   if (!gst_vl_worker_is_busy (engine->worker) || !vlf_watch_is_stuck (engine->watch, &error))
     return FALSE;
-  if (!g_atomic_int_compare_and_exchange (&engine->stuck, FALSE, TRUE))
-    return TRUE;
-  owner = g_weak_ref_get (&engine->loaded->owner);
-  if (owner)
-    gst_vl_post_error (owner, error);
-  g_clear_pointer (&owner, gst_object_unref);
+  post_error (engine->loaded, error);
   return TRUE;
 }
 
-/* FALSE if interrupted, or stuck. */
+/* FALSE if interrupted, or the device is lost. */
 static gboolean
 wait_for (GstVlEngine *engine, GstVlTask *task)
 {
@@ -386,14 +398,14 @@ wait_for (GstVlEngine *engine, GstVlTask *task)
 
   do
     how = gst_vl_worker_wait (engine->worker, task, STEP);
-  while (how == GST_VL_WAIT_TIMEOUT && !is_stuck (engine));
+  while (how == GST_VL_WAIT_TIMEOUT && !is_lost (engine));
   return how == GST_VL_WAIT_DONE;
 }
 
 GstVlEngineState
 gst_vl_engine_state (GstVlEngine *engine)
 {
-  if (is_stuck (engine))
+  if (is_lost (engine))
     return GST_VL_ENGINE_FAILED;
   if (!gst_vl_worker_is_done (engine->worker, engine->load))
     return GST_VL_ENGINE_LOADING;

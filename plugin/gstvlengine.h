@@ -73,6 +73,10 @@ gboolean gst_vl_engine_is_done (GstVlEngine *engine, GstVlJob *job);
 /* FALSE if interrupted, or FAILED, before it was done. */
 gboolean gst_vl_engine_wait (GstVlEngine *engine, GstVlJob *job);
 
+/* Posts @error of a job on the owner's bus, as gst_vl_post_error(). Only the first that is VLF_ERROR_DEVICE is, and nothing after it: the device
+ * is lost then, for this engine, which has FAILED. */
+void gst_vl_engine_post_error (GstVlEngine *engine, const GError *error);
+
 /* Posts @error as one GST_ELEMENT_ERROR in the domain that fits its code. */
 void gst_vl_post_error (GstElement *element, const GError *error);
 

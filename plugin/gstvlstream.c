@@ -96,7 +96,7 @@ static GstFlowReturn
 take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
 {
   if (job->error) {
-    gst_vl_post_error (GST_ELEMENT (self->owner), job->error);
+    gst_vl_engine_post_error (self->engine, job->error);
     return GST_FLOW_ERROR;
   }
   gst_vl_stream_measure (self, job, waited);

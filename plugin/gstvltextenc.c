@@ -105,7 +105,7 @@ encode_text (GstVlTextEnc *self, gchar *text, GstFlowReturn *ret)
     gst_vl_task_cancel (&job->job.task);
     *ret = gst_vl_engine_state (self->engine) == GST_VL_ENGINE_FAILED ? GST_FLOW_ERROR : GST_FLOW_FLUSHING;
   } else if (job->job.error) {
-    gst_vl_post_error (GST_ELEMENT (self), job->job.error);
+    gst_vl_engine_post_error (self->engine, job->job.error);
     *ret = GST_FLOW_ERROR;
   } else {
     buffer = gst_vl_encoded_to_buffer (job->encoded, 0);
