@@ -5,9 +5,10 @@
 
 G_BEGIN_DECLS
 
-/* Bytes that a process may still take before one of the control groups (version 2) that it is in is full; what can be dropped, the pages of
- * files, counts as free. G_MAXSIZE without a limit, or where there are no such groups. @membership: /proc/self/cgroup; @root: where the
- * groups are mounted, /sys/fs/cgroup. Source: the Linux kernel's Documentation/admin-guide/cgroup-v2.rst. */
+/* Bytes that a process may still take before one of the control groups (of version 2, of version 1, or of both) that it is in is full; what can
+ * be dropped, the pages of files, counts as free. G_MAXSIZE without a limit, or where there are no such groups. @membership: /proc/self/cgroup;
+ * @root: where the groups are mounted, /sys/fs/cgroup, those of version 1 in its folder memory. Source: the Linux kernel's
+ * Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst. */
 gsize vlf_cgroup_room (const char *membership, const char *root);
 
 G_END_DECLS

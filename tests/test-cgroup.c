@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Limits of control groups, read from folders made for this. */
+/* Limits of control groups of both versions, read from folders made for this. */
 #include <glib/gstdio.h>
 #include "kernels/cgroup.h"
 
@@ -60,11 +60,32 @@ test_above (void)
   g_assert_cmpuint (room_of_member ("0::/../../elsewhere\n"), ==, 50);
 }
 
+/* Version 1 says "no limit" by a number; its own group may not be mounted here, as in containers, but the one above is. */
+static void
+test_version_1 (void)
+{
+  put ("memory/v/w", "memory.limit_in_bytes", "9223372036854771712\n");
+  put ("memory/v/w", "memory.usage_in_bytes", "5000\n");
+  g_assert_cmpuint (room_of_member ("4:memory:/v/w\n"), ==, MIN (9223372036854771712u, G_MAXSIZE) - 5000);
+  put ("memory/v/w", "memory.limit_in_bytes", "8000\n");
+  g_assert_cmpuint (room_of_member ("9:cpu:/v\n4:hugetlb,memory:/v/w\n"), ==, 3000);
+  put ("memory/v/w", "memory.stat", "inactive_file 7\ntotal_inactive_file 700\ntotal_active_file 300\ntotal_rss 9\n");
+  g_assert_cmpuint (room_of_member ("4:memory:/v/w\n"), ==, 4000);
+  g_assert_cmpuint (room_of_member ("4:memory:/v/w/elsewhere\n"), ==, 4000);
+  put ("memory", "memory.limit_in_bytes", "600\n");
+  put ("memory", "memory.usage_in_bytes", "100\n");
+  g_assert_cmpuint (room_of_member ("4:memory:/docker/0123\n0::/not/there\n"), ==, 50); /* version 2's root has 50 */
+  put (".", "memory.max", "max\n");
+  g_assert_cmpuint (room_of_member ("4:memory:/docker/0123\n0::/\n"), ==, 500);
+  g_assert_true (room_of_member ("4:memoryless:/v/w\nmemory\n4:memory\n4:memory:v\n") == G_MAXSIZE);
+}
+
 static void
 remove_all (void)
 {
-  static const char *const groups[] = { "a/b", "a", "." }, *const names[] = { "memory.max", "memory.current",
-                                                                              "memory.stat" };
+  static const char *const groups[] = { "memory/v/w", "memory/v", "memory", "a/b", "a", "." };
+  static const char *const names[] = { "memory.max", "memory.current", "memory.stat", "memory.limit_in_bytes",
+                                       "memory.usage_in_bytes" };
 
   for (guint i = 0; i < G_N_ELEMENTS (groups); i++) {
     g_autofree gchar *folder = g_build_filename (root, groups[i], NULL);
@@ -74,9 +95,9 @@ remove_all (void)
 
       g_unlink (path);
     }
-    if (i == 2)
+    if (i + 1 == G_N_ELEMENTS (groups))
       g_unlink (membership);
-    g_rmdir (i == 2 ? root : folder);
+    g_rmdir (i + 1 == G_N_ELEMENTS (groups) ? root : folder);
   }
 }
 
@@ -91,6 +112,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cgroup/none", test_none);
   g_test_add_func ("/cgroup/limits", test_limits);
   g_test_add_func ("/cgroup/above", test_above);
+  g_test_add_func ("/cgroup/version-1", test_version_1);
   rc = g_test_run ();
   remove_all ();
   g_free (membership);
