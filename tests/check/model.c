@@ -81,16 +81,15 @@ picture (const gchar *via, const gchar *format)
   return result;
 }
 
+/* Takes @buffer. */
 static GstVlResult *
-ask (GstHarness *h, const gchar *format, GstBuffer *buffer)
+ask_frame (GstHarness *h, const GstVideoInfo *info, GstBuffer *buffer)
 {
-  GstVideoInfo info;
   GstVlMeta *meta;
   GstVlResult *result;
   GstBuffer *out;
 
-  make_info (&info, format);
-  gst_harness_set_src_caps (h, gst_video_info_to_caps (&info));
+  gst_harness_set_src_caps (h, gst_video_info_to_caps (info));
   GST_BUFFER_PTS (buffer) = 0;
   out = gst_harness_push_and_pull (h, buffer);
   fail_unless (out != NULL);
@@ -99,6 +98,15 @@ ask (GstHarness *h, const gchar *format, GstBuffer *buffer)
   result = gst_vl_result_ref (meta->result);
   gst_buffer_unref (out);
   return result;
+}
+
+static GstVlResult *
+ask (GstHarness *h, const gchar *format, GstBuffer *buffer)
+{
+  GstVideoInfo info;
+
+  make_info (&info, format);
+  return ask_frame (h, &info, buffer);
 }
 
 static gboolean
@@ -147,6 +155,73 @@ GST_END_TEST
 GST_START_TEST (test_formats_opencl)
 {
   expect_formats_agree ("auto");
+}
+GST_END_TEST
+
+/* A disc on a gradient in every plane; @padding: bytes after each row, of which none may matter. */
+static GstBuffer *
+large_picture (const GstVideoInfo *info, guint padding)
+{
+  gsize offset[GST_VIDEO_MAX_PLANES] = { 0 }, size = 0;
+  gint stride[GST_VIDEO_MAX_PLANES] = { 0 };
+  GstBuffer *buffer;
+  GstMapInfo map;
+
+  for (guint p = 0; p < GST_VIDEO_INFO_N_PLANES (info); p++) {
+    stride[p] = info->stride[p] + (gint) padding;
+    offset[p] = size;
+    size += (gsize) stride[p] * (gsize) GST_VIDEO_SUB_SCALE (info->finfo->h_sub[p], info->height);
+  }
+  buffer = gst_buffer_new_and_alloc (size);
+  gst_buffer_memset (buffer, 0, 0xa5, size);
+  gst_buffer_map (buffer, &map, GST_MAP_WRITE);
+  for (guint p = 0; p < GST_VIDEO_INFO_N_PLANES (info); p++) {
+    const gint rows = GST_VIDEO_SUB_SCALE (info->finfo->h_sub[p], info->height), cols = info->stride[p];
+
+    for (gint y = 0; y < rows; y++)
+      for (gint x = 0; x < cols; x++) {
+        const gint dx = x - cols / 2, dy = y - rows / 2;
+
+        map.data[offset[p] + (gsize) y * (gsize) stride[p] + (gsize) x] =
+            dx * dx + dy * dy < rows * rows / 9 ? 220 : (guint8) (96 * x / cols + 96 * y / rows);
+      }
+  }
+  gst_buffer_unmap (buffer, &map);
+  gst_buffer_add_video_meta_full (buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT (info), (guint) info->width,
+                                  (guint) info->height, GST_VIDEO_INFO_N_PLANES (info), offset, stride);
+  return buffer;
+}
+
+/* Frames of 4096x2160: the same with rows of any length, and the reference finds the same. */
+GST_START_TEST (test_large)
+{
+  static const GstVideoFormat formats[] = { GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_RGB };
+  GstHarness *h = harness_new ("prompt=\"a red circle\" device=cpu", NULL);
+  GstHarness *reference = harness_new ("prompt=\"a red circle\" device=reference", NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (formats); i++) {
+    GstVlResult *packed, *padded, *expected;
+    gdouble x, y, width, height;
+    GstVideoInfo info;
+    guint w, v;
+
+    gst_video_info_set_format (&info, formats[i], 4096, 2160);
+    packed = ask_frame (h, &info, large_picture (&info, 0));
+    padded = ask_frame (h, &info, large_picture (&info, 321));
+    expected = ask_frame (reference, &info, large_picture (&info, 0));
+    fail_unless (same_bits (packed, padded));
+    fail_unless (ABS (gst_vl_result_get_match (packed, 0) - gst_vl_result_get_match (expected, 0)) < 1e-4);
+    gst_vl_result_get_frame_size (packed, &w, &v);
+    fail_unless (w == 4096 && v == 2160);
+    gst_vl_result_get_region (packed, &x, &y, &width, &height);
+    fail_unless (x >= 0 && y >= 0 && width > 2000 && height > 1800 && x + width <= 4096 && y + height <= 2160);
+    fail_unless (gst_vl_result_get_peak (packed, 0, &x, &y) && x > 0 && x < 4096 && y > 0 && y < 2160);
+    gst_vl_result_unref (packed);
+    gst_vl_result_unref (padded);
+    gst_vl_result_unref (expected);
+  }
+  gst_harness_teardown (h);
+  gst_harness_teardown (reference);
 }
 GST_END_TEST
 
@@ -375,6 +450,7 @@ model_suite (void)
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_formats);
   tcase_add_test (tc, test_formats_opencl);
+  tcase_add_test (tc, test_large);
   tcase_add_test (tc, test_ways_agree);
   tcase_add_test (tc, test_markup);
   tcase_add_test (tc, test_prompt_storm);

@@ -83,8 +83,8 @@ GST_END_TEST
 /* Frames of every size, and rows with something between them. */
 GST_START_TEST (test_sizes)
 {
-  static const guint SIZES[][2] = { { 1, 1 },    { 16, 16 }, { 17, 13 },    { 2, 1080 },
-                                    { 1920, 2 }, { 41, 43 }, { 1920, 1080 } };
+  static const guint SIZES[][2] = { { 1, 1 },    { 16, 16 }, { 17, 13 },     { 2, 1080 },
+                                    { 1920, 2 }, { 41, 43 }, { 1920, 1080 }, { 4096, 2160 } };
 
   for (guint i = 0; i < G_N_ELEMENTS (SIZES); i++)
     for (guint k = 0; k<G_N_ELEMENTS (FORMATS); k += SIZES[i][0]> 1000 ? 5 : 1) {
