@@ -30,8 +30,8 @@ gpu_options (const VlfClDevice *cl)
   return g_string_free (options, FALSE);
 }
 
-static gchar *
-build_options (const VlfClDevice *cl)
+gchar *
+vlf_program_options (const VlfClDevice *cl)
 {
   if (cl->family == VLF_FAMILY_CPU)
     return g_strdup_printf ("-cl-std=CL1.2 " OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u -DVLF_INT8=%d -DVLF_BF16=%d",
@@ -220,7 +220,7 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
     g_free (*options);
     g_free (*key);
     cl->tiers = sets[i];
-    *options = build_options (cl);
+    *options = vlf_program_options (cl);
     *key = program_key (cl, *options);
     if (sets[i] == 0 || (vlf_tier_proven (device, sets[i], *key, &patience) && vlf_tier_permitted (sets[i])))
       return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The cache of compiled kernels: what it keeps, what it refuses, and that a broken one never hurts. Needs an OpenCL device for the
+/* The cache of compiled kernels: what it keeps, what it refuses, and that a broken one never hurts; and that kernels compile without warnings. Needs an OpenCL device for the
  * second half. */
 #include <glib/gstdio.h>
 #include <string.h>
@@ -7,7 +7,8 @@
 #include <unistd.h>
 #include <utime.h>
 #include "kernels/cache.h"
-#include "kernels/cl_device.h"
+#include "kernels/program.h"
+#include "kernels/tier.h"
 
 #define KEY   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
@@ -294,6 +295,67 @@ test_device (Fixture *f, gconstpointer unused)
   vlf_cl_api ()->CreateProgramWithSource = real_compile;
 }
 
+/* What the compiler says of the program for @family, @width and @tiers of @cl. */
+static gchar *
+build_log (const VlfClDevice *cl, VlfFamily family, guint width, guint tiers)
+{
+  const VlfClDevice wanted = {
+    .family = family, .platform = cl->platform, .id = cl->id, .width = width, .tiers = tiers
+  };
+  g_autofree gchar *options = vlf_program_options (&wanted), *strict = g_strconcat (options, " -Werror", NULL);
+  const char **source = (const char **) vlf_cl_source;
+  cl_int status;
+  cl_program program = vlf_cl_api ()->CreateProgramWithSource (cl->context, vlf_cl_source_lines, source, NULL, &status);
+  gsize size = 0;
+  gchar *log;
+
+  g_assert_cmpint (status, ==, CL_SUCCESS);
+  status = vlf_cl_api ()->BuildProgram (program, 1, &cl->id, strict, NULL, NULL);
+  vlf_cl_api ()->GetProgramBuildInfo (program, cl->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size);
+  log = g_malloc0 (size + 1);
+  vlf_cl_api ()->GetProgramBuildInfo (program, cl->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
+  vlf_cl_api ()->ReleaseProgram (program);
+  if (status != CL_SUCCESS)
+    g_error ("%s: %s: %s", strict, vlf_cl_status_name (status), log);
+  return g_strstrip (log);
+}
+
+/* Every family and tier compiles without a warning. Vectors of 16 only where the processor has them: elsewhere clang warns of how they are passed
+ * (-Wpsabi), which matters to nobody, as all functions are of one program. */
+static void
+test_warnings (Fixture *f, gconstpointer unused)
+{
+  static const struct {
+    VlfFamily family;
+    guint width, tiers;
+  } builds[] = { { VLF_FAMILY_CPU, 8, 0 },
+                 { VLF_FAMILY_CPU, 8, VLF_TIER_INT8_AVX2 },
+                 { VLF_FAMILY_CPU, 16, 0 },
+                 { VLF_FAMILY_CPU, 16, VLF_TIER_INT8 | VLF_TIER_BF16 },
+                 { VLF_FAMILY_CPU, 16, VLF_TIERS_AMX },
+                 { VLF_FAMILY_GPU, 0, 0 },
+                 { VLF_FAMILY_GPU, 0, VLF_TIER_BY_HAND | VLF_TIER_SUBGROUPS },
+                 { VLF_FAMILY_GPU, 0, VLF_TIER_BY_HAND | VLF_TIER_SUBGROUPS | VLF_TIER_MMA } };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", &error);
+  g_autofree gchar *version = NULL;
+  const VlfClDevice *cl;
+
+  (void) f;
+  (void) unused;
+  g_assert_no_error (error);
+  cl = device->cl;
+  version = vlf_cl_platform_string (cl->platform, CL_PLATFORM_VERSION);
+  for (guint i = 0; i < G_N_ELEMENTS (builds); i++) {
+    g_autofree gchar *log = NULL;
+
+    if (builds[i].width > cl->width || (builds[i].tiers && builds[i].width && !vlf_tier_takes_assembly (version)))
+      continue;
+    log = build_log (cl, builds[i].family, builds[i].width, builds[i].tiers);
+    g_assert_cmpstr (log, ==, "");
+  }
+}
+
 /* What is broken here is broken on purpose. */
 static void
 drop_message (const gchar *domain, GLogLevelFlags level, const gchar *message, gpointer unused)
@@ -317,7 +379,8 @@ main (int argc, char **argv)
                 { "/cache/folder-of-others", test_folder_of_others },
                 { "/cache/prune", test_prune },
                 { "/cache/off", test_off },
-                { "/cache/device", test_device } };
+                { "/cache/device", test_device },
+                { "/program/warnings", test_warnings } };
 
   g_test_init (&argc, &argv, NULL);
   g_log_set_handler (G_LOG_DOMAIN, G_LOG_LEVEL_INFO, drop_message, NULL);
