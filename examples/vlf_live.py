@@ -116,7 +116,7 @@ class App:
 
 def main():
     arguments = parse_arguments()
-    Gst.init(None)
+    Gst.init([])
     try:
         app = App(arguments)
     except GLib.Error as error:

@@ -122,7 +122,7 @@ class Printer:
 
 def main():
     arguments = parse_arguments()
-    Gst.init(None)
+    Gst.init([])
     recogniser = make_recogniser(arguments.recogniser, arguments.words)
     pipeline = make_pipeline(arguments)
     printer = Printer()

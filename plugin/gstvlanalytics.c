@@ -146,7 +146,8 @@ add_result (GPtrArray *tensors, const GstVlMeta *meta)
   add_tensor (tensors, "vlf-region", GST_TENSOR_DATA_TYPE_FLOAT32, g_bytes_new (region, sizeof region), 1, dims);
 }
 
-/* A buffer has one such meta, which is set as a whole. */
+/* Such a meta is set as a whole. In 1.26 a buffer has one, and adding finds what somebody before put there; since 1.28 every inference adds
+ * its own, which is empty. */
 static void
 attach_tensors (GstBuffer *buffer, const GstVlMeta *meta)
 {

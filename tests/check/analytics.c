@@ -127,13 +127,20 @@ GST_END_TEST
 
 #if GST_CHECK_VERSION(1, 26, 0)
 
+/* In whichever meta: since 1.28 each inference has its own. */
 static const GstTensor *
 tensor_of (GstBuffer *buffer, const gchar *name)
 {
-  GstTensorMeta *meta = gst_buffer_get_tensor_meta (buffer);
-  gint index = meta ? gst_tensor_meta_get_index_from_id (meta, g_quark_from_string (name)) : -1;
+  gpointer state = NULL;
+  GstMeta *meta;
 
-  return index >= 0 ? gst_tensor_meta_get (meta, (gsize) index) : NULL;
+  while ((meta = gst_buffer_iterate_meta_filtered (buffer, &state, GST_TENSOR_META_API_TYPE))) {
+    gint index = gst_tensor_meta_get_index_from_id ((GstTensorMeta *) meta, g_quark_from_string (name));
+
+    if (index >= 0)
+      return gst_tensor_meta_get ((GstTensorMeta *) meta, (gsize) index);
+  }
+  return NULL;
 }
 
 /* [@n, @rows, @cols] of @values, or with fewer dimensions where those at the end are 0; row-major. */

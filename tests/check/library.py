@@ -94,7 +94,7 @@ def check_text():
 
 
 def main():
-    Gst.init(None)
+    Gst.init([])
     pipeline = Gst.parse_launch(
         "appsrc name=src format=time caps=video/x-raw,format=GRAY8,width=640,height=480,framerate=25/1 ! identity name=probe ! "
         "videoscale ! video/x-raw,width=320,height=240 ! appsink name=sink sync=false"

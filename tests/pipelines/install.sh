@@ -158,7 +158,7 @@ imports () {
 import gi
 gi.require_version("GstVlFusion", "1.0")
 from gi.repository import Gst, GstVlFusion
-Gst.init(None)
+Gst.init([])
 result = GstVlFusion.Result.new(640, 480, 2, 3)
 result.add_prompt("a cat", 0.75, 1.5, None)
 buffer = Gst.Buffer.new()

@@ -12,7 +12,7 @@ except ValueError as error:
     sys.exit(77)
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
-Gst.init(None)
+Gst.init([])
 server = GstRtspServer.RTSPServer.new()
 server.set_address("127.0.0.1")
 server.set_service("0")
