@@ -67,13 +67,28 @@ drop_pending (GstVlTextSrc *self)
   g_queue_clear_full (&self->pending, (GDestroyNotify) gst_mini_object_unref);
 }
 
+/* What a flush does away with: all but the beginning of a stream, which nobody would send again. */
+static void
+flush_pending (GstVlTextSrc *self)
+{
+  for (GList *link = self->pending.head, *next; link; link = next) {
+    const GstEventType type = GST_IS_EVENT (link->data) ? GST_EVENT_TYPE (link->data) : GST_EVENT_UNKNOWN;
+
+    next = link->next;
+    if (type == GST_EVENT_STREAM_START || type == GST_EVENT_CAPS)
+      continue;
+    gst_mini_object_unref (link->data);
+    g_queue_delete_link (&self->pending, link);
+  }
+}
+
 static void
 set_flushing (GstVlTextSrc *self, gboolean flushing)
 {
   g_mutex_lock (&self->lock);
   self->flushing = flushing;
   self->flow = GST_FLOW_OK;
-  drop_pending (self);
+  flush_pending (self);
   g_cond_broadcast (&self->changed);
   g_mutex_unlock (&self->lock);
 }
@@ -274,6 +289,9 @@ text_src_activate_mode (GstPad *pad, GstObject *parent, GstPadMode mode, gboolea
   (void) parent;
   if (mode != GST_PAD_MODE_PUSH)
     return FALSE;
+  g_mutex_lock (&self->lock);
+  drop_pending (self);
+  g_mutex_unlock (&self->lock);
   set_flushing (self, !active);
   if (!active)
     return gst_pad_stop_task (pad);

@@ -154,6 +154,29 @@ GST_START_TEST (test_seeks)
 }
 GST_END_TEST
 
+/* A flush comes while the first events have not left yet: what begins the stream is not lost with the texts. */
+GST_START_TEST (test_early_flush)
+{
+  Fusion *f = caption_new ("interval=100000000");
+  Recorder *r = recorder_new (f->element);
+  gulong block = gst_pad_add_probe (r->peer, GST_PAD_PROBE_TYPE_BLOCK_DOWNSTREAM, NULL, NULL, NULL);
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  pass (f, 4);
+  while (!gst_pad_is_blocking (r->peer))
+    g_usleep (1000);
+  gst_harness_push_event (f->h, gst_event_new_flush_start ());
+  gst_pad_remove_probe (r->peer, block);
+  gst_harness_push_event (f->h, gst_event_new_flush_stop (TRUE));
+  restart (f, GST_SECOND);
+  pass (f, 2);
+  end (f, r);
+  expect (r, "flush-start\nflush-stop\n" BEGIN "1.00-1.10 saying 0\neos\n");
+  recorder_free (r);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* After an accurate seek the first frame begins before its segment, and its text with the segment. */
 GST_START_TEST (test_clipped)
 {
@@ -328,6 +351,7 @@ caption_texts_suite (void)
   tcase_add_test (tc, test_texts_of_questions);
   tcase_add_test (tc, test_long_interval);
   tcase_add_test (tc, test_seeks);
+  tcase_add_test (tc, test_early_flush);
   tcase_add_test (tc, test_clipped);
   tcase_add_test (tc, test_stuck_texts);
   tcase_add_test (tc, test_slow_texts);
