@@ -414,6 +414,25 @@ vlf_store (VlfPass *pass, VlfTensor x, VlfTensor to)
     pass->backend->copy (pass, to, x);
 }
 
+VlfConstant *
+vlf_constant_of (VlfPass *pass, VlfTensor x)
+{
+  VlfTensor to = { .batch = x.batch, .rows = x.rows, .cols = x.cols };
+  GError *error = NULL;
+  gsize elements;
+
+  if (!readable (pass, "constant", "input", x))
+    return NULL;
+  if (vlf_tensor_layout (&to, &elements)) /* as @x is there, its bytes can be counted */
+    to.buffer = vlf_buffer_new (pass->device, elements * sizeof (float), &error);
+  if (!to.buffer) {
+    vlf_pass_fail (pass, error);
+    return NULL;
+  }
+  pass->backend->copy (pass, to, x);
+  return g_memdup2 (&(VlfConstant){ to }, sizeof (VlfConstant));
+}
+
 static gboolean
 check_rows (VlfPass *pass, const char *op, const guint32 *rows, guint n, guint all)
 {

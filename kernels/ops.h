@@ -97,6 +97,9 @@ VlfTensor vlf_concat_cols (VlfPass *pass, VlfTensor x, VlfTensor y);
  * read the new numbers, earlier ones the old. */
 void vlf_store (VlfPass *pass, VlfTensor x, VlfTensor to);
 
+/* What @x holds when the pass has come here, for later passes; NULL where the pass fails. If it fails afterwards, there is nothing in it. */
+VlfConstant *vlf_constant_of (VlfPass *pass, VlfTensor x);
+
 /* The rows of @x [b, m, d] that @rows names, in its order: [b, n, d]. @rows [n] in host memory, copied; one outside x is an error. */
 VlfTensor vlf_gather_rows (VlfPass *pass, VlfTensor x, const guint32 *rows, guint n);
 /* Copies the rows of @x [b, n, d] to those of @to [b, m, d] that @rows [n] names, each at most once. Otherwise as vlf_store(). */

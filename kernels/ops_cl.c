@@ -6,6 +6,7 @@
 #include "kernels/cl_leave.h"
 #include "kernels/ops_cl_chain.h"
 #include "kernels/ops_cl_linear.h"
+#include "kernels/ops_cl_transfer.h"
 #include "kernels/profile.h"
 #include "kernels/program.h"
 
@@ -14,6 +15,7 @@ typedef struct {
   GHashTable *kernels; /* name -> cl_kernel: setting arguments is not thread-safe, so that each queue has its own */
   VlfProfile *profile;
   VlfClChain chain; /* operations of the present pass that wait to be enqueued */
+  VlfClBox box;     /* results of it that wait to be read back */
 } ClQueue;
 
 typedef struct {
@@ -27,6 +29,24 @@ VlfClChain *
 vlf_cl_chain (VlfPass *pass)
 {
   return &((ClQueue *) pass->queue->native)->chain;
+}
+
+VlfClBox *
+vlf_cl_box (VlfPass *pass)
+{
+  return &((ClQueue *) pass->queue->native)->box;
+}
+
+cl_command_queue
+vlf_cl_queue (VlfPass *pass)
+{
+  return ((ClQueue *) pass->queue->native)->queue;
+}
+
+void
+vlf_cl_own (VlfPass *pass, gpointer memory)
+{
+  g_ptr_array_add (((ClPass *) pass->native)->host, memory);
 }
 
 guint
@@ -173,6 +193,7 @@ queue_close (VlfQueue *queue)
     g_hash_table_steal_all (native->kernels);
     g_hash_table_unref (native->kernels);
   }
+  vlf_cl_box_clear (&native->box, vlf_device_is_lost (queue->device));
   vlf_profile_close (native->profile);
   g_free (native);
 }
@@ -207,9 +228,10 @@ pass_wait (VlfPass *pass)
 {
   const ClQueue *queue = pass->queue->native;
 
-  vlf_cl_chain_flush (pass);
+  vlf_cl_box_send (pass);
   if (!vlf_cl_check (pass, vlf_cl_api ()->Finish (queue->queue), "the pass did not get on"))
     g_atomic_int_set (&pass->device->lost, 1);
+  vlf_cl_box_deliver (pass);
 }
 
 static void
@@ -218,9 +240,10 @@ pass_finish (VlfPass *pass)
   ClQueue *queue = pass->queue->native;
   ClPass *native = pass->native;
 
-  vlf_cl_chain_flush (pass);
+  vlf_cl_box_send (pass);
   if (!drain (pass)) /* memory that a driver may still use is never freed */
     g_ptr_array_set_free_func (native->host, NULL);
+  vlf_cl_box_deliver (pass);
   pass->queue->device_ms = vlf_profile_collect (queue->profile, vlf_device_is_lost (pass->device));
   for (guint i = 0; i < native->mems->len && !vlf_device_is_lost (pass->device); i++)
     vlf_cl_api ()->ReleaseMemObject (native->mems->pdata[i]);
@@ -398,50 +421,6 @@ row_grid (const VlfPass *pass, VlfTensor y)
   return grid;
 }
 
-/* Transfers */
-
-static void
-input (VlfPass *pass, VlfTensor y, const float *data)
-{
-  ClQueue *queue = pass->queue->native;
-  ClPass *native = pass->native;
-  gsize row = y.cols * sizeof (float), rows = (gsize) y.batch * y.rows;
-  gsize origin[3] = { y.offset * sizeof (float), 0, 0 }, zero[3] = { 0 }, region[3] = { row, rows, 1 };
-  gpointer copy = g_try_malloc (rows * row);
-
-  if (!copy) {
-    vlf_pass_fail (pass,
-                   g_error_new (VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %" G_GSIZE_FORMAT " bytes", rows * row));
-    return;
-  }
-  memcpy (copy, data, rows * row);
-  g_ptr_array_add (native->host, copy);
-  vlf_cl_chain_flush (pass);
-  vlf_cl_check (pass,
-                vlf_cl_api ()->EnqueueWriteBufferRect (queue->queue, y.buffer->mem, CL_FALSE, origin, zero, region,
-                                                       y.stride * sizeof (float), 0, row, 0, copy, 0, NULL, NULL),
-                "input");
-}
-
-static void
-output (VlfPass *pass, VlfTensor x, float *to)
-{
-  ClQueue *queue = pass->queue->native;
-  gsize row = x.cols * sizeof (float), zero[3] = { 0 }, region[3] = { row, x.rows, 1 };
-
-  vlf_cl_chain_flush (pass);
-  for (guint i = 0; i < x.batch && !pass->error; i++) {
-    gsize first = x.offset + i * x.batch_stride;
-    gsize origin[3] = { first * sizeof (float), 0, 0 };
-
-    vlf_cl_check (pass,
-                  vlf_cl_api ()->EnqueueReadBufferRect (queue->queue, x.buffer->mem, CL_FALSE, origin, zero, region,
-                                                        x.stride * sizeof (float), 0, row, 0,
-                                                        to + (gsize) i * x.rows * x.cols, 0, NULL, NULL),
-                  "output");
-  }
-}
-
 /* Operations; the parameters of a kernel are in its banner in cl/. */
 
 void
@@ -537,19 +516,6 @@ normalize (VlfPass *pass, VlfTensor y, VlfTensor x)
   vlf_cl_step (pass, &(VlfClStep){ .kind = VLF_CL_NORMALIZE, .y = y, .x = x });
 }
 
-static void
-embed (VlfPass *pass, VlfTensor y, const VlfTable *table, const guint32 *ids)
-{
-  static const char *const kernels[] = { "vlf_embed_f32", "vlf_embed_f16", "vlf_embed_bf16" };
-  VlfClArgs args = { 0 };
-
-  vlf_cl_arg_view (&args, &y);
-  vlf_cl_arg_mem (&args, table->buffer->mem);
-  vlf_cl_arg_mem (&args, vlf_cl_host (pass, ids, (gsize) y.batch * y.rows * sizeof *ids, FALSE));
-  vlf_cl_arg_uint (&args, y.cols);
-  vlf_cl_launch (pass, kernels[table->type], row_grid (pass, y), &args);
-}
-
 const VlfBackend vlf_backend_cl = {
   .name = "opencl",
   .buffer_new = buffer_new,
@@ -562,14 +528,14 @@ const VlfBackend vlf_backend_cl = {
   .pass_finish = pass_finish,
   .weight_new = vlf_cl_weight_new,
   .weight_free = vlf_cl_weight_free,
-  .input = input,
-  .output = output,
+  .input = vlf_cl_input,
+  .output = vlf_cl_output,
   .linear = linear,
   .norm = norm,
   .mix = mix,
   .attention = vlf_cl_attention,
   .bi_attention = vlf_cl_bi_attention,
-  .embed = embed,
+  .embed = vlf_cl_embed,
   .copy = copy,
   .normalize = normalize,
   .gather = vlf_cl_gather,

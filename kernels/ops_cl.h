@@ -57,6 +57,11 @@ cl_mem vlf_cl_host (VlfPass *pass, gconstpointer data, gsize bytes, gboolean bor
 /* The same, copied, as a buffer that tensors may name until the pass ends; that of the last call where it was of the same numbers. */
 VlfBuffer *vlf_cl_host_buffer (VlfPass *pass, gconstpointer data, gsize bytes);
 
+/* Takes @memory, which commands of the pass use, and frees it when they have ended. */
+void vlf_cl_own (VlfPass *pass, gpointer memory);
+/* Where the pass's commands go. */
+cl_command_queue vlf_cl_queue (VlfPass *pass);
+
 /* TRUE if @status is CL_SUCCESS; else the pass fails with "@what: ..." and the device is latched as lost where @status says so. */
 gboolean vlf_cl_check (VlfPass *pass, cl_int status, const char *what);
 
@@ -77,6 +82,7 @@ void vlf_cl_attention (VlfPass *pass, VlfTensor y, VlfTensor q, VlfTensor k, Vlf
                        const VlfAttention *options);
 void vlf_cl_patches (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImagePlan *plan,
                      const VlfResample *resample);
+void vlf_cl_embed (VlfPass *pass, VlfTensor y, const VlfTable *table, const guint32 *ids);
 void vlf_cl_gather (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
 void vlf_cl_scatter (VlfPass *pass, VlfTensor y, VlfTensor x, const guint32 *rows);
 void vlf_cl_bi_attention (VlfPass *pass, const VlfBiSeen *seen, const VlfBiSide *x, const VlfBiSide *y, guint heads);

@@ -26,7 +26,10 @@ enum {
   STEP_NORMALIZE,
   STEP_ATTENTION,
   STEP_GATHER,
-  STEP_SCATTER
+  STEP_SCATTER,
+  STEP_EMBED_F32,
+  STEP_EMBED_F16,
+  STEP_EMBED_BF16
 };
 
 typedef struct {
@@ -181,7 +184,8 @@ place (const VlfClChain *chain, VlfClStep *step, const VlfClAccess *access)
   guint last = 0, job = chain->n_jobs;
   gboolean any = FALSE, behind = TRUE;
 
-  for (guint i = 0; i < chain->n; i++) {
+  for (guint i = chain->n;
+       i-- > 0;) { /* backwards, as what came last is in a late phase: most of the rest need not be compared */
     const guint other = chain->steps[i].job;
 
     if ((any && chain->phases[other] < last) || !conflict (access, &chain->access[i]))
@@ -267,6 +271,7 @@ launch_single (VlfPass *pass, const VlfClStep *step)
   case VLF_CL_ATTENTION: vlf_cl_attend (pass, step); break;
   case VLF_CL_GATHER:
   case VLF_CL_SCATTER: vlf_cl_move (pass, step); break;
+  case VLF_CL_EMBED: vlf_cl_look_up (pass, step); break;
   }
 }
 
@@ -313,8 +318,8 @@ describe_linear (VlfClChain *chain, const VlfClStep *step, Step *to)
 static guint
 describe (VlfClChain *chain, const VlfClStep *step, Step *steps)
 {
-  static const cl_uint kinds[] = { 0,           STEP_NORM,   STEP_MIX, STEP_COPY, STEP_NORMALIZE, STEP_ATTENTION,
-                                   STEP_GATHER, STEP_SCATTER };
+  static const cl_uint kinds[] = { 0,           STEP_NORM,    STEP_MIX,      STEP_COPY, STEP_NORMALIZE, STEP_ATTENTION,
+                                   STEP_GATHER, STEP_SCATTER, STEP_EMBED_F32 };
   Step to = { .y = rows_of (chain, &step->y),
               .x = rows_of (chain, &step->x),
               .z = rows_of (chain, &step->z),
@@ -331,6 +336,8 @@ describe (VlfClChain *chain, const VlfClStep *step, Step *steps)
     describe_linear (chain, step, &to);
   if (step->kind == VLF_CL_ATTENTION)
     describe_attention (chain, step, &to);
+  if (step->kind == VLF_CL_EMBED)
+    to.kind += step->stored;
   if (step->places.buffer)
     to.room = rows_of (chain, &step->places);
   steps[0] = to;
@@ -433,7 +440,8 @@ flatten (VlfClStep *step)
 {
   if (step->kind == VLF_CL_ATTENTION)
     return TRUE;
-  if (step->places.buffer && step->y.batch > 1) /* places are within a sequence */
+  if ((step->kind == VLF_CL_GATHER || step->kind == VLF_CL_SCATTER) &&
+      step->y.batch > 1) /* places are within a sequence */
     return FALSE;
   return vlf_cl_flatten (&step->y) && vlf_cl_flatten (&step->x) && (!step->z.buffer || vlf_cl_flatten (&step->z));
 }

@@ -22,7 +22,8 @@ typedef enum {
   VLF_CL_NORMALIZE,
   VLF_CL_ATTENTION,
   VLF_CL_GATHER,
-  VLF_CL_SCATTER
+  VLF_CL_SCATTER,
+  VLF_CL_EMBED
 } VlfClStepKind;
 
 /* Of an attention, beyond the tensors of its step. */
@@ -37,13 +38,15 @@ typedef struct {
 /* An operation as the backend was asked for it; see struct _VlfBackend. */
 typedef struct {
   VlfClStepKind kind;
-  VlfTensor y, x, z;        /* z: residual, second operand, keys; no buffer: none */
-  VlfTensor q;              /* linear: room for x in bf16, where the layer wants that */
-  const VlfWeight *w;       /* linear */
-  guint first;              /* linear */
-  VlfActivation act;        /* linear */
-  VlfNorm norm;             /* norm */
-  VlfTensor places;         /* gather: rows of x, scatter: rows of y; [rows of the other] in 32-bit integers */
+  VlfTensor y, x, z;  /* z: residual, second operand, keys; no buffer: none */
+  VlfTensor q;        /* linear: room for x in bf16, where the layer wants that */
+  const VlfWeight *w; /* linear */
+  guint first;        /* linear */
+  VlfActivation act;  /* linear */
+  VlfNorm norm;       /* norm */
+  VlfTensor
+      places; /* gather: rows of x, scatter: rows of y, embed: of the table x; [rows of the other] in 32-bit integers */
+  VlfDType stored;          /* embed: of the table, whose offsets and strides count its own elements */
   float x_share, z_share;   /* mix */
   VlfClAttention attention; /* attention, whose queries are x */
   guint job;                /* of its chain, which sees to that */
@@ -84,7 +87,8 @@ void vlf_cl_norm (VlfPass *pass, const VlfClStep *step);
 void vlf_cl_mix (VlfPass *pass, const VlfClStep *step);
 void vlf_cl_copy (VlfPass *pass, const VlfClStep *step);
 void vlf_cl_normalize (VlfPass *pass, const VlfClStep *step);
-void vlf_cl_attend (VlfPass *pass, const VlfClStep *step); /* CPU family */
-void vlf_cl_move (VlfPass *pass, const VlfClStep *step);   /* gather, scatter */
+void vlf_cl_attend (VlfPass *pass, const VlfClStep *step);  /* CPU family */
+void vlf_cl_move (VlfPass *pass, const VlfClStep *step);    /* gather, scatter */
+void vlf_cl_look_up (VlfPass *pass, const VlfClStep *step); /* embed */
 
 G_END_DECLS

@@ -133,11 +133,12 @@ vlf_program_warm_up (VlfQueue *queue, GError **error)
     pass = vlf_pass_begin (queue);
     x = vlf_embed (pass, things.tables[VLF_F32], ids, 1, 2);
     for (guint i = 0; i < G_N_ELEMENTS (things.tables); i++)
-      vlf_embed (pass, things.tables[i], ids, 1, 2);
+      gone (pass, vlf_embed (pass, things.tables[i], ids, 1, 2), FALSE);
     x = run_rows (pass, &things, x, FALSE);
     x = run_rows (pass, &things, x, TRUE);
     x = vlf_concat_rows (pass, x, x);
-    vlf_scatter_rows (pass, vlf_gather_rows (pass, x, ids, 2), ids, vlf_add (pass, x, x));
+    vlf_scatter_rows (pass, gone (pass, vlf_gather_rows (pass, x, ids, 2), FALSE), ids,
+                      gone (pass, vlf_add (pass, x, x), FALSE));
     vlf_row_distances (pass, x, x);
     run_attention (pass, vlf_rows (x, 0, 1));
     run_attention (pass, vlf_concat_rows (pass, x, x));

@@ -207,10 +207,11 @@ enqueue (VlfRun *run, VlfPass *pass, const VlfImage *frames, const VlfImagePlan 
 {
   const VlfNet *net = run->net;
   const guint groups = run->session->groups->len + (run->retrieval.n_rerank + VLF_GROUP - 1) / VLF_GROUP;
+  VlfTensor patches = vlf_patches (pass, frames, plans, n_frames);
   VlfSight sight;
 
   vlf_session_enqueue_texts (run->session, pass); /* beside the vision tower, where the device has room */
-  sight = see (run, pass, vlf_patches (pass, frames, plans, n_frames));
+  sight = see (run, pass, patches);
   if (answer_again (run))
     return;
   run->image_embeddings = read_back (pass, sight.embedding);

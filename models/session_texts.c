@@ -126,36 +126,24 @@ vlf_text_batch_new (VlfPass *pass, VlfText *const *texts, guint n, VlfEncoder *e
   return batch;
 }
 
-/* Copies @x, if there is something, to where later passes find it. */
+/* @x, if there is something, for later passes. */
 static VlfConstant *
-keep (VlfPass *pass, VlfDevice *device, VlfTensor x)
+keep (VlfPass *pass, VlfTensor x)
 {
-  GError *error = NULL;
-  VlfConstant *kept;
-
-  if (!x.buffer || vlf_pass_failed (pass))
-    return NULL;
-  kept = vlf_memory_new (device, x.batch, x.rows, x.cols, &error);
-  if (kept)
-    vlf_store (pass, x, kept->tensor);
-  else
-    vlf_pass_fail (pass, error);
-  return kept;
+  return x.buffer ? vlf_constant_of (pass, x) : NULL;
 }
 
 /* Runs what depends on the texts of @group alone. */
 static void
 group_fill (VlfTextGroup *group, VlfSession *session, VlfPass *pass, VlfText *const *texts)
 {
-  VlfDevice *device = session->model->device;
-
   group->batch = vlf_text_batch_new (pass, texts, group->n, &session->encoder);
   for (guint i = 0; i < session->model->net->taps; i++)
-    group->taps[i] = keep (pass, device, group->batch.taps[i]);
-  group->key_bias = keep (pass, device, group->batch.key_bias);
-  group->image_bias = keep (pass, device, group->batch.image_bias);
-  group->state = keep (pass, device, group->batch.entry.state);
-  group->keys_values = keep (pass, device, group->batch.entry.keys_values);
+    group->taps[i] = keep (pass, group->batch.taps[i]);
+  group->key_bias = keep (pass, group->batch.key_bias);
+  group->image_bias = keep (pass, group->batch.image_bias);
+  group->state = keep (pass, group->batch.entry.state);
+  group->keys_values = keep (pass, group->batch.entry.keys_values);
 }
 
 void

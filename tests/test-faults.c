@@ -8,12 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 #include <glib/gstdio.h>
-#include "kernels/tensor.h"
+#include "kernels/ops.h"
 #include "models/session.h"
 #include "tests/faults.h"
 
-#define SAMPLES 8   /* calls of an entry point that are tried; the first and the last are among them */
-#define SECONDS 300 /* of an attempt, on a machine that has other work */
+#define SAMPLES 8    /* calls of an entry point that are tried; the first and the last are among them */
+#define MUCH    300u /* rows and columns of numbers that go alone */
+#define SECONDS 300  /* of an attempt, on a machine that has other work */
 
 static const char *folder;
 static gchar *cache;
@@ -25,6 +26,27 @@ static const cl_int statuses[] = { CL_OUT_OF_RESOURCES,
                                    CL_BUILD_PROGRAM_FAILURE,
                                    CL_MEM_OBJECT_ALLOCATION_FAILURE,
                                    -9999 };
+
+/* Sends numbers there and back, so many that they take commands of their own; FALSE with @error. */
+static gboolean
+send_much (GError **error)
+{
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", error);
+  g_autoptr (VlfQueue) queue = device ? vlf_queue_new (device, error) : NULL;
+  g_autofree float *there = g_new (float, MUCH *MUCH), *back = g_new0 (float, MUCH *MUCH);
+  VlfPass *pass;
+
+  if (!queue)
+    return FALSE;
+  for (guint i = 0; i < MUCH * MUCH; i++)
+    there[i] = (float) i;
+  pass = vlf_pass_begin (queue);
+  vlf_output (pass, vlf_input (pass, there, 1, MUCH, MUCH), back);
+  if (!vlf_pass_end (pass, error))
+    return FALSE;
+  g_assert_cmpmem (there, MUCH * MUCH * sizeof *there, back, MUCH * MUCH * sizeof *back);
+  return TRUE;
+}
 
 /* The score of a frame and a prompt on a model opened for this; FALSE with @error. */
 static gboolean
@@ -51,7 +73,7 @@ attempt (double *score, GError **error)
   if (!text || !vlf_session_run (session, &image, 1, &text, 1, NULL, &result, error))
     return FALSE;
   *score = result->prompts[0].score;
-  return TRUE;
+  return send_much (error);
 }
 
 /* What an entry point is only called for. */

@@ -34,14 +34,17 @@ typedef enum {
   STEP_NORMALIZE,
   STEP_ATTENTION,
   STEP_GATHER,
-  STEP_SCATTER
+  STEP_SCATTER,
+  STEP_EMBED_F32,
+  STEP_EMBED_F16,
+  STEP_EMBED_BF16
 } VlfStepKind;
 
 typedef struct {
-  VlfRows y, x, z;      /* of an attention: x queries, z keys */
+  VlfRows y, x, z;      /* of an attention: x queries, z keys; of an embedding: x the table */
   VlfRows weight, bias; /* of a linear layer: from the first output on, and its bias; of a normalisation: its vectors; of an
                            attention: values and bias */
-  VlfRows room, maps;   /* of an attention; room: of a gather or scatter the rows, as integers */
+  VlfRows room, maps;   /* of an attention; room: of a gather, a scatter, an embedding the rows, as integers */
   uint kind;
   uint n, items; /* of the first step of a job: its steps and items */
   uint rows, cols, inputs; /* of an attention, cols: of a head */
@@ -134,6 +137,21 @@ vlf_step_attention (const VlfMemory *memory, __global const VlfStep *s, const ui
   vlf_attend_part (&a, item % s->parts, item / s->parts % s->heads, item / s->parts / s->heads);
 }
 
+/* Rows of a table of the stored type. */
+#define STEP_EMBED(TYPE)                                                                                               \
+  void vlf_step_embed_##TYPE (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)     \
+  {                                                                                                                    \
+    __global const VLF_STORED_##TYPE *table = (__global const VLF_STORED_##TYPE *) memory[s->x.buffer];                \
+    __global const uint *ids = (__global const uint *) AT (s->room, 0) + first;                                        \
+                                                                                                                       \
+    for (uint i = 0; i < n; i++)                                                                                       \
+      vlf_embed_row_##TYPE (AT (s->y, first + i), table, ids[i], s->cols);                                             \
+  }
+
+STEP_EMBED (f32)
+STEP_EMBED (f16)
+STEP_EMBED (bf16)
+
 /* Rows [first, first + n). */
 void
 vlf_step_rows (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)
@@ -163,6 +181,9 @@ vlf_step_rows (const VlfMemory *memory, __global const VlfStep *s, const ulong f
     for (uint i = 0; i < n; i++)
       vlf_copy_row (AT (s->y, ((__global const uint *) AT (s->room, 0))[first + i]), AT (s->x, first + i), s->cols);
     break;
+  case STEP_EMBED_F32: vlf_step_embed_f32 (memory, s, first, n); break;
+  case STEP_EMBED_F16: vlf_step_embed_f16 (memory, s, first, n); break;
+  case STEP_EMBED_BF16: vlf_step_embed_bf16 (memory, s, first, n); break;
   default: vlf_step_mix (memory, s, first, n); break;
   }
 }
@@ -229,6 +250,7 @@ vlf_chain (__global VlfPhase *phases, const uint n_phases, __global const VlfSte
 #undef PATIENCE
 #undef AT
 #undef STEP_LINEAR
+#undef STEP_EMBED
 #undef EIGHT
 #undef ALL
 #undef PARAMETER

@@ -49,14 +49,18 @@ vlf_mix (VLF_VIEW (y), VLF_VIEW (a), VLF_VIEW (b), const float a_share, const fl
 
 /* table [entries, cols] of the stored type, ids [sequences, rows]; ids are inside, which the host has seen to. */
 #define VLF_EMBED(TYPE)                                                                                                \
+  void vlf_embed_row_##TYPE (__global float *to, __global const VLF_STORED_##TYPE *table, const ulong id,              \
+                             const uint cols)                                                                          \
+  {                                                                                                                    \
+    __global const VLF_STORED_##TYPE *from = table + id * cols;                                                        \
+                                                                                                                       \
+    VLF_FOR_ROW (cols, vlf_store (VLF_VECTOR_##TYPE (i, from), i, to), to[i] = VLF_SCALAR_##TYPE (from, i))            \
+  }                                                                                                                    \
+                                                                                                                       \
   VLF_ROW_KERNEL void vlf_embed_##TYPE (VLF_VIEW (y), __global const VLF_STORED_##TYPE *table,                         \
                                         __global const uint *ids, const uint cols)                                     \
   {                                                                                                                    \
-    __global float *to = VLF_ROW (y);                                                                                  \
-    __global const VLF_STORED_##TYPE *from                                                                             \
-        = table + (ulong) ids[get_group_id (1) * get_num_groups (0) + get_group_id (0)] * cols;                        \
-                                                                                                                       \
-    VLF_FOR_ROW (cols, vlf_store (VLF_VECTOR_##TYPE (i, from), i, to), to[i] = VLF_SCALAR_##TYPE (from, i))            \
+    vlf_embed_row_##TYPE (VLF_ROW (y), table, ids[get_group_id (1) * get_num_groups (0) + get_group_id (0)], cols);    \
   }
 
 VLF_EMBED (f32)
