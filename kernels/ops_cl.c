@@ -239,10 +239,14 @@ pass_finish (VlfPass *pass)
 {
   ClQueue *queue = pass->queue->native;
   ClPass *native = pass->native;
+  GError *error = NULL;
 
   vlf_cl_box_send (pass);
-  if (!drain (pass)) /* memory that a driver may still use is never freed */
+  if (!drain (pass)) { /* memory that a driver may still use is never freed */
+    vlf_device_check (pass->device, &error);
+    vlf_pass_fail (pass, error);
     g_ptr_array_set_free_func (native->host, NULL);
+  }
   vlf_cl_box_deliver (pass);
   pass->queue->device_ms = vlf_profile_collect (queue->profile, vlf_device_is_lost (pass->device));
   for (guint i = 0; i < native->mems->len && !vlf_device_is_lost (pass->device); i++)

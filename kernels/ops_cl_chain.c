@@ -22,6 +22,8 @@ enum {
   STEP_MIX,
   STEP_ROUND,
   STEP_PAIR,
+  STEP_QUANTISE,
+  STEP_I8,
   STEP_COPY,
   STEP_NORMALIZE,
   STEP_ATTENTION,
@@ -39,6 +41,7 @@ typedef struct {
   cl_float a, b;
   cl_uint keys, heads, parts, block;
   cl_int limit;
+  cl_uint padded, scale_at;
 } Step;
 
 typedef struct {
@@ -304,12 +307,14 @@ describe_attention (VlfClChain *chain, const VlfClStep *step, Step *to)
 static void
 describe_linear (VlfClChain *chain, const VlfClStep *step, Step *to)
 {
-  static const cl_uint kinds[] = { STEP_F32, STEP_F16, STEP_BF16, 0, STEP_PAIR };
+  static const cl_uint kinds[] = { STEP_F32, STEP_F16, STEP_BF16, STEP_I8, STEP_PAIR };
   const VlfBuffer *weight, *bias;
 
   vlf_cl_weight_buffers (step->w, &weight, &bias);
   to->kind = kinds[step->w->stored];
   to->inputs = vlf_cl_weight_inputs (step->w);
+  to->padded = vlf_cl_weight_outputs (step->w);
+  to->scale_at = step->w->stored == VLF_I8 ? step->q.cols - 1 : 0;
   to->weight = (Rows){ (cl_ulong) step->first * to->inputs, 0, name_buffer (chain, weight), 0 };
   to->bias = (Rows){ step->first, 0, name_buffer (chain, bias), 0 };
 }
@@ -345,10 +350,11 @@ describe (VlfClChain *chain, const VlfClStep *step, Step *steps)
     return 1;
   steps[0] = (Step){ .y = rows_of (chain, &step->q),
                      .x = to.x,
-                     .kind = STEP_ROUND,
+                     .kind = step->w->stored == VLF_I8 ? STEP_QUANTISE : STEP_ROUND,
                      .rows = to.rows,
                      .cols = step->x.cols,
-                     .inputs = to.inputs };
+                     .inputs = to.inputs,
+                     .scale_at = to.scale_at };
   steps[1] = to;
   steps[1].x = steps[0].y;
   return 2;
@@ -457,8 +463,8 @@ vlf_cl_step (VlfPass *pass, const VlfClStep *step)
     launch_single (pass, step);
     return;
   }
-  if (step->w && step->w->stored == VLF_BF16_DOT)
-    flat.q = vlf_cl_round_room (pass, flat.x.rows, step->w);
+  if (step->w)
+    flat.q = vlf_cl_short_room (pass, flat.x.rows, step->w);
   if (pass->error)
     return;
   if (!append (chain, &flat)) {

@@ -39,7 +39,7 @@ typedef struct {
 typedef struct {
   VlfClStepKind kind;
   VlfTensor y, x, z;  /* z: residual, second operand, keys; no buffer: none */
-  VlfTensor q;        /* linear: room for x in bf16, where the layer wants that */
+  VlfTensor q;        /* linear: room for x in fewer bits, where the layer wants that, see vlf_cl_short_room() */
   const VlfWeight *w; /* linear */
   guint first;        /* linear */
   VlfActivation act;  /* linear */

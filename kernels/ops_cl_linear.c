@@ -350,10 +350,20 @@ vlf_cl_weight_inputs (const VlfWeight *w)
   return ((const ClWeight *) w)->inputs;
 }
 
-VlfTensor
-vlf_cl_round_room (VlfPass *pass, guint rows, const VlfWeight *w)
+guint
+vlf_cl_weight_outputs (const VlfWeight *w)
 {
-  return vlf_pass_alloc (pass, 1, rows, vlf_cl_weight_inputs (w) / BF16_GROUP);
+  return ((const ClWeight *) w)->outputs;
+}
+
+VlfTensor
+vlf_cl_short_room (VlfPass *pass, guint rows, const VlfWeight *w)
+{
+  const guint inputs = vlf_cl_weight_inputs (w);
+
+  if (w->stored == VLF_I8)
+    return vlf_pass_alloc (pass, 1, rows, inputs / int8_group (pass->device) + 1);
+  return is_dot (w->stored) ? vlf_pass_alloc (pass, 1, rows, inputs / BF16_GROUP) : (VlfTensor){ 0 };
 }
 
 gboolean
@@ -388,7 +398,7 @@ matrix (VlfPass *pass, VlfTensor x)
 gboolean
 vlf_cl_weight_chains (const VlfWeight *w)
 {
-  return w->stored != VLF_I8 && !in_tiles (w->device, w->stored);
+  return !in_tiles (w->device, w->stored);
 }
 
 /* As many rows for a work-item as there are, up to AMX_BLOCKS blocks, if that leaves enough of them. */
@@ -455,7 +465,7 @@ round_rows (VlfPass *pass, VlfTensor x, const VlfWeight *w, VlfTensor q)
   VlfClArgs args = { 0 };
 
   if (!q.buffer)
-    q = vlf_cl_round_room (pass, x.rows, w);
+    q = vlf_cl_short_room (pass, x.rows, w);
   if (pass->error)
     return q;
   vlf_cl_arg_tensor (&args, &q);

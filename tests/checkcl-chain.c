@@ -5,8 +5,9 @@
 #include <string.h>
 #include "tests/checkcl.h"
 
-#define CLOSE   1e-4
-#define ROUNDED 0.1 /* where activations are rounded to bf16: the bits are what matters here */
+#define CLOSE      1e-4
+#define ROUNDED    0.1 /* where activations are rounded to bf16: the bits are what matters here */
+#define EIGHT_BITS 2e-2
 
 typedef struct {
   guint rows, cols;
@@ -124,9 +125,16 @@ op_chain (VlfPass *pass, guint side, gpointer user)
 static VlfDType
 any_stored (Check *c)
 {
-  static const VlfDType types[] = { VLF_F32, VLF_F16, VLF_BF16, VLF_BF16_DOT };
+  static const VlfDType types[] = { VLF_F32, VLF_F16, VLF_BF16, VLF_BF16_DOT, VLF_I8 };
 
   return types[g_rand_int_range (c->rand, 0, G_N_ELEMENTS (types))];
+}
+
+/* A number that is rounded to the other side here and there goes through the rest of the chain. */
+static double
+tolerance (VlfDType stored)
+{
+  return stored == VLF_I8 ? EIGHT_BITS : stored == VLF_BF16_DOT ? ROUNDED : CLOSE;
 }
 
 void
@@ -148,9 +156,9 @@ vlf_check_chain (Check *c)
       make_weight (c, x.down, x.d, x.inner, stored) && make_constant (c, x.scale, x.d) &&
       make_constant (c, x.shift, x.d)) {
     x.asked = g_new (float, (gsize) b *MAX (m, 26u) * MAX (x.d, x.inner));
-    together = vlf_check_compare (c, op_chain, &x, stored == VLF_BF16_DOT ? ROUNDED : CLOSE, shape);
+    together = vlf_check_compare (c, op_chain, &x, tolerance (stored), shape);
     x.apart = TRUE;
-    apart = vlf_check_compare (c, op_chain, &x, stored == VLF_BF16_DOT ? ROUNDED : CLOSE, shape);
+    apart = vlf_check_compare (c, op_chain, &x, tolerance (stored), shape);
     vlf_check_that (c, together && apart && !memcmp (together, apart, (gsize) b * (m + 1) * x.d * sizeof (float)),
                     shape, "operations on their own have other bits");
     g_free (x.asked);

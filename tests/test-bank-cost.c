@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a bank costs, counted in launches of kernels: one product for all its texts, and with rerank no second image tower.
+/* What a bank costs, counted in operations: one product for all its texts, and with rerank no second image tower.
  * Usage: test-bank-cost GOLDEN-FOLDER, on the device "cpu". */
 #include "models/bank.h"
 #include "tests/picture.h"
@@ -69,6 +69,7 @@ main (int argc, char **argv)
   static const char *const blip[] = { "blip", "blip/retrieval" };
   static const char *const bridgetower[] = { "bridgetower", "bridgetower/contrastive" };
 
+  g_setenv ("VLF_PROFILE", "1", TRUE); /* a launch for each operation */
   g_test_init (&argc, &argv, NULL);
   if (argc < 2)
     g_error ("usage: test-bank-cost GOLDEN-FOLDER");

@@ -127,6 +127,7 @@ test_questions_by_encoder (void)
 int
 main (int argc, char **argv)
 {
+  g_setenv ("VLF_PROFILE", "1", TRUE); /* a launch for each operation */
   g_test_init (&argc, &argv, NULL);
   if (argc < 3)
     g_error ("usage: test-caption-cost CAPTIONER ENCODER");

@@ -25,7 +25,7 @@ typedef struct {
   guint8 *pixels;
   VlfImage *frames; /* [batch], all of the same pixels */
   guint batch;
-  double load_ms, text_ms;
+  double load_ms;
   double processor_ms; /* of all threads, the least of any frame: what other programs do hardly shows in it */
   gboolean encode, maps;
   guint top_k;
@@ -146,9 +146,7 @@ subject_open (Subject *s, const BenchOptions *o, GError **error)
   s->session = s->model ? vlf_session_new (s->model, error) : NULL;
   if (s->caption)
     return s->session != NULL;
-  start = g_get_monotonic_time ();
   s->text = s->session ? vlf_text_new (s->model, s->prompt, error) : NULL;
-  s->text_ms = milliseconds_since (start);
   return s->text != NULL;
 }
 
@@ -270,7 +268,6 @@ report (Subject *s, guint n, double *times, double peak, GError **error)
   bench_append (line, "gflop_done", vlf_session_operations (s->session) / 1e9 / (n + WARM_UP));
   if (s->prompts == 1) /* further ones share what it counts */
     append_rate (line, s, times[n / 2], peak);
-  bench_append (line, "text_ms", s->text_ms);
   bench_append (line, "load_ms", s->load_ms);
   bench_append (line, "device_bytes", (double) vlf_model_device_memory (s->model));
   getrusage (RUSAGE_SELF, &usage);

@@ -30,6 +30,8 @@ typedef enum {
   STEP_MIX,
   STEP_ROUND,
   STEP_PAIR,
+  STEP_QUANTISE,
+  STEP_I8,
   STEP_COPY,
   STEP_NORMALIZE,
   STEP_ATTENTION,
@@ -52,6 +54,7 @@ typedef struct {
   float a, b; /* a: eps; or shares of x and z; or the scale of an attention */
   uint keys, heads, parts, block;
   int limit;
+  uint padded, scale_at; /* in 8 bits: outputs of the weight, padding included; where a row's scale is, in floats */
 } VlfStep;
 
 /* The first step, the items of all its jobs together, and how many are taken and done: a line of a cache each. */
@@ -62,7 +65,8 @@ typedef struct {
 
 #define AT(v, row) (memory[(v).buffer] + (v).offset + (row) * (ulong) (v).stride)
 
-#define STEP_LINEAR(TYPE)                                                                                              \
+/* SCALE: what sums become before the bias, of 8 bits alone. */
+#define STEP_LINEAR(TYPE, SCALE)                                                                                       \
   void vlf_step_##TYPE (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)           \
   {                                                                                                                    \
     __global const float *x = AT (s->x, first), *bias = AT (s->bias, 0);                                               \
@@ -79,18 +83,19 @@ typedef struct {
       switch (n) {                                                                                                     \
         VLF_CASES (TYPE)                                                                                               \
       }                                                                                                                \
+      SCALE                                                                                                            \
       vlf_finish_tile (y + column, s->y.stride, bias + column, residual ? residual + column : 0, s->z.stride, tile, n, \
                        s->act);                                                                                        \
       w += (size_t) inputs * VLF_PANEL;                                                                                \
     }                                                                                                                  \
   }
 
-STEP_LINEAR (f32)
-STEP_LINEAR (f16)
-STEP_LINEAR (bf16)
+STEP_LINEAR (f32, )
+STEP_LINEAR (f16, )
+STEP_LINEAR (bf16, )
 
 #if VLF_BF16 == 1
-STEP_LINEAR (pair)
+STEP_LINEAR (pair, )
 
 /* x [cols] to y in bf16, padded to [inputs]. */
 void
@@ -98,6 +103,22 @@ vlf_step_round (const VlfMemory *memory, __global const VlfStep *s, const ulong 
 {
   for (uint i = 0; i < n; i++)
     vlf_round_row ((__global ushort *) AT (s->y, first + i), AT (s->x, first + i), s->cols, s->inputs);
+}
+#endif
+
+#if VLF_INT8 != 3
+/* Rows of x in 8 bits have their scale behind them. */
+STEP_LINEAR (i8, vlf_scale_tile (tile, x + s->scale_at, stride, bias + s->padded + column, s->padded, n);)
+
+/* x [cols] to y in 8 bits, padded to [inputs], and its scale behind it. */
+void
+vlf_step_quantise (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)
+{
+  for (uint i = 0; i < n; i++) {
+    __global float *to = AT (s->y, first + i);
+
+    to[s->scale_at] = vlf_quantise_whole_row (to, AT (s->x, first + i), s->cols, s->inputs);
+  }
 }
 #endif
 
@@ -164,6 +185,10 @@ vlf_step_rows (const VlfMemory *memory, __global const VlfStep *s, const ulong f
 #if VLF_BF16 == 1
   case STEP_ROUND: vlf_step_round (memory, s, first, n); break;
   case STEP_PAIR: vlf_step_pair (memory, s, first, n); break;
+#endif
+#if VLF_INT8 != 3
+  case STEP_QUANTISE: vlf_step_quantise (memory, s, first, n); break;
+  case STEP_I8: vlf_step_i8 (memory, s, first, n); break;
 #endif
   case STEP_COPY:
     for (uint i = 0; i < n; i++)

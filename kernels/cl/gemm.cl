@@ -130,7 +130,7 @@ vlf_finish_tile (__global float *y, const size_t y_stride, __global const float 
 #define VLF_SCALE_f32(tile, scales, w_scales, padded, rows)
 #define VLF_SCALE_f16(tile, scales, w_scales, padded, rows)
 #define VLF_SCALE_bf16(tile, scales, w_scales, padded, rows)
-#define VLF_SCALE_i8(tile, scales, w_scales, padded, rows) vlf_scale_tile (tile, scales, w_scales, padded, rows);
+#define VLF_SCALE_i8(tile, scales, w_scales, padded, rows) vlf_scale_tile (tile, scales, 1, w_scales, padded, rows);
 
 VLF_TILE_LOOPS (f32)
 VLF_TILE_LOOPS (f16)

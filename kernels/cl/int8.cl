@@ -18,6 +18,13 @@
 
 #define VLF_INT8_TINY 1e-30f
 
+/* What 1 is in q, where @most is the largest |x|. */
+float
+vlf_quantum (const float most)
+{
+  return most > VLF_INT8_TINY && most < INFINITY ? 127.0f / most : 0.0f;
+}
+
 #ifdef VLF_CPU
 /* The largest |x| of a row, and 0, or NaN where one is not finite. */
 float
@@ -72,6 +79,17 @@ vlf_quantise_row (__global float *q, __global const float *x, const float invers
     bytes[i] = 128;
 #endif
 }
+
+/* A row [cols] of x to q, padded with zeros to [padded]; returns its scale. */
+float
+vlf_quantise_whole_row (__global float *q, __global const float *x, const uint cols, const uint padded)
+{
+  float unusual;
+  const float most = vlf_row_range (x, cols, &unusual);
+
+  vlf_quantise_row (q, x, vlf_quantum (most), cols, padded);
+  return most / 127.0f + unusual;
+}
 #endif
 
 /* A row [k] of x to q, padded with zeros to [padded], and its scale: largest |x| / 127, NaN where one is not finite. Groups { rows }. */
@@ -81,35 +99,31 @@ vlf_quantise (__global float *q, const ulong q_offset, const uint q_stride, __gl
               const uint cols, const uint padded)
 {
   const uint row = get_group_id (0);
-  float most = 0.0f, unusual = 0.0f, inverse;
-#ifdef VLF_GPU
-  __local float room[VLF_ROW_GROUP];
-#endif
 
+  scales += scales_offset + row;
+  x += x_offset + (ulong) row * x_stride;
 #if VLF_INT8 == 3
   q = (__global float *) ((__global char *) (q + q_offset) + VLF_IN_TILES (row, (ulong) padded));
 #else
   q += q_offset + (ulong) row * q_stride;
 #endif
-  x += x_offset + (ulong) row * x_stride;
 #ifdef VLF_CPU
-  most = vlf_row_range (x, cols, &unusual);
+  *scales = vlf_quantise_whole_row (q, x, cols, padded);
 #else
+  __local float room[VLF_ROW_GROUP];
+  float most = 0.0f, unusual = 0.0f, quantum;
+
   for (uint i = get_local_id (0); i < cols; i += VLF_ROW_GROUP) {
     most = fmax (most, fabs (x[i]));
     unusual += x[i] * 0.0f;
   }
   most = vlf_group_max (most, room);
   unusual = vlf_group_sum (unusual, room);
-#endif
-  inverse = most > VLF_INT8_TINY && most < INFINITY ? 127.0f / most : 0.0f;
+  quantum = vlf_quantum (most);
   if (get_local_id (0) == 0)
-    scales[scales_offset + row] = most / 127.0f + unusual;
-#ifdef VLF_CPU
-  vlf_quantise_row (q, x, inverse, cols, padded);
-#else
+    *scales = most / 127.0f + unusual;
   for (uint i = get_local_id (0); i < padded; i += VLF_ROW_GROUP)
-    q[i] = i < cols ? rint (x[i] * inverse) : 0.0f;
+    q[i] = i < cols ? rint (x[i] * quantum) : 0.0f;
 #endif
 }
 
@@ -232,17 +246,18 @@ VLF_TILE_LOOP_i8 (12)
 #endif
 #endif
 
-/* Sums of whole numbers in @tile to what they stand for. @w_scales and, @padded further, the offsets are those of the panel. */
+/* Sums of whole numbers in @tile to what they stand for; the @rows' scales are @stride apart. @w_scales and, @padded further, the offsets are
+ * those of the panel. */
 void
-vlf_scale_tile (vlf_v *tile, __global const float *scales, __global const float *w_scales, const uint padded,
-                const uint rows)
+vlf_scale_tile (vlf_v *tile, __global const float *scales, const size_t stride, __global const float *w_scales,
+                const uint padded, const uint rows)
 {
   for (uint j = 0; j < 2; j++) {
     const vlf_v w_scale = vlf_load (j, w_scales);
     const vlf_vi offset = VLF_OFFSETS (w_scales + padded + j * VLF_WIDTH);
 
     for (uint i = 0; i < rows; i++)
-      tile[2 * i + j] = vlf_to_float (vlf_bits (tile[2 * i + j]) - offset) * (w_scale * scales[i]);
+      tile[2 * i + j] = vlf_to_float (vlf_bits (tile[2 * i + j]) - offset) * (w_scale * scales[i * stride]);
   }
 }
 #endif
