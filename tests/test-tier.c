@@ -123,8 +123,11 @@ test_proven (Fixture *f, gconstpointer script)
 
   (void) f;
   (void) script;
-  g_assert_cmpuint (multiply (fast), ==, seeming);
+  /* On a busy machine the probe takes longer than who opens a device waits. */
+  for (guint i = 0; i < 300 && multiply (fast) != seeming; i++)
+    g_usleep (G_USEC_PER_SEC);
   g_setenv ("VLF_PROBE", "/nonexistent", TRUE); /* the verdict is kept */
+  g_assert_cmpuint (multiply (fast), ==, seeming);
   g_assert_cmpuint (multiply (again), ==, seeming);
   g_assert_cmpmem (fast, sizeof fast, again, sizeof again);
   g_setenv ("VLF_TIERS", "none", TRUE);
