@@ -18,6 +18,9 @@ vlf_cl_alone_clear (VlfClAlone *alone)
 {
   g_hash_table_unref (alone->queues);
   g_hash_table_unref (alone->widest);
+  if (!g_mutex_trylock (&alone->mutex))
+    return; /* in a child of fork(): a thread of the parent's had it */
+  g_mutex_unlock (&alone->mutex);
   g_mutex_clear (&alone->mutex);
 }
 
