@@ -212,7 +212,7 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
   const guint seeming = vlf_tier_seeming (cl);
   const guint plain = vlf_tier_best (seeming & ~(guint) VLF_TIERS_AMX);
   const guint sets[] = { vlf_tier_best (seeming), plain, plain & VLF_TIERS_BYTES, plain & VLF_TIERS_BF16, 0 };
-  gint64 patience = VLF_TIER_PATIENCE;
+  gint64 patience = vlf_tier_patience ();
 
   for (guint i = 0; i < G_N_ELEMENTS (sets); i++) {
     if (i > 0 && sets[i] == sets[i - 1])

@@ -20,6 +20,8 @@
 /* After how many seconds a probe that never came to an end counts as gone. */
 #define GONE_AFTER (2 * VLF_TIER_LIMIT)
 
+#define DEFAULT_PATIENCE 30 /* seconds */
+
 #define PROVEN  "proven"
 #define REFUSED "refused"
 #define STARTED "started "
@@ -56,6 +58,17 @@ vlf_tier_permitted (guint tiers)
 #else
   return FALSE;
 #endif
+}
+
+gint64
+vlf_tier_patience (void)
+{
+  const gchar *seconds = g_getenv ("VLF_PROBE_WAIT");
+  guint64 n = DEFAULT_PATIENCE;
+
+  if (seconds && !g_ascii_string_to_unsigned (seconds, 10, 0, VLF_TIER_LIMIT, &n, NULL))
+    n = DEFAULT_PATIENCE;
+  return (gint64) n * G_USEC_PER_SEC;
 }
 
 gboolean

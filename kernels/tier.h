@@ -3,7 +3,7 @@
  *
  * A compiler may drop inline assembly without a word, a virtual machine may trap it. So kernels with such instructions are only built after
  * another process (vlf-probe) has built and run them on this machine and found the right numbers; whatever becomes of that process, this
- * one goes on in plain OpenCL C, at the latest after VLF_TIER_PATIENCE, while the probe looks on for the next process. The verdict lies in the program cache under the program's own key, which covers sources, driver and
+ * one goes on in plain OpenCL C, at the latest after vlf_tier_patience(), while the probe looks on for the next process. The verdict lies in the program cache under the program's own key, which covers sources, driver and
  * processor; without a cache there is no proof, and none is tried. As vlf-probe leaves its program in the cache, it costs a first start
  * little more than the compilation that it would have had to do anyway. */
 #pragma once
@@ -24,9 +24,10 @@ typedef enum {
       128 /* with the two above: in plain OpenCL C, step by step, for tests; no device seems to have it */
 } VlfTier;
 
-/* Microseconds that opening a device may wait for probes, all together, and seconds after which a probe is ended. */
-#define VLF_TIER_PATIENCE (30 * G_USEC_PER_SEC)
-#define VLF_TIER_LIMIT    300
+#define VLF_TIER_LIMIT 300 /* seconds after which a probe is ended */
+
+/* Microseconds that opening a device may wait for probes, all together: VLF_PROBE_WAIT in seconds, else 30 s. */
+gint64 vlf_tier_patience (void);
 
 #define VLF_TIERS_AMX   (VLF_TIER_AMX_BF16 | VLF_TIER_AMX_INT8)
 #define VLF_TIERS_BYTES (VLF_TIER_INT8 | VLF_TIER_INT8_AVX2 | VLF_TIER_AMX_INT8)

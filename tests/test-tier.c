@@ -27,6 +27,7 @@ set_up (Fixture *f, gconstpointer script)
   f->probe = g_build_filename (f->folder, "probe", NULL);
   g_setenv ("VLF_CACHE_DIR", f->folder, TRUE);
   g_unsetenv ("VLF_CACHE");
+  g_unsetenv ("VLF_PROBE_WAIT");
   g_setenv ("VLF_TIERS", "int8", TRUE);
   g_setenv ("VLF_PROBE", script ? f->probe : real_probe, TRUE);
   if (script) {
@@ -123,11 +124,9 @@ test_proven (Fixture *f, gconstpointer script)
 
   (void) f;
   (void) script;
-  /* On a busy machine the probe takes longer than who opens a device waits. */
-  for (guint i = 0; i < 300 && multiply (fast) != seeming; i++)
-    g_usleep (G_USEC_PER_SEC);
-  g_setenv ("VLF_PROBE", "/nonexistent", TRUE); /* the verdict is kept */
+  g_setenv ("VLF_PROBE_WAIT", "300", TRUE); /* for a busy machine */
   g_assert_cmpuint (multiply (fast), ==, seeming);
+  g_setenv ("VLF_PROBE", "/nonexistent", TRUE); /* the verdict is kept */
   g_assert_cmpuint (multiply (again), ==, seeming);
   g_assert_cmpmem (fast, sizeof fast, again, sizeof again);
   g_setenv ("VLF_TIERS", "none", TRUE);
@@ -239,6 +238,22 @@ test_impatient (Fixture *f, gconstpointer script)
   g_assert_cmpuint (calls (f), ==, 1);
 }
 
+static void
+test_patience (void)
+{
+  static const struct {
+    const gchar *wait;
+    gint64 seconds;
+  } cases[] = { { "0", 0 }, { "7", 7 }, { "300", 300 }, { "301", 30 }, { "-1", 30 }, { "soon", 30 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_setenv ("VLF_PROBE_WAIT", cases[i].wait, TRUE);
+    g_assert_cmpint (vlf_tier_patience (), ==, cases[i].seconds * G_USEC_PER_SEC);
+  }
+  g_unsetenv ("VLF_PROBE_WAIT");
+  g_assert_cmpint (vlf_tier_patience (), ==, 30 * G_USEC_PER_SEC);
+}
+
 /* vlf-probe keeps its verdict by itself. */
 static void
 test_orphan (Fixture *f, gconstpointer script)
@@ -344,6 +359,7 @@ main (int argc, char **argv)
   g_test_add_func ("/tier/best", test_best);
   g_test_add_func ("/tier/wishes", test_wishes);
   g_test_add_func ("/tier/assembly", test_assembly);
+  g_test_add_func ("/tier/patience", test_patience);
   g_test_add_func ("/tier/permission", test_permission);
   g_test_add ("/tier/proven", Fixture, NULL, set_up, test_proven, tear_down);
   g_test_add ("/tier/crash", Fixture, "kill -SEGV $$", set_up, test_refused, tear_down);
