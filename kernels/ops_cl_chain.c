@@ -8,47 +8,6 @@
 /* Rows of a tile from which on it is arithmetic that takes the time. */
 #define MIN_HEIGHT 4u
 
-/* Of cl/chain.cl: VlfRows, VlfStepKind, VlfStep, VlfPhase. */
-typedef struct {
-  cl_ulong offset, batch_stride;
-  cl_uint buffer, stride;
-} Rows;
-
-enum {
-  STEP_F32,
-  STEP_F16,
-  STEP_BF16,
-  STEP_NORM,
-  STEP_MIX,
-  STEP_ROUND,
-  STEP_PAIR,
-  STEP_QUANTISE,
-  STEP_I8,
-  STEP_COPY,
-  STEP_NORMALIZE,
-  STEP_ATTENTION,
-  STEP_GATHER,
-  STEP_SCATTER,
-  STEP_EMBED_F32,
-  STEP_EMBED_F16,
-  STEP_EMBED_BF16
-};
-
-typedef struct {
-  Rows y, x, z, weight, bias, room, maps;
-  cl_uint kind, n, items, rows, cols, inputs;
-  cl_int act;
-  cl_float a, b;
-  cl_uint keys, heads, parts, block;
-  cl_int limit;
-  cl_uint padded, scale_at;
-} Step;
-
-typedef struct {
-  cl_uint claimed, done, first, items;
-  cl_uint pad[12];
-} Phase;
-
 /* Rows that a step goes through. */
 static guint
 count_rows (const VlfClStep *step)
@@ -204,7 +163,7 @@ place (const VlfClChain *chain, VlfClStep *step, const VlfClAccess *access)
   return any && !behind ? last + 1 : last;
 }
 
-/* The number of @buffer, which is added where it is new; VLF_CL_CHAIN_BUFFERS where there is no room. */
+/* The number of @buffer, which is added where it is new; VLF_CHAIN_BUFFERS where there is no room. */
 static guint
 name_buffer (VlfClChain *chain, const VlfBuffer *buffer)
 {
@@ -212,7 +171,7 @@ name_buffer (VlfClChain *chain, const VlfBuffer *buffer)
 
   while (i < chain->n_buffers && chain->buffers[i] != buffer)
     i++;
-  if (i == chain->n_buffers && i < VLF_CL_CHAIN_BUFFERS)
+  if (i == chain->n_buffers && i < VLF_CHAIN_BUFFERS)
     chain->buffers[chain->n_buffers++] = buffer;
   return i;
 }
@@ -227,12 +186,12 @@ name_buffers (VlfClChain *chain, const VlfClStep *step, const VlfClAccess *acces
 
   if (step->w) {
     vlf_cl_weight_buffers (step->w, &weight, &bias);
-    good = name_buffer (chain, weight) < VLF_CL_CHAIN_BUFFERS && name_buffer (chain, bias) < VLF_CL_CHAIN_BUFFERS;
+    good = name_buffer (chain, weight) < VLF_CHAIN_BUFFERS && name_buffer (chain, bias) < VLF_CHAIN_BUFFERS;
   }
   for (guint i = 0; i < access->n_read && good; i++)
-    good = name_buffer (chain, access->read[i].buffer) < VLF_CL_CHAIN_BUFFERS;
+    good = name_buffer (chain, access->read[i].buffer) < VLF_CHAIN_BUFFERS;
   for (guint i = 0; i < access->n_written && good; i++)
-    good = name_buffer (chain, access->written[i].buffer) < VLF_CL_CHAIN_BUFFERS;
+    good = name_buffer (chain, access->written[i].buffer) < VLF_CHAIN_BUFFERS;
   if (!good)
     chain->n_buffers = n_buffers;
   return good;
@@ -278,16 +237,16 @@ launch_single (VlfPass *pass, const VlfClStep *step)
   }
 }
 
-static Rows
+static VlfRows
 rows_of (VlfClChain *chain, const VlfTensor *x)
 {
   if (!x->buffer)
-    return (Rows){ .buffer = VLF_CL_CHAIN_BUFFERS };
-  return (Rows){ x->offset, x->batch_stride, name_buffer (chain, x->buffer), x->stride };
+    return (VlfRows){ .buffer = VLF_CHAIN_BUFFERS };
+  return (VlfRows){ x->offset, x->batch_stride, name_buffer (chain, x->buffer), x->stride };
 }
 
 static void
-describe_attention (VlfClChain *chain, const VlfClStep *step, Step *to)
+describe_attention (VlfClChain *chain, const VlfClStep *step, VlfStep *to)
 {
   const VlfClAttention *a = &step->attention;
 
@@ -305,9 +264,9 @@ describe_attention (VlfClChain *chain, const VlfClStep *step, Step *to)
 }
 
 static void
-describe_linear (VlfClChain *chain, const VlfClStep *step, Step *to)
+describe_linear (VlfClChain *chain, const VlfClStep *step, VlfStep *to)
 {
-  static const cl_uint kinds[] = { STEP_F32, STEP_F16, STEP_BF16, STEP_I8, STEP_PAIR };
+  static const cl_uint kinds[] = { VLF_STEP_F32, VLF_STEP_F16, VLF_STEP_BF16, VLF_STEP_I8, VLF_STEP_PAIR };
   const VlfBuffer *weight, *bias;
 
   vlf_cl_weight_buffers (step->w, &weight, &bias);
@@ -315,27 +274,34 @@ describe_linear (VlfClChain *chain, const VlfClStep *step, Step *to)
   to->inputs = vlf_cl_weight_inputs (step->w);
   to->padded = vlf_cl_weight_outputs (step->w);
   to->scale_at = step->w->stored == VLF_I8 ? step->q.cols - 1 : 0;
-  to->weight = (Rows){ (cl_ulong) step->first * to->inputs, 0, name_buffer (chain, weight), 0 };
-  to->bias = (Rows){ step->first, 0, name_buffer (chain, bias), 0 };
+  to->weight = (VlfRows){ (cl_ulong) step->first * to->inputs, 0, name_buffer (chain, weight), 0 };
+  to->bias = (VlfRows){ step->first, 0, name_buffer (chain, bias), 0 };
 }
 
 /* @step as one or two of the kernel's, whose number is returned. */
 static guint
-describe (VlfClChain *chain, const VlfClStep *step, Step *steps)
+describe (VlfClChain *chain, const VlfClStep *step, VlfStep *steps)
 {
-  static const cl_uint kinds[] = { 0,           STEP_NORM,    STEP_MIX,      STEP_COPY, STEP_NORMALIZE, STEP_ATTENTION,
-                                   STEP_GATHER, STEP_SCATTER, STEP_EMBED_F32 };
-  Step to = { .y = rows_of (chain, &step->y),
-              .x = rows_of (chain, &step->x),
-              .z = rows_of (chain, &step->z),
-              .weight = rows_of (chain, &step->norm.weight),
-              .bias = rows_of (chain, &step->norm.bias),
-              .kind = kinds[step->kind],
-              .rows = count_rows (step),
-              .cols = step->y.cols,
-              .act = (cl_int) step->act,
-              .a = step->kind == VLF_CL_NORM ? step->norm.eps : step->x_share,
-              .b = step->z_share };
+  static const cl_uint kinds[] = { 0,
+                                   VLF_STEP_NORM,
+                                   VLF_STEP_MIX,
+                                   VLF_STEP_COPY,
+                                   VLF_STEP_NORMALIZE,
+                                   VLF_STEP_ATTENTION,
+                                   VLF_STEP_GATHER,
+                                   VLF_STEP_SCATTER,
+                                   VLF_STEP_EMBED_F32 };
+  VlfStep to = { .y = rows_of (chain, &step->y),
+                 .x = rows_of (chain, &step->x),
+                 .z = rows_of (chain, &step->z),
+                 .weight = rows_of (chain, &step->norm.weight),
+                 .bias = rows_of (chain, &step->norm.bias),
+                 .kind = kinds[step->kind],
+                 .rows = count_rows (step),
+                 .cols = step->y.cols,
+                 .act = (cl_int) step->act,
+                 .a = step->kind == VLF_CL_NORM ? step->norm.eps : step->x_share,
+                 .b = step->z_share };
 
   if (step->kind == VLF_CL_LINEAR)
     describe_linear (chain, step, &to);
@@ -348,13 +314,13 @@ describe (VlfClChain *chain, const VlfClStep *step, Step *steps)
   steps[0] = to;
   if (!step->q.buffer)
     return 1;
-  steps[0] = (Step){ .y = rows_of (chain, &step->q),
-                     .x = to.x,
-                     .kind = step->w->stored == VLF_I8 ? STEP_QUANTISE : STEP_ROUND,
-                     .rows = to.rows,
-                     .cols = step->x.cols,
-                     .inputs = to.inputs,
-                     .scale_at = to.scale_at };
+  steps[0] = (VlfStep){ .y = rows_of (chain, &step->q),
+                        .x = to.x,
+                        .kind = step->w->stored == VLF_I8 ? VLF_STEP_QUANTISE : VLF_STEP_ROUND,
+                        .rows = to.rows,
+                        .cols = step->x.cols,
+                        .inputs = to.inputs,
+                        .scale_at = to.scale_at };
   steps[1] = to;
   steps[1].x = steps[0].y;
   return 2;
@@ -362,7 +328,7 @@ describe (VlfClChain *chain, const VlfClStep *step, Step *steps)
 
 /* All steps of @job, of which the first says how many they are and what there is to do; their number. */
 static guint
-describe_job (VlfPass *pass, VlfClChain *chain, guint job, Step *steps)
+describe_job (VlfPass *pass, VlfClChain *chain, guint job, VlfStep *steps)
 {
   guint n = 0, items = 0;
 
@@ -380,13 +346,13 @@ describe_job (VlfPass *pass, VlfClChain *chain, guint job, Step *steps)
 
 /* Fills in @phases and @steps; returns the number of the latter. @most: work-items of the largest phase. */
 static guint
-describe_phases (VlfPass *pass, VlfClChain *chain, Phase *phases, Step *steps, guint *most)
+describe_phases (VlfPass *pass, VlfClChain *chain, VlfPhase *phases, VlfStep *steps, guint *most)
 {
   guint n = 0;
 
   *most = 0;
   for (guint i = 0; i < chain->n_phases; i++) {
-    phases[i] = (Phase){ .first = n };
+    phases[i] = (VlfPhase){ .first = n };
     for (guint job = 0; job < chain->n_jobs; job++) {
       const guint first = n;
 
@@ -409,8 +375,8 @@ forget (VlfClChain *chain)
 static void
 launch_chain (VlfPass *pass, VlfClChain *chain)
 {
-  g_autofree Step *steps = g_new (Step, 2 * chain->n);
-  g_autofree Phase *phases = g_new (Phase, chain->n_phases);
+  g_autofree VlfStep *steps = g_new (VlfStep, 2 * chain->n);
+  g_autofree VlfPhase *phases = g_new (VlfPhase, chain->n_phases);
   const guint units = vlf_cl_compute_units (pass->device);
   VlfClArgs args = { 0 };
   guint most, n = describe_phases (pass, chain, phases, steps, &most);
@@ -418,7 +384,7 @@ launch_chain (VlfPass *pass, VlfClChain *chain)
   vlf_cl_arg_mem (&args, vlf_cl_host (pass, phases, chain->n_phases * sizeof *phases, FALSE));
   vlf_cl_arg_uint (&args, chain->n_phases);
   vlf_cl_arg_mem (&args, vlf_cl_host (pass, steps, n * sizeof *steps, FALSE));
-  for (guint i = 0; i < VLF_CL_CHAIN_BUFFERS; i++)
+  for (guint i = 0; i < VLF_CHAIN_BUFFERS; i++)
     vlf_cl_arg_mem (&args, i < chain->n_buffers ? chain->buffers[i]->mem : NULL);
   forget (chain); /* as launching flushes */
   vlf_cl_launch (pass, "vlf_chain", (VlfClGrid){ .groups = { MIN (units, most) } }, &args);

@@ -6,13 +6,12 @@
  * into a later phase, between which threads wait for each other inside of the launch; or, where every row of it needs just the same row
  * of the first, behind it in the same job, tile of rows by tile of rows. What has nothing to do with each other shares a phase. */
 #pragma once
+#include "kernels/cl/step.h"
 #include "kernels/ops_cl.h"
 
 G_BEGIN_DECLS
 
 #define VLF_CL_CHAIN_STEPS 128u
-/* Parameters of a kernel take 1024 bytes at most. */
-#define VLF_CL_CHAIN_BUFFERS 120u
 
 typedef enum {
   VLF_CL_LINEAR,
@@ -70,8 +69,8 @@ typedef struct {
   gboolean alone; /* steps go one by one, so that a profile can tell them apart */
   VlfClStep steps[VLF_CL_CHAIN_STEPS];
   VlfClAccess access[VLF_CL_CHAIN_STEPS];
-  guint phases[VLF_CL_CHAIN_STEPS];               /* of the jobs */
-  const VlfBuffer *buffers[VLF_CL_CHAIN_BUFFERS]; /* that the steps use */
+  guint phases[VLF_CL_CHAIN_STEPS];            /* of the jobs */
+  const VlfBuffer *buffers[VLF_CHAIN_BUFFERS]; /* that the steps use */
 } VlfClChain;
 
 /* Enqueues @step, at once or with others. */

@@ -8,60 +8,10 @@
  * The numbers are those of the kernels of single operations, bit by bit. */
 #ifdef VLF_CPU
 
-/* Buffers that the steps may name; VLF_CL_CHAIN_BUFFERS in ops_cl_chain.h. */
-#define BUFFERS 120
-
 /* Looks at a counter before a work-item gives up: a fraction of a millisecond, longer than any item takes. */
 #define PATIENCE (1u << 20)
 
-/* As in ops_cl_chain.c. A view is a buffer (BUFFERS: none), the element at which the first row begins, and strides. */
-typedef struct {
-  ulong offset, batch_stride;
-  uint buffer, stride;
-} VlfRows;
-
 typedef __global float *VlfMemory;
-
-typedef enum {
-  STEP_F32,
-  STEP_F16,
-  STEP_BF16,
-  STEP_NORM,
-  STEP_MIX,
-  STEP_ROUND,
-  STEP_PAIR,
-  STEP_QUANTISE,
-  STEP_I8,
-  STEP_COPY,
-  STEP_NORMALIZE,
-  STEP_ATTENTION,
-  STEP_GATHER,
-  STEP_SCATTER,
-  STEP_EMBED_F32,
-  STEP_EMBED_F16,
-  STEP_EMBED_BF16
-} VlfStepKind;
-
-typedef struct {
-  VlfRows y, x, z;      /* of an attention: x queries, z keys; of an embedding: x the table */
-  VlfRows weight, bias; /* of a linear layer: from the first output on, and its bias; of a normalisation: its vectors; of an
-                           attention: values and bias */
-  VlfRows room, maps;   /* of an attention; room: of a gather, a scatter, an embedding the rows, as integers */
-  uint kind;
-  uint n, items; /* of the first step of a job: its steps and items */
-  uint rows, cols, inputs; /* of an attention, cols: of a head */
-  int act;
-  float a, b; /* a: eps; or shares of x and z; or the scale of an attention */
-  uint keys, heads, parts, block;
-  int limit;
-  uint padded, scale_at; /* in 8 bits: outputs of the weight, padding included; where a row's scale is, in floats */
-} VlfStep;
-
-/* The first step, the items of all its jobs together, and how many are taken and done: a line of a cache each. */
-typedef struct {
-  uint claimed, done, first, items;
-  uint pad[12];
-} VlfPhase;
 
 #define AT(v, row) (memory[(v).buffer] + (v).offset + (row) * (ulong) (v).stride)
 
@@ -73,7 +23,7 @@ typedef struct {
     __global const VLF_STORED_##TYPE *w                                                                                \
         = (__global const VLF_STORED_##TYPE *) memory[s->weight.buffer] + s->weight.offset;                            \
     __global float *y = AT (s->y, first);                                                                              \
-    __global const float *residual = s->z.buffer < BUFFERS ? AT (s->z, first) : 0;                                     \
+    __global const float *residual = s->z.buffer < VLF_CHAIN_BUFFERS ? AT (s->z, first) : 0;                           \
     const size_t stride = s->x.stride;                                                                                 \
     const uint inputs = s->inputs;                                                                                     \
                                                                                                                        \
@@ -129,7 +79,7 @@ vlf_step_norm (const VlfMemory *memory, __global const VlfStep *s, const ulong f
     __global float *to = AT (s->y, first + i);
     __global const float *p = AT (s->x, first + i);
 
-    if (s->z.buffer < BUFFERS) {
+    if (s->z.buffer < VLF_CHAIN_BUFFERS) {
       __global const float *q = AT (s->z, first + i);
 
       VLF_FOR_ROW (s->cols, vlf_store (vlf_load (i, p) + vlf_load (i, q), i, to), to[i] = p[i] + q[i])
@@ -150,7 +100,7 @@ vlf_step_mix (const VlfMemory *memory, __global const VlfStep *s, const ulong fi
 void
 vlf_step_attention (const VlfMemory *memory, __global const VlfStep *s, const uint item)
 {
-#define PART_OF(v) { v.buffer < BUFFERS ? AT (v, 0) : 0, v.batch_stride, v.stride }
+#define PART_OF(v) { v.buffer < VLF_CHAIN_BUFFERS ? AT (v, 0) : 0, v.batch_stride, v.stride }
   const VlfAttending a = { PART_OF (s->x), PART_OF (s->z), PART_OF (s->weight), PART_OF (s->room), PART_OF (s->bias), PART_OF (s->y),
                            PART_OF (s->maps), s->rows, s->keys, s->cols, s->heads, s->parts, s->block, s->limit, s->a };
 #undef PART_OF
@@ -178,37 +128,37 @@ void
 vlf_step_rows (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)
 {
   switch (s->kind) {
-  case STEP_F32: vlf_step_f32 (memory, s, first, n); break;
-  case STEP_F16: vlf_step_f16 (memory, s, first, n); break;
-  case STEP_BF16: vlf_step_bf16 (memory, s, first, n); break;
-  case STEP_NORM: vlf_step_norm (memory, s, first, n); break;
+  case VLF_STEP_F32: vlf_step_f32 (memory, s, first, n); break;
+  case VLF_STEP_F16: vlf_step_f16 (memory, s, first, n); break;
+  case VLF_STEP_BF16: vlf_step_bf16 (memory, s, first, n); break;
+  case VLF_STEP_NORM: vlf_step_norm (memory, s, first, n); break;
 #if VLF_BF16 == 1
-  case STEP_ROUND: vlf_step_round (memory, s, first, n); break;
-  case STEP_PAIR: vlf_step_pair (memory, s, first, n); break;
+  case VLF_STEP_ROUND: vlf_step_round (memory, s, first, n); break;
+  case VLF_STEP_PAIR: vlf_step_pair (memory, s, first, n); break;
 #endif
 #if VLF_INT8 != 3
-  case STEP_QUANTISE: vlf_step_quantise (memory, s, first, n); break;
-  case STEP_I8: vlf_step_i8 (memory, s, first, n); break;
+  case VLF_STEP_QUANTISE: vlf_step_quantise (memory, s, first, n); break;
+  case VLF_STEP_I8: vlf_step_i8 (memory, s, first, n); break;
 #endif
-  case STEP_COPY:
+  case VLF_STEP_COPY:
     for (uint i = 0; i < n; i++)
       vlf_copy_row (AT (s->y, first + i), AT (s->x, first + i), s->cols);
     break;
-  case STEP_NORMALIZE:
+  case VLF_STEP_NORMALIZE:
     for (uint i = 0; i < n; i++)
       vlf_normalize_row (AT (s->y, first + i), AT (s->x, first + i), s->cols);
     break;
-  case STEP_GATHER:
+  case VLF_STEP_GATHER:
     for (uint i = 0; i < n; i++)
       vlf_copy_row (AT (s->y, first + i), AT (s->x, ((__global const uint *) AT (s->room, 0))[first + i]), s->cols);
     break;
-  case STEP_SCATTER:
+  case VLF_STEP_SCATTER:
     for (uint i = 0; i < n; i++)
       vlf_copy_row (AT (s->y, ((__global const uint *) AT (s->room, 0))[first + i]), AT (s->x, first + i), s->cols);
     break;
-  case STEP_EMBED_F32: vlf_step_embed_f32 (memory, s, first, n); break;
-  case STEP_EMBED_F16: vlf_step_embed_f16 (memory, s, first, n); break;
-  case STEP_EMBED_BF16: vlf_step_embed_bf16 (memory, s, first, n); break;
+  case VLF_STEP_EMBED_F32: vlf_step_embed_f32 (memory, s, first, n); break;
+  case VLF_STEP_EMBED_F16: vlf_step_embed_f16 (memory, s, first, n); break;
+  case VLF_STEP_EMBED_BF16: vlf_step_embed_bf16 (memory, s, first, n); break;
   default: vlf_step_mix (memory, s, first, n); break;
   }
 }
@@ -222,7 +172,7 @@ vlf_do_item (const VlfMemory *memory, __global const VlfStep *s, uint i)
 
   for (; i >= s->items; s += s->n)
     i -= s->items;
-  if (s->kind == STEP_ATTENTION) {
+  if (s->kind == VLF_STEP_ATTENTION) {
     vlf_step_attention (memory, s, i);
     return;
   }
@@ -256,7 +206,7 @@ vlf_wait_for (volatile __global uint *done, const uint items)
 VLF_KERNEL void
 vlf_chain (__global VlfPhase *phases, const uint n_phases, __global const VlfStep *steps, ALL (PARAMETER))
 {
-  const VlfMemory memory[BUFFERS] = { ALL (NAME) };
+  const VlfMemory memory[VLF_CHAIN_BUFFERS] = { ALL (NAME) };
 
   for (uint p = 0; p < n_phases; p++) {
     volatile __global uint *claimed = &phases[p].claimed, *done = &phases[p].done;
@@ -271,7 +221,6 @@ vlf_chain (__global VlfPhase *phases, const uint n_phases, __global const VlfSte
       return;
   }
 }
-#undef BUFFERS
 #undef PATIENCE
 #undef AT
 #undef STEP_LINEAR
