@@ -20,7 +20,7 @@ trap 'rm -rf "$work"' EXIT
 files=$(sed -n "s/^cl_sources = files(\(.*\))/\1/p" "$root/kernels/meson.build" | tr -d "',")
 for file in $files; do cat "$root/kernels/$file"; done > "$work/all.cl"
 echo "1..$((1 + 2 * $#))"
-if "$CLANG" -x cl -cl-std=CL1.2 -cl-mad-enable -cl-no-signed-zeros -Werror=incompatible-pointer-types -DVLF_GPU=1 -DVLF_MMA=1 -O3 -target nvptx64--nvidiacl \
+if "$CLANG" -x cl -cl-std=CL1.2 -D__OPENCL_VERSION__=120 -cl-mad-enable -cl-no-signed-zeros -Werror=incompatible-pointer-types -DVLF_GPU=1 -DVLF_MMA=1 -O3 -target nvptx64--nvidiacl \
      -Xclang -target-cpu -Xclang sm_80 -Xclang -target-feature -Xclang +ptx70 -Xclang -mlink-builtin-bitcode -Xclang "$LIBCLC" \
      -S "$work/all.cl" -o "$work/all.ptx" 2> "$work/log"; then
   echo "ok 1 - PTX of $(grep -c '\.entry' "$work/all.ptx") kernels"
