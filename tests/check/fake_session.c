@@ -444,6 +444,7 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
   g_assert_true (g_atomic_int_compare_and_exchange (&session->busy, 0, 1)); /* one thread at a time */
   g_atomic_int_inc (&fake.running);
   take (&fake.run_ms);
+  g_usleep (g_ascii_strtoull (g_getenv ("VLF_FAKE_RUN_MS") ? g_getenv ("VLF_FAKE_RUN_MS") : "0", NULL, 10) * 1000);
   g_atomic_int_add (&fake.running, -1);
   g_atomic_int_set (&fake.width, (gint) frames[0].width);
   g_atomic_int_set (&fake.height, (gint) frames[0].height);
