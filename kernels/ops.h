@@ -97,7 +97,8 @@ VlfTensor vlf_concat_cols (VlfPass *pass, VlfTensor x, VlfTensor y);
  * read the new numbers, earlier ones the old. */
 void vlf_store (VlfPass *pass, VlfTensor x, VlfTensor to);
 
-/* What @x holds when the pass has come here, for later passes; NULL where the pass fails. If it fails afterwards, there is nothing in it. */
+/* What @x [b, n, d] holds when the pass has come here, copied for later passes: like any constant, the caller's to free after the last pass
+ * that uses it, this one included. NULL where the pass fails by this or has failed; where it fails afterwards the contents are undefined. */
 VlfConstant *vlf_constant_of (VlfPass *pass, VlfTensor x);
 
 /* The rows of @x [b, m, d] that @rows names, in its order: [b, n, d]. @rows [n] in host memory, copied; one outside x is an error. */

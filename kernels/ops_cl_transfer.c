@@ -13,26 +13,19 @@ typedef struct {
   float *to;
 } Parcel;
 
-static gboolean
-room_for_input (VlfPass *pass, gsize bytes, gpointer *room)
-{
-  *room = g_try_malloc (bytes);
-  if (!*room)
-    vlf_pass_fail (pass,
-                   g_error_new (VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %" G_GSIZE_FORMAT " bytes", bytes));
-  return *room != NULL;
-}
-
 /* As a command of its own. */
 static void
 write_rows (VlfPass *pass, VlfTensor y, const float *data)
 {
   const gsize row = y.cols * sizeof (float), rows = (gsize) y.batch * y.rows;
   const gsize origin[3] = { y.offset * sizeof (float), 0, 0 }, zero[3] = { 0 }, region[3] = { row, rows, 1 };
-  gpointer copy;
+  gpointer copy = g_try_malloc (rows * row);
 
-  if (!room_for_input (pass, rows * row, &copy))
+  if (!copy) {
+    vlf_pass_fail (pass,
+                   g_error_new (VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %" G_GSIZE_FORMAT " bytes", rows * row));
     return;
+  }
   memcpy (copy, data, rows * row);
   vlf_cl_own (pass, copy);
   vlf_cl_chain_flush (pass);
