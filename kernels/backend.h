@@ -51,6 +51,7 @@ struct _VlfQueue {
   VlfArena *arena;
   gpointer native;               /* the backend's own part */
   gboolean busy;                 /* a pass is under way */
+  gboolean left;                 /* see vlf_queue_is_left() */
   double device_ms;              /* see vlf_queue_device_ms() */
   double operations;             /* see vlf_queue_operations() */
   struct _VlfResample *resample; /* the last one made, see vlf_queue_resample(); whoever frees the queue frees it */

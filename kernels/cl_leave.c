@@ -8,7 +8,7 @@ typedef struct {
   cl_command_queue queue;
   GMutex mutex;
   GCond changed;
-  gboolean ended;
+  gboolean returned, ended; /* the wait has come back; and has waited */
 } Leave;
 
 static void
@@ -25,10 +25,11 @@ static gpointer
 leave_main (gpointer data)
 {
   Leave *leave = data;
+  cl_int status = vlf_cl_api ()->Finish (leave->queue);
 
-  vlf_cl_api ()->Finish (leave->queue);
   g_mutex_lock (&leave->mutex);
-  leave->ended = TRUE;
+  leave->returned = TRUE;
+  leave->ended = status == CL_SUCCESS;
   g_cond_broadcast (&leave->changed);
   g_mutex_unlock (&leave->mutex);
   leave_unref (leave);
@@ -51,7 +52,7 @@ vlf_cl_leave (cl_command_queue queue)
   if (!thread)
     leave->refs = 1;
   g_mutex_lock (&leave->mutex);
-  while (thread && !leave->ended && g_cond_wait_until (&leave->changed, &leave->mutex, deadline))
+  while (thread && !leave->returned && g_cond_wait_until (&leave->changed, &leave->mutex, deadline))
     continue;
   ended = leave->ended;
   g_mutex_unlock (&leave->mutex);

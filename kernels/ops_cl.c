@@ -245,6 +245,7 @@ pass_finish (VlfPass *pass)
   if (!drain (pass)) { /* memory that a driver may still use is never freed */
     vlf_device_check (pass->device, &error);
     vlf_pass_fail (pass, error);
+    pass->queue->left = TRUE;
     g_ptr_array_set_free_func (native->host, NULL);
   }
   vlf_cl_box_deliver (pass);

@@ -9,9 +9,34 @@
 #define ALIGN       16u    /* floats at whose multiples parcels begin: a line of a cache */
 
 typedef struct {
-  guint first, n; /* floats of the box */
+  const float *from; /* where they are read to: a lost device may get there when the caller's memory is gone */
+  gsize n;           /* floats */
   float *to;
 } Parcel;
+
+static void
+add_parcel (VlfClBox *box, const float *from, gsize n, float *to)
+{
+  const Parcel parcel = { from, n, to };
+
+  if (!box->parcels)
+    box->parcels = g_array_new (FALSE, FALSE, sizeof (Parcel));
+  g_array_append_val (box->parcels, parcel);
+}
+
+/* Memory that a transfer may use for as long as the driver likes; NULL with an error of the pass. */
+static float *
+own_room (VlfPass *pass, gsize bytes)
+{
+  float *room = g_try_malloc (bytes);
+
+  if (room)
+    vlf_cl_own (pass, room);
+  else
+    vlf_pass_fail (pass,
+                   g_error_new (VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %" G_GSIZE_FORMAT " bytes", bytes));
+  return room;
+}
 
 /* As a command of its own. */
 static void
@@ -19,15 +44,11 @@ write_rows (VlfPass *pass, VlfTensor y, const float *data)
 {
   const gsize row = y.cols * sizeof (float), rows = (gsize) y.batch * y.rows;
   const gsize origin[3] = { y.offset * sizeof (float), 0, 0 }, zero[3] = { 0 }, region[3] = { row, rows, 1 };
-  gpointer copy = g_try_malloc (rows * row);
+  float *copy = own_room (pass, rows * row);
 
-  if (!copy) {
-    vlf_pass_fail (pass,
-                   g_error_new (VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %" G_GSIZE_FORMAT " bytes", rows * row));
+  if (!copy)
     return;
-  }
   memcpy (copy, data, rows * row);
-  vlf_cl_own (pass, copy);
   vlf_cl_chain_flush (pass);
   vlf_cl_check (pass,
                 vlf_cl_api ()->EnqueueWriteBufferRect (vlf_cl_queue (pass), y.buffer->mem, CL_FALSE, origin, zero,
@@ -68,7 +89,11 @@ static void
 read_rows (VlfPass *pass, VlfTensor x, float *to)
 {
   const gsize row = x.cols * sizeof (float), zero[3] = { 0 }, region[3] = { row, x.rows, 1 };
+  float *room = own_room (pass, (gsize) x.batch * x.rows * row);
 
+  if (!room)
+    return;
+  add_parcel (vlf_cl_box (pass), room, (gsize) x.batch * x.rows * x.cols, to);
   vlf_cl_chain_flush (pass);
   for (guint i = 0; i < x.batch && !pass->error; i++) {
     const gsize origin[3] = { (x.offset + i * x.batch_stride) * sizeof (float), 0, 0 };
@@ -76,7 +101,7 @@ read_rows (VlfPass *pass, VlfTensor x, float *to)
     vlf_cl_check (pass,
                   vlf_cl_api ()->EnqueueReadBufferRect (vlf_cl_queue (pass), x.buffer->mem, CL_FALSE, origin, zero,
                                                         region, x.stride * sizeof (float), 0, row, 0,
-                                                        to + (gsize) i * x.rows * x.cols, 0, NULL, NULL),
+                                                        room + (gsize) i * x.rows * x.cols, 0, NULL, NULL),
                   "output");
   }
 }
@@ -94,7 +119,6 @@ open_box (VlfPass *pass, VlfClBox *box)
     return FALSE;
   }
   box->host = g_new (float, BOX_FLOATS);
-  box->parcels = g_array_new (FALSE, FALSE, sizeof (Parcel));
   return TRUE;
 }
 
@@ -103,7 +127,7 @@ vlf_cl_output (VlfPass *pass, VlfTensor x, float *to)
 {
   const gsize n = (gsize) x.batch * x.rows * x.cols;
   VlfClBox *box = vlf_cl_box (pass);
-  Parcel parcel = { .first = box->used, .to = to };
+  const guint first = box->used;
 
   if (n > BOX_FLOATS - box->used) {
     read_rows (pass, x, to);
@@ -111,10 +135,9 @@ vlf_cl_output (VlfPass *pass, VlfTensor x, float *to)
   }
   if (!open_box (pass, box))
     return;
-  parcel.n = (guint) n;
-  g_array_append_val (box->parcels, parcel);
-  box->used = MIN ((parcel.first + parcel.n + ALIGN - 1) / ALIGN * ALIGN, BOX_FLOATS);
-  vlf_cl_step (pass, &(VlfClStep){ .kind = VLF_CL_COPY, .y = packed (box->buffer, parcel.first, &x), .x = x });
+  add_parcel (box, box->host + first, n, to);
+  box->used = MIN ((first + (guint) n + ALIGN - 1) / ALIGN * ALIGN, BOX_FLOATS);
+  vlf_cl_step (pass, &(VlfClStep){ .kind = VLF_CL_COPY, .y = packed (box->buffer, first, &x), .x = x });
 }
 
 void
@@ -139,7 +162,7 @@ vlf_cl_box_deliver (VlfPass *pass)
   for (guint i = 0; box->parcels && i < box->parcels->len && !pass->error; i++) {
     const Parcel *parcel = &g_array_index (box->parcels, Parcel, i);
 
-    memcpy (parcel->to, box->host + parcel->first, parcel->n * sizeof (float));
+    memcpy (parcel->to, parcel->from, parcel->n * sizeof (float));
   }
   if (box->parcels)
     g_array_set_size (box->parcels, 0);

@@ -12,7 +12,7 @@ typedef struct {
   VlfBuffer *buffer; /* on the device */
   float *host;       /* where that is read to */
   guint used;        /* floats of it that hold something */
-  GArray *parcels;   /* what lies in it, and whose it is */
+  GArray *parcels;   /* what is read in this pass, there or elsewhere, and whose it is */
 } VlfClBox;
 
 /* The box of @pass. */

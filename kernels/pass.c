@@ -44,6 +44,12 @@ vlf_queue_device_ms (VlfQueue *queue)
   return queue->device_ms;
 }
 
+gboolean
+vlf_queue_is_left (const VlfQueue *queue)
+{
+  return queue->left;
+}
+
 VlfDevice *
 vlf_queue_device (VlfQueue *queue)
 {

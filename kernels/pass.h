@@ -12,6 +12,9 @@ void vlf_queue_free (VlfQueue *queue);         /* NULL is fine; waits for what w
 VlfDevice *vlf_queue_device (VlfQueue *queue); /* not a reference */
 /* Milliseconds that the device spent on the pass that ended last, by its own clock; NaN if it does not say. */
 double vlf_queue_device_ms (VlfQueue *queue);
+/* TRUE: the device was lost in a pass, and does not answer; it may still read the pictures that the pass was given, whose memory must stay as
+ * it is for ever then. It writes to no memory of the caller's. */
+gboolean vlf_queue_is_left (const VlfQueue *queue);
 /* What products and attention have enqueued so far, a multiply-add counted as two operations. */
 double vlf_queue_operations (const VlfQueue *queue);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfQueue, vlf_queue_free)
@@ -24,7 +27,7 @@ typedef struct _VlfPass VlfPass;
 /* Starts a pass; the one before on @queue must have ended. Never NULL: a failure is remembered. */
 VlfPass *vlf_pass_begin (VlfQueue *queue);
 /* Sends what was enqueued, waits for it once, and ends the pass. FALSE with the first error that happened in it. Nothing of what
- * vlf_output() promised is there if so. */
+ * vlf_output() promised is there if so, nor will it ever come; but see vlf_queue_is_left(). */
 gboolean vlf_pass_end (VlfPass *pass, GError **error);
 /* Waits for what was enqueued so far; the pass goes on. TRUE: what vlf_output() promised until now is there. FALSE: the pass has
  * failed. For what depends on numbers of the same pass: a wait costs the device's idle time. */

@@ -376,6 +376,12 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
   return TRUE;
 }
 
+gboolean
+vlf_session_is_left (const VlfSession *session)
+{
+  return vlf_queue_is_left (session->queue);
+}
+
 double
 vlf_session_operations (const VlfSession *session)
 {

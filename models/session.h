@@ -161,6 +161,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfSession, vlf_session_free)
 gboolean vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts,
                           guint n_texts, const VlfRunOptions *options, VlfResult **results, GError **error);
 
+/* TRUE after a run that failed: the device is lost, does not answer, and may still read the frames, whose memory must stay as it is for ever
+ * then. */
+gboolean vlf_session_is_left (const VlfSession *session);
+
 /* What @session has enqueued so far in products and attention, a multiply-add counted as two operations; texts that are encoded on the
  * way are not in it. */
 double vlf_session_operations (const VlfSession *session);

@@ -437,8 +437,11 @@ run_job (GstVlTask *task, GstVlWorker *worker)
   Loaded *loaded = gst_vl_worker_get_data (worker);
   GstClockTime begin = gst_util_get_timestamp ();
 
-  if (!job->infer (job, loaded->model, loaded->session, &job->error))
+  if (!job->infer (job, loaded->model, loaded->session, &job->error)) {
     g_clear_pointer (&job->result, vlf_result_unref);
+    if (vlf_session_is_left (loaded->session))
+      job->frame = (GstVlFrame){ 0 }; /* is left to the driver, mapped as it is */
+  }
   job->duration = gst_util_get_timestamp () - begin;
 }
 

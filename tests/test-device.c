@@ -346,6 +346,114 @@ lost (void)
   vlf_queue_free (queue);
 }
 
+static gboolean answers; /* whether the driver does */
+static GMutex answers_mutex;
+static GCond answers_changed;
+static float *read_to; /* where numbers that are on their way will be written */
+
+static cl_int
+read_later (cl_command_queue queue, cl_mem mem, cl_bool block, const size_t *at, const size_t *to, const size_t *region,
+            size_t row, size_t slice, size_t host_row, size_t host_slice, void *host, cl_uint n, const cl_event *wait,
+            cl_event *event)
+{
+  (void) queue, (void) mem, (void) at, (void) to, (void) region, (void) row, (void) slice;
+  (void) host_row, (void) host_slice, (void) n, (void) wait, (void) event;
+  g_assert_cmpint (block, ==, CL_FALSE);
+  read_to = host;
+  return CL_SUCCESS;
+}
+
+/* Out of resources for whoever runs the pass; whoever waits for what is left waits long. */
+static cl_int
+finish_late (cl_command_queue queue)
+{
+  (void) queue;
+  if (g_thread_self () == caller)
+    return CL_OUT_OF_RESOURCES;
+  g_mutex_lock (&answers_mutex);
+  while (!answers)
+    g_cond_wait (&answers_changed, &answers_mutex);
+  g_mutex_unlock (&answers_mutex);
+  return CL_SUCCESS;
+}
+
+static gboolean
+there_and_back (VlfQueue *queue, guint n, const float *there, float *back, GError **error)
+{
+  VlfPass *pass = vlf_pass_begin (queue);
+
+  vlf_output (pass, vlf_input (pass, there, 1, n, n), back);
+  return vlf_pass_end (pass, error);
+}
+
+/* A lost device that goes on for longer than it is waited for writes to nobody's memory but its own. @n numbers are read back. */
+static void
+leave_behind (guint n)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = vlf_device_open ("auto", NULL);
+  VlfQueue *queue = vlf_queue_new (device, &error);
+  VlfClApi whole = *vlf_cl_api ();
+  float *there = g_new0 (float, n *n), *back = g_new0 (float, n *n);
+
+  g_assert_no_error (error);
+  g_assert_true (there_and_back (queue, n, there, back, &error));
+  g_assert_false (vlf_queue_is_left (queue));
+  caller = g_thread_self ();
+  answers = FALSE;
+  vlf_cl_api ()->EnqueueReadBufferRect = read_later;
+  vlf_cl_api ()->Finish = finish_late;
+  g_assert_false (there_and_back (queue, n, there, back, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_DEVICE);
+  g_assert_true (vlf_queue_is_left (queue));
+  vlf_queue_free (queue);
+  g_free (there);
+  g_assert_nonnull (read_to);
+  for (guint i = 0; i < n * n; i++)
+    read_to[i] = 1.0f;
+  for (guint i = 0; i < n * n; i++)
+    g_assert_cmpfloat (back[i], ==, 0.0f);
+  g_free (back);
+  g_mutex_lock (&answers_mutex);
+  answers = TRUE;
+  g_cond_broadcast (&answers_changed);
+  g_mutex_unlock (&answers_mutex);
+  *vlf_cl_api () = whole;
+}
+
+static void
+left (void)
+{
+  leave_behind (4);
+  leave_behind (300);
+}
+
+/* A driver that says at once that it cannot wait has not waited. */
+static cl_int
+fail_finish (cl_command_queue queue)
+{
+  (void) queue;
+  return CL_OUT_OF_RESOURCES;
+}
+
+static void
+left_at_once (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = vlf_device_open ("auto", NULL);
+  VlfQueue *queue = vlf_queue_new (device, &error);
+  VlfClApi whole = *vlf_cl_api ();
+
+  g_assert_no_error (error);
+  g_assert_true (add_zeros (queue, &error));
+  vlf_cl_api ()->Finish = fail_finish;
+  g_assert_false (add_zeros (queue, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_DEVICE);
+  g_assert_true (vlf_queue_is_left (queue));
+  vlf_queue_free (queue);
+  *vlf_cl_api () = whole;
+}
+
 /* Every failing call of opening a device, a queue and a pass is one error that names it. */
 static cl_context
 fail_context (const cl_context_properties *properties, cl_uint n, const cl_device_id *devices,
@@ -433,6 +541,8 @@ static const struct {
   { "peak", POCL, peak },
   { "streams", POCL, streams },
   { "lost", POCL, lost },
+  { "left", POCL, left },
+  { "left-at-once", POCL, left_at_once },
   { "faults", POCL, faults },
 };
 

@@ -468,6 +468,13 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
 }
 
 gboolean
+vlf_session_is_left (const VlfSession *session)
+{
+  (void) session;
+  return g_atomic_int_get (&fake.left);
+}
+
+gboolean
 vlf_session_run_tensors (VlfSession *session, const VlfTensorInput *input, VlfTensorSink sink, gpointer user,
                          GError **error)
 {

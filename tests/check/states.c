@@ -227,6 +227,49 @@ GST_START_TEST (test_run_error)
 }
 GST_END_TEST
 
+static void
+count_freed (gpointer user, GstMiniObject *buffer)
+{
+  (void) buffer;
+  ++*(guint *) user;
+}
+
+static guint
+run_left (gboolean left)
+{
+  Fusion *f = fusion_new ("prompt=a mode=every-frame");
+  GstMapInfo map = { .flags = GST_MAP_READ };
+  GstBuffer *frame;
+  guint freed = 0, freed_by_element;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  gst_buffer_unref (fusion_pass (f));
+  g_atomic_int_set (&fake.run_error, VLF_ERROR_DEVICE + 1);
+  g_atomic_int_set (&fake.left, left);
+  frame = fusion_frame (f, 0);
+  map.memory = gst_buffer_peek_memory (frame, 0);
+  gst_mini_object_weak_ref (GST_MINI_OBJECT (frame), count_freed, &freed);
+  fusion_push (f, frame);
+  gst_harness_push_event (f->h, gst_event_new_eos ()); /* waits for the result */
+  expect_one_error (f, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_FAILED, "run");
+  fusion_free (f);
+  freed_by_element = freed;
+  if (freed == 0) { /* as its last reference and its mapping were left */
+    gst_buffer_unmap (frame, &map);
+    gst_buffer_unref (frame);
+  }
+  fail_unless_equals_int (freed, 1);
+  return freed_by_element;
+}
+
+/* A frame that a lost device may still read is never freed; others are. */
+GST_START_TEST (test_left)
+{
+  fail_unless_equals_int (run_left (FALSE), 1);
+  fail_unless_equals_int (run_left (TRUE), 0);
+}
+GST_END_TEST
+
 /* A setting that only the model can judge. */
 GST_START_TEST (test_layer_out_of_range)
 {
@@ -554,6 +597,7 @@ states_suite (void)
   tcase_add_test (tc, test_refused_prompt);
   tcase_add_test (tc, test_load_error);
   tcase_add_test (tc, test_run_error);
+  tcase_add_test (tc, test_left);
   tcase_add_test (tc, test_layer_out_of_range);
   tcase_add_test (tc, test_mechanisms);
   tcase_add_test (tc, test_event_order);
