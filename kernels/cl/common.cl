@@ -2,6 +2,11 @@
 /* What all kernels share. Built for one family: VLF_CPU with VLF_WIDTH 8 or 16 (one work-item per group, explicit vectors), or VLF_GPU.
  * Plain OpenCL C 1.2. Every tensor comes as a pointer and the element it begins at. */
 
+/* How vectors are passed that the processor lacks matters to nobody: all functions are of one program. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wpsabi"
+#endif
+
 #ifdef VLF_CPU
 #define VLF_KERNEL __kernel __attribute__ ((reqd_work_group_size (1, 1, 1)))
 #define VLF_FMA(a, b, c) fma (a, b, c)

@@ -19,7 +19,7 @@ done > "$work/all.cl"
 n=0
 try () {
   n=$((n + 1))
-  if "$CLANG" -x cl -D__OPENCL_VERSION__=120 -Xclang -finclude-default-header -fsyntax-only -Werror -Wall -Wextra -Wno-unused-parameter "$@" "$work/all.cl" 2> "$work/log"; then
+  if "$CLANG" -x cl -D__OPENCL_VERSION__=120 -Xclang -finclude-default-header -S -emit-llvm -o /dev/null -Werror -Wall -Wextra -Wno-unused-parameter "$@" "$work/all.cl" 2> "$work/log"; then
     echo "ok $n - $*"
   else
     sed 's/^/# /' "$work/log"
