@@ -5,14 +5,9 @@
 #define CHUNK_MIN ((gsize) 1024 * 1024) /* elements: 4 MiB */
 
 typedef struct {
-  gsize offset, size; /* elements */
-  guint scope;
-} Block;
-
-typedef struct {
   VlfBuffer *buffer;
   gsize size;     /* elements */
-  GArray *blocks; /* Block, by offset, no two overlap: what is between them is free */
+  GArray *blocks; /* VlfBlock, by offset, no two overlap: what is between them is free */
 } Chunk;
 
 struct _VlfArena {
@@ -52,7 +47,7 @@ chunk_new (VlfArena *arena, gsize elements, GError **error)
   chunk = g_new0 (Chunk, 1);
   chunk->buffer = buffer;
   chunk->size = elements;
-  chunk->blocks = g_array_new (FALSE, FALSE, sizeof (Block));
+  chunk->blocks = g_array_new (FALSE, FALSE, sizeof (VlfBlock));
   g_ptr_array_add (arena->chunks, chunk);
   return chunk;
 }
@@ -89,26 +84,25 @@ vlf_arena_reset (VlfArena *arena)
   g_ptr_array_set_size (arena->chunks, 0);
 }
 
-/* First fit: the first gap in @chunk that holds @size elements. */
-static gboolean
-chunk_place (Chunk *chunk, gsize size, guint scope, gsize *offset)
+gboolean
+vlf_blocks_place (GArray *blocks, gsize room, gsize size, guint scope, gsize *offset)
 {
   gsize start = 0;
   guint i;
-  Block block;
+  VlfBlock block;
 
-  for (i = 0; i < chunk->blocks->len; i++) {
-    const Block *b = &g_array_index (chunk->blocks, Block, i);
+  for (i = 0; i < blocks->len; i++) {
+    const VlfBlock *b = &g_array_index (blocks, VlfBlock, i);
 
     if (b->offset - start >= size)
       break;
     start = b->offset + b->size;
   }
-  if (chunk->size - start < size)
+  if (room - start < size)
     return FALSE;
 
-  block = (Block){ start, size, scope };
-  g_array_insert_val (chunk->blocks, i, block);
+  block = (VlfBlock){ start, size, scope };
+  g_array_insert_val (blocks, i, block);
   *offset = start;
   return TRUE;
 }
@@ -141,7 +135,7 @@ vlf_arena_alloc (VlfArena *arena, gsize elements, VlfBuffer **buffer, gsize *off
   }
   for (guint i = 0; i < arena->chunks->len; i++) {
     chunk = arena->chunks->pdata[i];
-    if (chunk_place (chunk, size, arena->depth, offset)) {
+    if (vlf_blocks_place (chunk->blocks, chunk->size, size, arena->depth, offset)) {
       *buffer = chunk->buffer;
       return TRUE;
     }
@@ -150,7 +144,7 @@ vlf_arena_alloc (VlfArena *arena, gsize elements, VlfBuffer **buffer, gsize *off
   if (!chunk)
     return FALSE;
   *buffer = chunk->buffer;
-  return chunk_place (chunk, size, arena->depth, offset);
+  return vlf_blocks_place (chunk->blocks, chunk->size, size, arena->depth, offset);
 }
 
 guint
@@ -171,13 +165,13 @@ vlf_arena_close (VlfArena *arena, guint scope, const VlfBuffer *keep, gsize offs
     guint n = 0;
 
     for (guint j = 0; j < chunk->blocks->len; j++) {
-      Block b = g_array_index (chunk->blocks, Block, j);
+      VlfBlock b = g_array_index (chunk->blocks, VlfBlock, j);
       gboolean kept = chunk->buffer == keep && offset >= b.offset && offset - b.offset < b.size;
 
       if (b.scope >= scope && !kept)
         continue;
       b.scope = MIN (b.scope, arena->depth);
-      g_array_index (chunk->blocks, Block, n++) = b;
+      g_array_index (chunk->blocks, VlfBlock, n++) = b;
     }
     g_array_set_size (chunk->blocks, n);
   }

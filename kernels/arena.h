@@ -6,6 +6,16 @@
 
 G_BEGIN_DECLS
 
+/* A part of something larger that is in use, of any unit. */
+typedef struct {
+  gsize offset, size;
+  guint scope; /* of an arena */
+} VlfBlock;
+
+/* First fit: adds to @blocks (VlfBlock, by offset, no two overlap: what is between them is free) the first gap of @size in @room. FALSE: there
+ * is none. */
+gboolean vlf_blocks_place (GArray *blocks, gsize room, gsize size, guint scope, gsize *offset);
+
 VlfArena *vlf_arena_new (VlfDevice *device);
 void vlf_arena_free (VlfArena *arena); /* NULL is fine */
 

@@ -23,8 +23,10 @@ struct _VlfDevice {
 
 struct _VlfBuffer {
   VlfDevice *device;
-  gsize size;   /* bytes */
-  gpointer mem; /* cl_mem, or host memory for the reference */
+  gsize size;             /* bytes */
+  gpointer mem;           /* cl_mem, or host memory for the reference */
+  const VlfBuffer *whole; /* that it is a part of, from byte @first on; NULL: it is none, see cl_slabs.h */
+  gsize first;
 };
 
 /* Both backends pad alike, so that tensors look the same to the front: the row stride of what vlf_pass_alloc() makes is a multiple of

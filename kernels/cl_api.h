@@ -25,6 +25,7 @@ G_BEGIN_DECLS
   X (CreateCommandQueue)      \
   X (ReleaseCommandQueue)     \
   X (CreateBuffer)            \
+  X (CreateSubBuffer)         \
   X (ReleaseMemObject)        \
   X (CreateProgramWithSource) \
   X (CreateProgramWithBinary) \

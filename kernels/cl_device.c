@@ -127,6 +127,7 @@ vlf_cl_device_new (cl_platform_id platform, cl_device_id id, VlfFamily family, G
 
   g_mutex_init (&device->mutex);
   vlf_cl_alone_init (&device->alone, name, driver);
+  vlf_cl_slabs_init (&device->slabs, family, name, id);
   device->platform = platform;
   device->id = id;
   device->family = family;
@@ -147,6 +148,7 @@ vlf_cl_device_free (VlfClDevice *device, gboolean abandon)
     vlf_cl_api ()->ReleaseCommandQueue (device->upload);
   if (!abandon && device->context)
     vlf_cl_api ()->ReleaseContext (device->context);
+  vlf_cl_slabs_clear (&device->slabs);
   vlf_cl_alone_clear (&device->alone);
   g_mutex_clear (&device->mutex);
   g_free (device->key);

@@ -3,6 +3,7 @@
 #pragma once
 #include "kernels/backend.h"
 #include "kernels/cl_alone.h"
+#include "kernels/cl_slabs.h"
 
 G_BEGIN_DECLS
 
@@ -28,6 +29,7 @@ typedef struct {
   guint tiers;     /* VlfTier: instructions that the program has; known when it is there */
   VlfTiles tiles;  /* known then, too */
   VlfClAlone alone;
+  VlfClSlabs slabs;
 
   GMutex mutex;            /* of all below */
   cl_command_queue upload; /* for buffer_write() */

@@ -14,8 +14,8 @@ typedef struct {
   cl_command_queue queue;
   GHashTable *kernels; /* name -> cl_kernel: setting arguments is not thread-safe, so that each queue has its own */
   VlfProfile *profile;
-  VlfClChain chain; /* operations of the present pass that wait to be enqueued */
-  VlfClBox box;     /* results of it that wait to be read back */
+  VlfClChain *chain; /* operations of the present pass that wait to be enqueued */
+  VlfClBox box;      /* results of it that wait to be read back */
 } ClQueue;
 
 typedef struct {
@@ -28,7 +28,7 @@ typedef struct {
 VlfClChain *
 vlf_cl_chain (VlfPass *pass)
 {
-  return &((ClQueue *) pass->queue->native)->chain;
+  return ((ClQueue *) pass->queue->native)->chain;
 }
 
 VlfClBox *
@@ -75,37 +75,53 @@ vlf_cl_compute_units (const VlfDevice *device)
 
 /* Buffers */
 
+/* @room: bytes of a buffer of its own, slack included. */
+static gboolean
+buffer_place (VlfBuffer *buffer, gsize room, GError **error)
+{
+  VlfClDevice *cl = buffer->device->cl;
+  cl_int status = CL_SUCCESS;
+
+  if (vlf_cl_slabs_take (&cl->slabs, buffer->size))
+    status = vlf_cl_slabs_add (&cl->slabs, buffer, cl->context);
+  if (!buffer->mem && status == CL_SUCCESS)
+    buffer->mem = vlf_cl_api ()->CreateBuffer (cl->context, CL_MEM_READ_WRITE, room, NULL, &status);
+  if (status != CL_SUCCESS) {
+    g_autofree gchar *what = g_strdup_printf ("room for %" G_GSIZE_FORMAT " bytes", buffer->size);
+
+    vlf_cl_set_error (buffer->device, status, what, error);
+  }
+  return status == CL_SUCCESS;
+}
+
 static VlfBuffer *
 buffer_new (VlfDevice *device, gsize bytes, GError **error)
 {
-  const VlfClDevice *cl = device->cl;
-  gsize room;
-  cl_int status;
-  cl_mem mem;
   VlfBuffer *buffer;
+  gsize room;
 
   if (!vlf_size_add (bytes, VLF_BUFFER_SLACK, &room))
     room = G_MAXSIZE; /* which no device has */
   if (!vlf_device_has_room (device, room, room, error))
     return NULL;
-  mem = vlf_cl_api ()->CreateBuffer (cl->context, CL_MEM_READ_WRITE, room, NULL, &status);
-  if (status != CL_SUCCESS) {
-    g_autofree gchar *what = g_strdup_printf ("room for %" G_GSIZE_FORMAT " bytes", bytes);
-
-    vlf_cl_set_error (device, status, what, error);
-    return NULL;
-  }
   buffer = g_new0 (VlfBuffer, 1);
   buffer->device = device;
   buffer->size = bytes;
-  buffer->mem = mem;
-  return buffer;
+  if (buffer_place (buffer, room, error))
+    return buffer;
+  g_free (buffer);
+  return NULL;
 }
 
 static void
 buffer_free (VlfBuffer *buffer)
 {
-  if (vlf_device_check (buffer->device, NULL))
+  VlfClDevice *cl = buffer->device->cl;
+  const gboolean call = vlf_device_check (buffer->device, NULL);
+
+  if (buffer->whole)
+    vlf_cl_slabs_remove (&cl->slabs, buffer, call);
+  else if (call)
     vlf_cl_api ()->ReleaseMemObject (buffer->mem);
   g_free (buffer);
 }
@@ -169,7 +185,7 @@ queue_open (VlfQueue *queue, GError **error)
   }
   native = g_new0 (ClQueue, 1);
   native->profile = profile;
-  native->chain.alone = vlf_profile_is_detailed (profile);
+  native->chain = vlf_cl_chain_new (vlf_profile_is_detailed (profile));
   native->queue = commands;
   native->kernels = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, release_kernel);
   queue->native = native;
@@ -193,6 +209,7 @@ queue_close (VlfQueue *queue)
     g_hash_table_steal_all (native->kernels);
     g_hash_table_unref (native->kernels);
   }
+  vlf_cl_chain_free (native->chain, !vlf_device_check (queue->device, NULL));
   vlf_cl_box_clear (&native->box, vlf_device_is_lost (queue->device));
   vlf_profile_close (native->profile);
   g_free (native);
@@ -269,23 +286,35 @@ vlf_cl_check (VlfPass *pass, cl_int status, const char *what)
   return FALSE;
 }
 
-cl_mem
-vlf_cl_host (VlfPass *pass, gconstpointer data, gsize bytes, gboolean borrowed)
+static cl_mem
+create (VlfPass *pass, cl_mem_flags flags, gconstpointer data, gsize bytes)
 {
-  const VlfClDevice *cl = pass->device->cl;
-  ClPass *native = pass->native;
-  gboolean in_place = borrowed && cl->family == VLF_FAMILY_CPU;
-  cl_mem_flags flags =
-      (borrowed ? CL_MEM_READ_ONLY : CL_MEM_READ_WRITE) | (in_place ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR);
   cl_int status;
   cl_mem mem;
 
   if (pass->error)
     return NULL;
-  mem = vlf_cl_api ()->CreateBuffer (cl->context, flags, bytes, (gpointer) data, &status);
-  if (!vlf_cl_check (pass, status, "host memory cannot be handed over"))
-    return NULL;
-  g_ptr_array_add (native->mems, mem);
+  mem =
+      vlf_cl_api ()->CreateBuffer (((VlfClDevice *) pass->device->cl)->context, flags, bytes, (gpointer) data, &status);
+  return vlf_cl_check (pass, status, "host memory cannot be handed over") ? mem : NULL;
+}
+
+cl_mem
+vlf_cl_copy_of (VlfPass *pass, gconstpointer data, gsize bytes)
+{
+  return create (pass, CL_MEM_READ_ONLY | CL_MEM_COPY_HOST_PTR, data, bytes);
+}
+
+cl_mem
+vlf_cl_host (VlfPass *pass, gconstpointer data, gsize bytes, gboolean borrowed)
+{
+  const gboolean in_place = borrowed && pass->device->family == VLF_FAMILY_CPU;
+  const cl_mem_flags flags =
+      (borrowed ? CL_MEM_READ_ONLY : CL_MEM_READ_WRITE) | (in_place ? CL_MEM_USE_HOST_PTR : CL_MEM_COPY_HOST_PTR);
+  cl_mem mem = create (pass, flags, data, bytes);
+
+  if (mem)
+    g_ptr_array_add (((ClPass *) pass->native)->mems, mem);
   return mem;
 }
 

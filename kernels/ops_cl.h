@@ -54,7 +54,10 @@ void vlf_cl_launch (VlfPass *pass, const char *kernel, VlfClGrid grid, const Vlf
  * may be read beyond @bytes. What is copied may be written, too. NULL when the pass has failed or fails by this. */
 cl_mem vlf_cl_host (VlfPass *pass, gconstpointer data, gsize bytes, gboolean borrowed);
 
-/* The same, copied, as a buffer that tensors may name until the pass ends; that of the last call where it was of the same numbers. */
+/* A copy of @data on the device, which the caller releases. NULL when the pass has failed or fails by this. */
+cl_mem vlf_cl_copy_of (VlfPass *pass, gconstpointer data, gsize bytes);
+
+/* As vlf_cl_host(), copied, as a buffer that tensors may name until the pass ends; that of the last call where it was of the same numbers. */
 VlfBuffer *vlf_cl_host_buffer (VlfPass *pass, gconstpointer data, gsize bytes);
 
 /* Takes @memory, which commands of the pass use, and frees it when they have ended. */

@@ -4,14 +4,12 @@
  *
  * Operations wait until something comes that cannot wait with them. Of two of which one needs what the other does, the second goes
  * into a later phase, between which threads wait for each other inside of the launch; or, where every row of it needs just the same row
- * of the first, behind it in the same job, tile of rows by tile of rows. What has nothing to do with each other shares a phase. */
+ * of the first, behind it in the same job, tile of rows by tile of rows. What has nothing to do with each other shares a phase. Who comes
+ * when is found in ops_cl_plan.h. */
 #pragma once
-#include "kernels/cl/step.h"
 #include "kernels/ops_cl.h"
 
 G_BEGIN_DECLS
-
-#define VLF_CL_CHAIN_STEPS 128u
 
 typedef enum {
   VLF_CL_LINEAR,
@@ -38,7 +36,6 @@ typedef struct {
 typedef struct {
   VlfClStepKind kind;
   VlfTensor y, x, z;  /* z: residual, second operand, keys; no buffer: none */
-  VlfTensor q;        /* linear: room for x in fewer bits, where the layer wants that, see vlf_cl_short_room() */
   const VlfWeight *w; /* linear */
   guint first;        /* linear */
   VlfActivation act;  /* linear */
@@ -48,30 +45,15 @@ typedef struct {
   VlfDType stored;          /* embed: of the table, whose offsets and strides count its own elements */
   float x_share, z_share;   /* mix */
   VlfClAttention attention; /* attention, whose queries are x */
-  guint job;                /* of its chain, which sees to that */
 } VlfClStep;
 
-/* Elements of a buffer. */
-typedef struct {
-  const VlfBuffer *buffer;
-  gsize begin, end;
-} VlfClRange;
+/* The steps of a queue's passes that are not enqueued yet; one thread at a time. */
+typedef struct _VlfClChain VlfClChain;
 
-/* What a step reads and writes, weights aside. */
-typedef struct {
-  guint n_read, n_written;
-  VlfClRange read[4], written[3];
-} VlfClAccess;
-
-/* Steps of a pass that are not enqueued yet; empty where all is 0. */
-typedef struct {
-  guint n, n_buffers, n_phases, n_jobs;
-  gboolean alone; /* steps go one by one, so that a profile can tell them apart */
-  VlfClStep steps[VLF_CL_CHAIN_STEPS];
-  VlfClAccess access[VLF_CL_CHAIN_STEPS];
-  guint phases[VLF_CL_CHAIN_STEPS];            /* of the jobs */
-  const VlfBuffer *buffers[VLF_CHAIN_BUFFERS]; /* that the steps use */
-} VlfClChain;
+/* @alone: steps go one by one, so that a profile can tell them apart. */
+VlfClChain *vlf_cl_chain_new (gboolean alone);
+/* @left: the driver may still use what it was given, or is not to be called any more. */
+void vlf_cl_chain_free (VlfClChain *chain, gboolean left);
 
 /* Enqueues @step, at once or with others. */
 void vlf_cl_step (VlfPass *pass, const VlfClStep *step);

@@ -458,14 +458,13 @@ quantise (VlfPass *pass, VlfTensor x, guint inputs, VlfTensor *scales)
   return q;
 }
 
-/* Rows of @x in 16 bits to @q (no buffer: to new room), as half as many floats as @inputs: [1, m, @inputs / 2]. */
+/* Rows of @x in 16 bits, as half as many floats as @w has inputs: [1, m, inputs / 2]. */
 static VlfTensor
-round_rows (VlfPass *pass, VlfTensor x, const VlfWeight *w, VlfTensor q)
+round_rows (VlfPass *pass, VlfTensor x, const VlfWeight *w)
 {
+  VlfTensor q = vlf_cl_short_room (pass, x.rows, w);
   VlfClArgs args = { 0 };
 
-  if (!q.buffer)
-    q = vlf_cl_short_room (pass, x.rows, w);
   if (pass->error)
     return q;
   vlf_cl_arg_tensor (&args, &q);
@@ -496,7 +495,7 @@ vlf_cl_linear (VlfPass *pass, const VlfClStep *step)
   if (step->w->stored == VLF_I8)
     a = quantise (pass, a, weight->inputs, &scales);
   if (is_dot (step->w->stored) && !pass->error)
-    a = round_rows (pass, a, step->w, step->q);
+    a = round_rows (pass, a, step->w);
   if (pass->error)
     return;
   vlf_cl_flatten (&y);

@@ -96,6 +96,9 @@ OBJECT (cl_command_queue, CreateCommandQueue,
 RELEASE (ReleaseCommandQueue, cl_command_queue)
 OBJECT (cl_mem, CreateBuffer, (cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *status),
         (context, flags, size, host, status))
+OBJECT (cl_mem, CreateSubBuffer,
+        (cl_mem memory, cl_mem_flags flags, cl_buffer_create_type type, const void *region, cl_int *status),
+        (memory, flags, type, region, status))
 RELEASE (ReleaseMemObject, cl_mem)
 OBJECT (cl_program, CreateProgramWithSource,
         (cl_context context, cl_uint n, const char **lines, const size_t *sizes, cl_int *status),

@@ -20,8 +20,7 @@ typedef __global float *VlfMemory;
   void vlf_step_##TYPE (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)           \
   {                                                                                                                    \
     __global const float *x = AT (s->x, first), *bias = AT (s->bias, 0);                                               \
-    __global const VLF_STORED_##TYPE *w                                                                                \
-        = (__global const VLF_STORED_##TYPE *) memory[s->weight.buffer] + s->weight.offset;                            \
+    __global const VLF_STORED_##TYPE *w = (__global const VLF_STORED_##TYPE *) AT (s->weight, 0);                      \
     __global float *y = AT (s->y, first);                                                                              \
     __global const float *residual = s->z.buffer < VLF_CHAIN_BUFFERS ? AT (s->z, first) : 0;                           \
     const size_t stride = s->x.stride;                                                                                 \
@@ -112,7 +111,7 @@ vlf_step_attention (const VlfMemory *memory, __global const VlfStep *s, const ui
 #define STEP_EMBED(TYPE)                                                                                               \
   void vlf_step_embed_##TYPE (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)     \
   {                                                                                                                    \
-    __global const VLF_STORED_##TYPE *table = (__global const VLF_STORED_##TYPE *) memory[s->x.buffer];                \
+    __global const VLF_STORED_##TYPE *table = (__global const VLF_STORED_##TYPE *) AT (s->x, 0);                      \
     __global const uint *ids = (__global const uint *) AT (s->room, 0) + first;                                        \
                                                                                                                        \
     for (uint i = 0; i < n; i++)                                                                                       \

@@ -20,7 +20,7 @@
 /* Buffers that the steps of a launch may name: parameters of a kernel take 1024 bytes at most. */
 #define VLF_CHAIN_BUFFERS 120
 
-/* A view is a buffer (VLF_CHAIN_BUFFERS: there is none), the element at which the first row begins, and strides. */
+/* A view is a buffer (VLF_CHAIN_BUFFERS: there is none), where the first row begins, in floats, whatever is there, and strides. */
 typedef struct {
   VLF_U64 offset, batch_stride;
   VLF_U32 buffer, stride;

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "kernels/cl_slabs.h"
+#include <string.h>
+#include "kernels/arena.h"
+#include "kernels/size.h"
+
+#define SLAB_BYTES ((gsize) 8 * 1024 * 1024) /* of which what is never written takes no memory */
+#define MAX_PART   (SLAB_BYTES / 8)
+#define LINE       64u /* bytes of a cache's */
+
+typedef struct {
+  VlfBuffer whole; /* no device: it is not counted among what that holds */
+  GArray *parts;   /* VlfBlock, in bytes, see vlf_blocks_place() */
+} Slab;
+
+void
+vlf_cl_slabs_init (VlfClSlabs *slabs, VlfFamily family, const char *platform, cl_device_id id)
+{
+  cl_uint bits = 0;
+
+  g_mutex_init (&slabs->mutex);
+  slabs->slabs = g_ptr_array_new ();
+  if (family == VLF_FAMILY_CPU && !strstr (platform, "Oclgrind") &&
+      vlf_cl_api ()->GetDeviceInfo (id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof bits, &bits, NULL) == CL_SUCCESS)
+    slabs->align = MAX (bits / 8, LINE);
+}
+
+void
+vlf_cl_slabs_clear (VlfClSlabs *slabs)
+{
+  g_ptr_array_unref (slabs->slabs);
+  if (!g_mutex_trylock (&slabs->mutex))
+    return; /* in a child of fork(): a thread of the parent's had it */
+  g_mutex_unlock (&slabs->mutex);
+  g_mutex_clear (&slabs->mutex);
+}
+
+gboolean
+vlf_cl_slabs_take (const VlfClSlabs *slabs, gsize bytes)
+{
+  return slabs->align > 0 && bytes <= MAX_PART;
+}
+
+static Slab *
+slab_new (VlfDevice *device, cl_context context, cl_int *status)
+{
+  Slab *slab;
+  cl_mem mem;
+
+  if (!vlf_device_has_room (device, SLAB_BYTES + VLF_BUFFER_SLACK, SLAB_BYTES + VLF_BUFFER_SLACK, NULL))
+    return NULL;
+  mem = vlf_cl_api ()->CreateBuffer (context, CL_MEM_READ_WRITE, SLAB_BYTES + VLF_BUFFER_SLACK, NULL, status);
+  if (*status != CL_SUCCESS)
+    return NULL;
+  slab = g_new0 (Slab, 1);
+  slab->whole = (VlfBuffer){ .size = SLAB_BYTES, .mem = mem };
+  slab->parts = g_array_new (FALSE, FALSE, sizeof (VlfBlock));
+  return slab;
+}
+
+static void
+slab_free (Slab *slab, gboolean call)
+{
+  if (call)
+    vlf_cl_api ()->ReleaseMemObject (slab->whole.mem);
+  g_array_unref (slab->parts);
+  g_free (slab);
+}
+
+/* A slab that has @size bytes left, which are taken; with mutex. */
+static Slab *
+find_room (VlfClSlabs *slabs, VlfDevice *device, gsize size, gsize *first, cl_context context, cl_int *status)
+{
+  Slab *slab;
+
+  for (guint i = 0; i < slabs->slabs->len; i++) {
+    slab = slabs->slabs->pdata[i];
+    if (vlf_blocks_place (slab->parts, SLAB_BYTES, size, 0, first))
+      return slab;
+  }
+  slab = slab_new (device, context, status);
+  if (!slab)
+    return NULL;
+  g_ptr_array_add (slabs->slabs, slab);
+  vlf_blocks_place (slab->parts, SLAB_BYTES, size, 0, first);
+  return slab;
+}
+
+/* With mutex. */
+static void
+give_back (VlfClSlabs *slabs, Slab *slab, gsize first, gboolean call)
+{
+  guint i = 0;
+
+  while (g_array_index (slab->parts, VlfBlock, i).offset != first)
+    i++;
+  g_array_remove_index (slab->parts, i);
+  if (slab->parts->len > 0)
+    return;
+  g_ptr_array_remove_fast (slabs->slabs, slab);
+  slab_free (slab, call);
+}
+
+cl_int
+vlf_cl_slabs_add (VlfClSlabs *slabs, VlfBuffer *buffer, cl_context context)
+{
+  cl_int status = CL_SUCCESS;
+  cl_buffer_region region = { 0, MAX (buffer->size, 1) };
+  gsize size;
+  Slab *slab;
+
+  if (!vlf_size_round_up (region.size, slabs->align, &size))
+    return CL_SUCCESS;
+  g_mutex_lock (&slabs->mutex);
+  slab = find_room (slabs, buffer->device, size, &region.origin, context, &status);
+  if (slab)
+    buffer->mem = vlf_cl_api ()->CreateSubBuffer (slab->whole.mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
+                                                  &region, &status);
+  if (slab && status != CL_SUCCESS) {
+    buffer->mem = NULL;
+    give_back (slabs, slab, region.origin, TRUE);
+  } else if (slab) {
+    buffer->whole = &slab->whole;
+    buffer->first = region.origin;
+  }
+  g_mutex_unlock (&slabs->mutex);
+  return status;
+}
+
+void
+vlf_cl_slabs_remove (VlfClSlabs *slabs, VlfBuffer *buffer, gboolean call)
+{
+  Slab *slab = (Slab *) buffer->whole; /* its first member */
+
+  if (call)
+    vlf_cl_api ()->ReleaseMemObject (buffer->mem);
+  g_mutex_lock (&slabs->mutex);
+  give_back (slabs, slab, buffer->first, call);
+  g_mutex_unlock (&slabs->mutex);
+}

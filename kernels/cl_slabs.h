@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Private to kernels/: small buffers of the CPU family as parts of large ones. A launch can name only so many memories, and each that it names
+ * costs time, while a small model has hundreds of weights, norms and biases. */
+#pragma once
+#include "kernels/backend.h"
+#include "kernels/cl_api.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  gsize align; /* bytes: where a part may begin; 0: there are no slabs */
+  GMutex mutex;
+  GPtrArray *slabs; /* VlfClSlab; with mutex */
+} VlfClSlabs;
+
+/* @platform: its name. oclgrind's users want to see what is read beyond a buffer. */
+void vlf_cl_slabs_init (VlfClSlabs *slabs, VlfFamily family, const char *platform, cl_device_id id);
+/* When no part is left. In a child of fork(), too. */
+void vlf_cl_slabs_clear (VlfClSlabs *slabs);
+
+/* Whether a buffer of @bytes is to be a part of a slab. */
+gboolean vlf_cl_slabs_take (const VlfClSlabs *slabs, gsize bytes);
+/* Makes @buffer, whose device and size are set, such a part: sets mem, whole, and first; mem stays NULL where the device has no room for another
+ * slab. CL_SUCCESS, or what the driver says. Thread-safe. */
+cl_int vlf_cl_slabs_add (VlfClSlabs *slabs, VlfBuffer *buffer, cl_context context);
+/* Gives its room back. @call: OpenCL may be called. Thread-safe. */
+void vlf_cl_slabs_remove (VlfClSlabs *slabs, VlfBuffer *buffer, gboolean call);
+
+G_END_DECLS
