@@ -74,19 +74,16 @@ vlf_step_quantise (const VlfMemory *memory, __global const VlfStep *s, const ulo
 void
 vlf_step_norm (const VlfMemory *memory, __global const VlfStep *s, const ulong first, const uint n)
 {
-  for (uint i = 0; i < n; i++) {
-    __global float *to = AT (s->y, first + i);
-    __global const float *p = AT (s->x, first + i);
+  __global const float *z = s->z.buffer < VLF_CHAIN_BUFFERS ? AT (s->z, first) : 0;
+  const size_t y_stride = s->y.stride, x_stride = s->x.stride, z_stride = s->z.stride;
+  uint i = 0;
 
-    if (s->z.buffer < VLF_CHAIN_BUFFERS) {
-      __global const float *q = AT (s->z, first + i);
-
-      VLF_FOR_ROW (s->cols, vlf_store (vlf_load (i, p) + vlf_load (i, q), i, to), to[i] = p[i] + q[i])
-    } else {
-      VLF_FOR_ROW (s->cols, vlf_store (vlf_load (i, p), i, to), to[i] = p[i])
-    }
-    vlf_norm_row (to, AT (s->weight, 0), AT (s->bias, 0), s->a, s->cols);
-  }
+  for (; i + 4 <= n; i += 4)
+    vlf_norm_rows_4 (AT (s->y, first + i), y_stride, AT (s->x, first + i), x_stride, z ? z + i * z_stride : 0, z_stride,
+                     AT (s->weight, 0), AT (s->bias, 0), s->a, s->cols);
+  for (; i < n; i++)
+    vlf_norm_rows_1 (AT (s->y, first + i), y_stride, AT (s->x, first + i), x_stride, z ? z + i * z_stride : 0, z_stride,
+                     AT (s->weight, 0), AT (s->bias, 0), s->a, s->cols);
 }
 
 void

@@ -107,24 +107,36 @@
 #define VLF_CASES(TYPE) VLF_CASES_6 (TYPE)
 #endif
 
-/* What follows the sums, on a tile that is still in the first-level cache. */
+/* What follows the sums, on a tile that is still in the first-level cache: a loop for each activation that models have many of. */
+#define VLF_FINISH(ACTIVATE)                                                                                           \
+  for (uint i = 0; i < rows; i++) {                                                                                    \
+    vlf_v y0 = ACTIVATE (tile[2 * i] + bias0), y1 = ACTIVATE (tile[2 * i + 1] + bias1);                                \
+                                                                                                                       \
+    if (residual) {                                                                                                    \
+      y0 += vlf_load (0, residual + i * residual_stride);                                                              \
+      y1 += vlf_load (1, residual + i * residual_stride);                                                              \
+    }                                                                                                                  \
+    vlf_store (y0, 0, y + i * y_stride);                                                                               \
+    vlf_store (y1, 1, y + i * y_stride);                                                                               \
+  }
+#define VLF_AS_IT_IS(x) (x)
+#define VLF_ACTIVATED(x) vlf_activate_v (x, act)
 void
 vlf_finish_tile (__global float *y, const size_t y_stride, __global const float *bias, __global const float *residual,
                  const size_t residual_stride, const vlf_v *tile, const uint rows, const int act)
 {
   const vlf_v bias0 = vlf_load (0, bias), bias1 = vlf_load (1, bias);
 
-  for (uint i = 0; i < rows; i++) {
-    vlf_v y0 = vlf_activate_v (tile[2 * i] + bias0, act), y1 = vlf_activate_v (tile[2 * i + 1] + bias1, act);
-
-    if (residual) {
-      y0 += vlf_load (0, residual + i * residual_stride);
-      y1 += vlf_load (1, residual + i * residual_stride);
-    }
-    vlf_store (y0, 0, y + i * y_stride);
-    vlf_store (y1, 1, y + i * y_stride);
+  switch (act) {
+  case VLF_NONE: VLF_FINISH (VLF_AS_IT_IS) break;
+  case VLF_GELU: VLF_FINISH (vlf_gelu_v) break;
+  case VLF_QUICK_GELU: VLF_FINISH (vlf_quick_gelu_v) break;
+  default: VLF_FINISH (VLF_ACTIVATED) break;
   }
 }
+#undef VLF_FINISH
+#undef VLF_AS_IT_IS
+#undef VLF_ACTIVATED
 
 /* What makes numbers of sums that are none yet. */
 #define VLF_SCALE_f32(tile, scales, w_scales, padded, rows)
