@@ -16,11 +16,12 @@ typedef struct {
 void
 vlf_cl_slabs_init (VlfClSlabs *slabs, VlfFamily family, const char *platform, cl_device_id id)
 {
+  const gboolean off = g_strcmp0 (g_getenv ("VLF_SLABS"), "off") == 0 || strstr (platform, "Oclgrind");
   cl_uint bits = 0;
 
   g_mutex_init (&slabs->mutex);
   slabs->slabs = g_ptr_array_new ();
-  if (family == VLF_FAMILY_CPU && !strstr (platform, "Oclgrind") &&
+  if (family == VLF_FAMILY_CPU && !off &&
       vlf_cl_api ()->GetDeviceInfo (id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof bits, &bits, NULL) == CL_SUCCESS)
     slabs->align = MAX (bits / 8, LINE);
 }

@@ -13,7 +13,8 @@ typedef struct {
   GPtrArray *slabs; /* VlfClSlab; with mutex */
 } VlfClSlabs;
 
-/* @platform: its name. oclgrind's users want to see what is read beyond a buffer. */
+/* @platform: its name. There are none where it is oclgrind's, or VLF_SLABS is "off": whoever looks for accesses beyond a buffer wants each for
+ * itself. */
 void vlf_cl_slabs_init (VlfClSlabs *slabs, VlfFamily family, const char *platform, cl_device_id id);
 /* When no part is left. In a child of fork(), too. */
 void vlf_cl_slabs_clear (VlfClSlabs *slabs);
