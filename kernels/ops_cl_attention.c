@@ -6,6 +6,7 @@
 #define CPU_ROWS  6u   /* queries of a work-item */
 #define CPU_KEYS  512u /* keys whose scores it holds at once */
 #define CPU_WORTH 4u   /* tiles of queries for which it pays that a further work-item packs the keys */
+#define CPU_PACK  2u   /* such tiles that take about as long as that */
 #define LOG2E     1.44269504f
 #define GPU_ROWS  16u /* queries of a group */
 #define GPU_GROUP 64u
@@ -35,14 +36,27 @@ block_size (guint m)
   return (keys + 63) / 64 * 64;
 }
 
-/* Work-items that share the queries of a head: enough that all compute units are busy until the end, but each packs keys and values. */
+/* Work-items that share the queries of a head: at least as many as the device's tiles say, and so many that the compute units are done soonest,
+ * since each packs keys and values. */
 static guint
 count_parts (const VlfPass *pass, const VlfClStep *step)
 {
   const guint units = vlf_cl_compute_units (pass->device), heads = step->attention.heads * step->y.batch;
   const guint tiles = (step->x.rows + CPU_ROWS - 1) / CPU_ROWS, most = MAX (tiles / CPU_WORTH, 1);
+  const guint least = MIN ((vlf_cl_tiles (pass->device)->parts * units + heads - 1) / heads, most);
+  guint best = least;
+  guint64 soonest = G_MAXUINT64;
 
-  return MIN ((vlf_cl_tiles (pass->device)->parts * units + heads - 1) / heads, most);
+  for (guint parts = least; parts <= MIN (most, 4 * least); parts++) {
+    const guint64 turns = ((guint64) heads * parts + units - 1) / units,
+                  end = turns * (CPU_PACK + (tiles + parts - 1) / parts);
+
+    if (end < soonest) {
+      soonest = end;
+      best = parts;
+    }
+  }
+  return best;
 }
 
 /* Room for the packed keys of one head for every work-item, and for the packed values or the heaps of a tile: a row for each key, as one

@@ -12,8 +12,8 @@ static const struct {
   guint width;
   VlfTiles tiles;
 } table[] = {
-  { 16, { .heights = { 12, 12, 12, 12, 12 }, .chain_kib = 1024, .parts = 2 } },
-  { 8, { .heights = { 6, 6, 6, 6, 6 }, .chain_kib = 1024, .parts = 2 } },
+  { 16, { .heights = { 12, 12, 12, 12, 12 }, .chain_kib = 1024, .parts = 1 } },
+  { 8, { .heights = { 6, 6, 6, 6, 6 }, .chain_kib = 1024, .parts = 1 } },
 };
 
 static const guint buckets[VLF_TILES_BUCKETS] = { 16, 64, 256, 640, 1024 };

@@ -13,7 +13,7 @@ VlfTiles vlf_tiles_shipped (guint width);
 VlfTiles vlf_tiles_load (const VlfDevice *device);
 void vlf_tiles_store (const VlfDevice *device, const VlfTiles *tiles);
 
-/* One line: "heights 12 12 12 12 12 chain 1024 parts 2". Free with g_free(). */
+/* One line: "heights 12 12 12 12 12 chain 1024 parts 1". Free with g_free(). */
 gchar *vlf_tiles_print (const VlfTiles *tiles);
 /* FALSE where @text is anything else, or says what no device with vectors of @width floats can do. */
 gboolean vlf_tiles_parse (const char *text, guint width, VlfTiles *tiles);

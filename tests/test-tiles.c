@@ -18,18 +18,18 @@ test_parse (void)
 {
   static const char *const wrong[] = { "",
                                        "heights 12 12 12 12 12 chain 1024 parts",
-                                       "heights 12 12 12 12 12 chain 1024 parts 2 ",
-                                       "heights 12 12 12 12 13 chain 1024 parts 2",
-                                       "heights 0 12 12 12 12 chain 1024 parts 2",
-                                       "heights -4 12 12 12 12 chain 1024 parts 2",
+                                       "heights 12 12 12 12 12 chain 1024 parts 1 ",
+                                       "heights 12 12 12 12 13 chain 1024 parts 1",
+                                       "heights 0 12 12 12 12 chain 1024 parts 1",
+                                       "heights -4 12 12 12 12 chain 1024 parts 1",
                                        "heights 12 12 12 12 12 chain 1024 parts 0",
                                        "heights 12 12 12 12 12 chain 99999 parts 2",
-                                       "heights 012 12 12 12 12 chain 1024 parts 2",
-                                       "Heights 12 12 12 12 12 chain 1024 parts 2" };
+                                       "heights 012 12 12 12 12 chain 1024 parts 1",
+                                       "Heights 12 12 12 12 12 chain 1024 parts 1" };
   VlfTiles tiles = vlf_tiles_shipped (16), other;
   g_autofree gchar *text = vlf_tiles_print (&tiles);
 
-  g_assert_cmpstr (text, ==, "heights 12 12 12 12 12 chain 1024 parts 2");
+  g_assert_cmpstr (text, ==, "heights 12 12 12 12 12 chain 1024 parts 1");
   g_assert_true (vlf_tiles_parse (text, 16, &other));
   g_assert_cmpmem (&tiles, sizeof tiles, &other, sizeof other);
   g_assert_false (vlf_tiles_parse (text, 8, &other)); /* its tiles have six rows at most */
