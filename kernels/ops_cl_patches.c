@@ -3,6 +3,8 @@
 #include "kernels/ops_cl.h"
 
 #define RUN         16u /* pixels that a work-item computes at once */
+#define TOGETHER    4u  /* rows that the last step reads at once */
+#define EACH_UNIT   4u  /* work-items of the CPU family for each compute unit, so that none waits long for the last */
 #define STRIP_BYTES ((gsize) 1024 * 1024)
 
 /* The part of one axis that the cut depends on. */
@@ -11,7 +13,7 @@ typedef struct {
   guint source, source_end; /* pixels of the picture */
 } Range;
 
-/* Planar 8-bit scratch, [3][rows][stride] in the tensor's memory; on CPUs rgb has runs of rows in place of rows. */
+/* Planar 8-bit scratch, [3][rows][stride] in the tensor's memory. */
 typedef struct {
   VlfTensor tensor;
   guint stride; /* bytes */
@@ -52,13 +54,6 @@ arg_planes (VlfClArgs *args, const Planes *p)
   vlf_cl_arg_ulong (args, p->plane);
 }
 
-/* Rows that a work-item of the first two steps computes side by side. */
-static guint
-run_height (const VlfPass *pass)
-{
-  return pass->device->family == VLF_FAMILY_CPU ? RUN : 1;
-}
-
 /* A work-item per row on CPUs, per @runs of it on GPUs. */
 static VlfClGrid
 grid (VlfPass *pass, guint runs, guint rows, guint channels)
@@ -91,27 +86,34 @@ send_source (VlfPass *pass, const VlfImage *image)
   return source;
 }
 
-/* @n runs of rows of the picture from row @first on to @rgb. */
+static void
+arg_source (VlfClArgs *args, const Source *source, Range x, guint first)
+{
+  const VlfImage *image = source->image;
+
+  for (guint i = 0; i < 3; i++) {
+    vlf_cl_arg_mem (args, source->planes[image->components[i].plane]);
+    vlf_cl_arg_ulong (args, image->components[i].offset);
+    vlf_cl_arg_ulong (args, image->components[i].stride);
+    vlf_cl_arg_uint (args, image->components[i].pixel_stride);
+    vlf_cl_arg_uint (args, image->components[i].x_shift);
+    vlf_cl_arg_uint (args, image->components[i].y_shift);
+  }
+  vlf_cl_arg_mem (args, source->matrix);
+  vlf_cl_arg_uint (args, image->width);
+  vlf_cl_arg_uint (args, image->height);
+  vlf_cl_arg_uint (args, x.source);
+  vlf_cl_arg_uint (args, x.source_end);
+  vlf_cl_arg_uint (args, first);
+}
+
+/* @n rows of the picture from row @first on to @rgb. */
 static void
 convert (VlfPass *pass, const Source *source, Range x, guint first, guint n, const Planes *rgb)
 {
-  const VlfImage *image = source->image;
   VlfClArgs args = { 0 };
 
-  for (guint i = 0; i < 3; i++) {
-    vlf_cl_arg_mem (&args, source->planes[image->components[i].plane]);
-    vlf_cl_arg_ulong (&args, image->components[i].offset);
-    vlf_cl_arg_ulong (&args, image->components[i].stride);
-    vlf_cl_arg_uint (&args, image->components[i].pixel_stride);
-    vlf_cl_arg_uint (&args, image->components[i].x_shift);
-    vlf_cl_arg_uint (&args, image->components[i].y_shift);
-  }
-  vlf_cl_arg_mem (&args, source->matrix);
-  vlf_cl_arg_uint (&args, image->width);
-  vlf_cl_arg_uint (&args, image->height);
-  vlf_cl_arg_uint (&args, x.source);
-  vlf_cl_arg_uint (&args, x.source_end);
-  vlf_cl_arg_uint (&args, first);
+  arg_source (&args, source, x, first);
   arg_planes (&args, rgb);
   vlf_cl_launch (pass, "vlf_rgb", grid (pass, (x.source_end - x.source + RUN - 1) / RUN, n, 1), &args);
 }
@@ -157,12 +159,11 @@ resize_rows (VlfPass *pass, const Tables *tables, Range x, guint n, const Planes
 /* The first two steps, a strip of the picture after the other: what lies between them stays in the caches, and a large picture needs
  * no more room than a small one. */
 static void
-narrow (VlfPass *pass, const VlfImage *image, const VlfAxis *axis, Range x, Range y, Planes wide)
+narrow_gpu (VlfPass *pass, const VlfImage *image, const VlfAxis *axis, Range x, Range y, Planes wide)
 {
   const guint rows = y.source_end - y.source, columns = x.source_end - x.source;
-  const guint height = run_height (pass), runs = (rows + height - 1) / height;
-  const guint strip = MIN ((guint) (STRIP_BYTES / (3 * (gsize) columns * height)) + 1, runs);
-  Planes rgb = planes_alloc (pass, strip, (columns + RUN - 1) / RUN * RUN * height);
+  const guint strip = MIN ((guint) (STRIP_BYTES / (3 * (gsize) columns)) + 1, rows);
+  Planes rgb = planes_alloc (pass, strip, (columns + RUN - 1) / RUN * RUN);
   Source source;
   Tables tables;
 
@@ -170,13 +171,38 @@ narrow (VlfPass *pass, const VlfImage *image, const VlfAxis *axis, Range x, Rang
     return;
   source = send_source (pass, image);
   tables = send_tables (pass, axis, x);
-  for (guint first = 0; first < runs; first += strip) {
-    guint n = MIN (strip, runs - first);
+  for (guint first = 0; first < rows; first += strip) {
+    guint n = MIN (strip, rows - first);
 
-    convert (pass, &source, x, y.source + first * height, n, &rgb);
+    convert (pass, &source, x, y.source + first, n, &rgb);
     resize_rows (pass, &tables, x, n, &rgb, &wide);
-    wide.tensor.offset += (gsize) strip * height * wide.tensor.stride;
+    wide.tensor.offset += (gsize) strip * wide.tensor.stride;
   }
+}
+
+/* The first two steps in one, for the same reasons. */
+static void
+narrow_cpu (VlfPass *pass, const VlfImage *image, const VlfAxis *axis, Range x, Range y, Planes wide)
+{
+  const guint runs = (y.source_end - y.source + RUN - 1) / RUN, columns = x.source_end - x.source;
+  const guint groups = MIN (runs, EACH_UNIT * vlf_cl_compute_units (pass->device));
+  VlfTensor room = vlf_pass_alloc (pass, 3 * groups, (columns + RUN - 1) / RUN, RUN * RUN / 4);
+  const Planes rgb = { room, room.stride * 4, room.batch_stride * 4 };
+  VlfClArgs args = { 0 };
+  Source source;
+  Tables tables;
+
+  if (vlf_pass_failed (pass))
+    return;
+  source = send_source (pass, image);
+  tables = send_tables (pass, axis, x);
+  arg_source (&args, &source, x, y.source);
+  vlf_cl_arg_uint (&args, runs);
+  arg_planes (&args, &rgb);
+  arg_tables (&args, &tables);
+  vlf_cl_arg_uint (&args, x.end - x.first);
+  arg_planes (&args, &wide);
+  vlf_cl_launch (pass, "vlf_narrow", (VlfClGrid){ .groups = { groups } }, &args);
 }
 
 static void
@@ -212,15 +238,16 @@ void
 vlf_cl_patches (VlfPass *pass, VlfTensor y, const VlfImage *image, const VlfImagePlan *plan,
                 const VlfResample *resample)
 {
+  const gboolean cpu = pass->device->family == VLF_FAMILY_CPU;
   guint scope = vlf_pass_open (pass);
   Range columns = needed (&resample->x, plan->crop_x, plan->width / plan->patch * plan->patch);
   Range rows = needed (&resample->y, plan->crop_y, plan->height / plan->patch * plan->patch);
   Planes wide;
 
   columns.source -= columns.source % RUN;
-  wide = planes_alloc (pass, rows.source_end - rows.source + run_height (pass) - 1, columns.end - columns.first);
+  wide = planes_alloc (pass, rows.source_end - rows.source + (cpu ? RUN : TOGETHER) - 1, columns.end - columns.first);
   if (!vlf_pass_failed (pass)) {
-    narrow (pass, image, &resample->x, columns, rows, wide);
+    (cpu ? narrow_cpu : narrow_gpu) (pass, image, &resample->x, columns, rows, wide);
     resize_columns (pass, y, plan, &resample->y, columns, rows, &wide);
   }
   vlf_pass_close (pass, scope, (VlfTensor){ 0 });
