@@ -16,8 +16,9 @@
 struct _VlfClChain {
   gboolean alone;
   guint n, n_memories;
-  VlfClStep last;                               /* that was asked for */
-  VlfClRecord *records;                         /* [n of MAX_RECORDS] */
+  gboolean expected;    /* so far the records are those of the plan that is expected, and are not written down */
+  VlfClStep last;       /* that was asked for */
+  VlfClRecord *records; /* [n of MAX_RECORDS] */
   const VlfBuffer *memories[VLF_CHAIN_BUFFERS]; /* [n_memories] that the records use */
   guint n_set;                                  /* memories of the kernel's last launch; MAX: there was none */
   VlfClPlans plans;
@@ -185,48 +186,68 @@ record_rest (VlfClChain *chain, const VlfClStep *step, VlfClRecord *r)
   add_range (r->access.read, &r->access.n_read, &step->places, r->step.room);
 }
 
-/* @kind: of the kernel. */
+/* Adds @r, of which nothing is kept where it is what was expected: to write down what is known takes as long as to find it out. */
 static void
-record (const VlfDevice *device, VlfClChain *chain, const VlfClStep *step, guint kind)
+add_record (VlfClChain *chain, const VlfClRecord *r)
 {
-  VlfClRecord *r = memset (&chain->records[chain->n++], 0, sizeof *r);
+  const VlfClPlan *plan = vlf_cl_plans_expect (&chain->plans);
 
-  r->step.kind = kind;
-  r->step.items = count_items (device, step);
-  r->step.rows = count_rows (step);
-  r->step.cols = step->y.cols;
-  r->step.act = (cl_int) step->act;
-  r->step.a = step->kind == VLF_CL_NORM ? step->norm.eps : step->x_share;
-  r->step.b = step->z_share;
-  r->step.y = rows_of (chain, &step->y);
-  r->step.x = rows_of (chain, &step->x);
-  r->step.z = rows_of (chain, &step->z);
-  add_range (r->access.written, &r->access.n_written, &step->y, r->step.y);
-  add_range (r->access.read, &r->access.n_read, &step->x, r->step.x);
-  add_range (r->access.read, &r->access.n_read, &step->z, r->step.z);
+  if (chain->n == 0)
+    chain->expected = plan != NULL;
+  if (chain->expected && (chain->n >= plan->n || memcmp (&plan->records[chain->n], r, sizeof *r) != 0)) {
+    memcpy (chain->records, plan->records, chain->n * sizeof *r);
+    chain->expected = FALSE;
+  }
+  if (!chain->expected)
+    chain->records[chain->n] = *r;
+  chain->n++;
+}
+
+/* @kind: of the kernel. */
+static VlfClRecord
+record_of (const VlfDevice *device, VlfClChain *chain, const VlfClStep *step, guint kind)
+{
+  VlfClRecord r;
+
+  memset (&r, 0, sizeof r);
+  r.step.kind = kind;
+  r.step.items = count_items (device, step);
+  r.step.rows = count_rows (step);
+  r.step.cols = step->y.cols;
+  r.step.act = (cl_int) step->act;
+  r.step.a = step->kind == VLF_CL_NORM ? step->norm.eps : step->x_share;
+  r.step.b = step->z_share;
+  r.step.y = rows_of (chain, &step->y);
+  r.step.x = rows_of (chain, &step->x);
+  r.step.z = rows_of (chain, &step->z);
+  add_range (r.access.written, &r.access.n_written, &step->y, r.step.y);
+  add_range (r.access.read, &r.access.n_read, &step->x, r.step.x);
+  add_range (r.access.read, &r.access.n_read, &step->z, r.step.z);
   if (step->kind == VLF_CL_ATTENTION)
-    record_attention (chain, step, r);
+    record_attention (chain, step, &r);
   else
-    record_rest (chain, step, r);
+    record_rest (chain, step, &r);
   if (step->w)
-    record_linear (chain, step, &r->step);
+    record_linear (chain, step, &r.step);
+  return r;
 }
 
 /* A linear layer of @x, made into fewer bits at @q before. */
 static void
 record_short (const VlfDevice *device, VlfClChain *chain, const VlfClStep *step, VlfTensor q)
 {
-  const guint kind = step->w->stored == VLF_I8 ? VLF_STEP_QUANTISE : VLF_STEP_ROUND;
+  const gboolean bytes = step->w->stored == VLF_I8;
+  const VlfClStep make = { .kind = VLF_CL_COPY, .y = q, .x = step->x };
+  VlfClRecord r = record_of (device, chain, &make, bytes ? VLF_STEP_QUANTISE : VLF_STEP_ROUND);
   VlfClStep linear = *step;
-  VlfStep *to;
 
-  record (device, chain, &(VlfClStep){ .kind = VLF_CL_COPY, .y = q, .x = step->x }, kind);
-  to = &chain->records[chain->n - 1].step;
-  to->cols = step->x.cols;
-  to->inputs = vlf_cl_weight_inputs (step->w);
-  to->scale_at = step->w->stored == VLF_I8 ? q.cols - 1 : 0;
+  r.step.cols = step->x.cols;
+  r.step.inputs = vlf_cl_weight_inputs (step->w);
+  r.step.scale_at = bytes ? q.cols - 1 : 0;
+  add_record (chain, &r);
   linear.x = q;
-  record (device, chain, &linear, 0);
+  r = record_of (device, chain, &linear, 0);
+  add_record (chain, &r);
 }
 
 /* FALSE where there is no room for all of @step; nothing of it is recorded then. */
@@ -242,14 +263,16 @@ record_step (const VlfDevice *device, VlfClChain *chain, const VlfClStep *step, 
                                  VLF_STEP_GATHER,
                                  VLF_STEP_SCATTER,
                                  VLF_STEP_EMBED_F32 };
-  const guint n = chain->n;
+  VlfClRecord r;
 
-  if (n + 2 > MAX_RECORDS || chain->n_memories + MAX_NEW > VLF_CHAIN_BUFFERS)
+  if (chain->n + 2 > MAX_RECORDS || chain->n_memories + MAX_NEW > VLF_CHAIN_BUFFERS)
     return FALSE;
-  if (q.buffer)
+  if (q.buffer) {
     record_short (device, chain, step, q);
-  else
-    record (device, chain, step, kinds[step->kind] + (step->kind == VLF_CL_EMBED ? step->stored : 0));
+  } else {
+    r = record_of (device, chain, step, kinds[step->kind] + (step->kind == VLF_CL_EMBED ? step->stored : 0));
+    add_record (chain, &r);
+  }
   chain->last = *step;
   return TRUE;
 }
@@ -290,7 +313,7 @@ arg_memories (VlfClArgs *args, VlfClChain *chain)
 static void
 launch_chain (VlfPass *pass, VlfClChain *chain)
 {
-  VlfClPlan *plan = vlf_cl_plans_find (&chain->plans, chain->records, chain->n);
+  VlfClPlan *plan = vlf_cl_plans_find (&chain->plans, chain->expected ? NULL : chain->records, chain->n);
   const guint units = vlf_cl_compute_units (pass->device);
   VlfClArgs args = { 0 };
 

@@ -171,28 +171,64 @@ plan_free (gpointer data)
   g_free (plan);
 }
 
+/* The plan used longest ago goes. */
+static void
+forget_one (VlfClPlans *plans)
+{
+  const guint oldest = plans->plans->len - 1;
+
+  for (guint i = 0; i < oldest; i++) {
+    VlfClPlan *plan = plans->plans->pdata[i];
+
+    if (plan->next == plans->plans->pdata[oldest])
+      plan->next = NULL;
+  }
+  g_ptr_array_remove_index (plans->plans, oldest);
+}
+
 static gboolean
 is_of (const VlfClPlan *plan, const VlfClRecord *records, guint n)
 {
   return plan->n == n && memcmp (plan->records, records, n * sizeof *records) == 0;
 }
 
+/* The place of the plan of @records [n], or the length. */
+static guint
+look_up (const VlfClPlans *plans, const VlfClRecord *records, guint n)
+{
+  guint i = 0;
+
+  while (i < plans->plans->len && !is_of (plans->plans->pdata[i], records, n))
+    i++;
+  return i;
+}
+
+const VlfClPlan *
+vlf_cl_plans_expect (const VlfClPlans *plans)
+{
+  return plans->last ? plans->last->next : NULL;
+}
+
 VlfClPlan *
 vlf_cl_plans_find (VlfClPlans *plans, const VlfClRecord *records, guint n)
 {
-  VlfClPlan *plan = NULL;
-  guint i = 0;
+  const VlfClPlan *expected = vlf_cl_plans_expect (plans);
+  const VlfClRecord *known = records ? records : expected->records;
+  VlfClPlan *plan;
+  guint at;
 
   if (!plans->plans)
     plans->plans = g_ptr_array_new_with_free_func (plan_free);
-  while (i < plans->plans->len && !is_of (plans->plans->pdata[i], records, n))
-    i++;
-  if (i < plans->plans->len)
-    plan = g_ptr_array_steal_index (plans->plans, i);
-  else if (i == MAX_PLANS)
-    g_ptr_array_remove_index (plans->plans, i - 1);
-  g_ptr_array_insert (plans->plans, 0, plan ? plan : plan_new (records, n));
-  return plans->plans->pdata[0];
+  if (records || expected->n != n || !g_ptr_array_find (plans->plans, expected, &at))
+    at = look_up (plans, known, n);
+  plan = at < plans->plans->len ? g_ptr_array_steal_index (plans->plans, at) : plan_new (known, n);
+  if (plans->plans->len == MAX_PLANS)
+    forget_one (plans);
+  g_ptr_array_insert (plans->plans, 0, plan);
+  if (plans->last)
+    plans->last->next = plan;
+  plans->last = plan;
+  return plan;
 }
 
 void
@@ -201,4 +237,5 @@ vlf_cl_plans_clear (VlfClPlans *plans, gboolean left)
   for (guint i = 0; left && plans->plans && i < plans->plans->len; i++)
     ((VlfClPlan *) plans->plans->pdata[i])->mem = NULL;
   g_clear_pointer (&plans->plans, g_ptr_array_unref);
+  plans->last = NULL;
 }

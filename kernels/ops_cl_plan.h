@@ -28,21 +28,26 @@ typedef struct {
 } VlfClRecord;
 
 /* Steps sorted into jobs and these into phases, as chain.cl takes them. */
-typedef struct {
+typedef struct _VlfClPlan VlfClPlan;
+struct _VlfClPlan {
   VlfClRecord *records; /* [n], as they came */
   VlfStep *steps;       /* [n], job after job */
   VlfPhase *phases;     /* [n_phases], nothing of them done */
   guint n, n_phases;
-  guint widest; /* items of the largest phase */
-  cl_mem mem;   /* the steps on the device, owned; NULL: not there yet */
-} VlfClPlan;
+  guint widest;    /* items of the largest phase */
+  cl_mem mem;      /* the steps on the device, owned; NULL: not there yet */
+  VlfClPlan *next; /* that was asked for after this one the last time, or NULL */
+};
 
 /* The plans of a queue, one thread at a time. */
 typedef struct {
   GPtrArray *plans; /* VlfClPlan, the last used first; NULL: none */
+  VlfClPlan *last;  /* that was asked for */
 } VlfClPlans;
 
-/* The plan of @records [n], n >= 1; valid until the next call. */
+/* What will probably be asked for next, or NULL; valid until it is. */
+const VlfClPlan *vlf_cl_plans_expect (const VlfClPlans *plans);
+/* The plan of @records [n], n >= 1, or of as many of what was expected where they are NULL; valid until the next call. */
 VlfClPlan *vlf_cl_plans_find (VlfClPlans *plans, const VlfClRecord *records, guint n);
 /* @left: the driver may still use them, or is not to be called any more. */
 void vlf_cl_plans_clear (VlfClPlans *plans, gboolean left);

@@ -5,6 +5,7 @@
 #include "kernels/ops.h"
 
 #define PARTS 400u
+#define KINDS 101u
 #define ROWS  7u
 #define DIM   32u
 
@@ -159,11 +160,33 @@ test_plans (void)
     vlf_constant_free (constants[i]);
 }
 
+/* More plans than are kept, in an order that repeats itself, and then in one that does not; some are the beginning of others. */
+static void
+test_many (void)
+{
+  g_autoptr (VlfDevice) device = open_device ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfQueue) queue = vlf_queue_new (device, &error);
+  VlfConstant *constants[KINDS + 3];
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (constants); i++)
+    constants[i] = constant_new (device, (float) i);
+  for (guint i = 0; i < 3 * KINDS; i++) {
+    const guint first = i < 2 * KINDS ? i % KINDS : i * i % KINDS, n = 2 + i % 2;
+
+    expect_sum (queue, constants + first, n, (float) (n * first + (n == 2 ? 1 : 3)));
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (constants); i++)
+    vlf_constant_free (constants[i]);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/chains/parts", test_parts);
   g_test_add_func ("/chains/plans", test_plans);
+  g_test_add_func ("/chains/many", test_many);
   return g_test_run ();
 }
