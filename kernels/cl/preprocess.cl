@@ -116,9 +116,9 @@ typedef struct {
   VlfComponent component[3];
   __global const int *matrix;
   uint width, height;
-  bool same;   /* the components are red, green, and blue */
-  uint packed; /* bytes of a pixel, 3 or 4, where the components lie side by side; 0: they do not */
-  uint shift[3]; /* of a packed pixel's components, in bits */
+  bool same;                    /* the components are red, green, and blue */
+  uint packed;                  /* bytes of a pixel, 3 or 4, where the components lie side by side; 0: they do not */
+  uint shift[3];                /* of a packed pixel's components, in bits */
   __global const uchar *pixels; /* packed ones */
 } VlfPicture;
 
@@ -278,7 +278,8 @@ vlf_narrow (COMPONENT (0), COMPONENT (1), COMPONENT (2), __global const int *mat
             __global const uint *first, __global const uint *count, __global const int *weights, uint taps, uint n,
             __global float *wide, ulong wide_offset, uint wide_stride, ulong wide_plane)
 {
-  VlfPicture picture = { { COMPONENT_OF (0), COMPONENT_OF (1), COMPONENT_OF (2) }, matrix, width, height, vlf_is_identity (matrix) };
+  VlfPicture picture = { { COMPONENT_OF (0), COMPONENT_OF (1), COMPONENT_OF (2) }, matrix, width, height,
+                         vlf_is_identity (matrix), 0, { 0 }, 0 };
   const VlfFilter filter = { first, count, weights, taps };
   __global uchar *rgb = (__global uchar *) (room + room_offset) + get_group_id (0) * 3 * room_plane;
   __global uchar *to = (__global uchar *) (wide + wide_offset);
