@@ -17,7 +17,7 @@ struct _VlfClChain {
   gboolean alone;
   guint n, n_memories;
   gboolean expected;    /* so far the records are those of the plan that is expected, and are not written down */
-  VlfClStep last;       /* that was asked for */
+  VlfClStep only;       /* the step, where there is one record */
   VlfClRecord *records; /* [n of MAX_RECORDS] */
   const VlfBuffer *memories[VLF_CHAIN_BUFFERS]; /* [n_memories] that the records use */
   guint n_set;                                  /* memories of the kernel's last launch; MAX: there was none */
@@ -273,7 +273,8 @@ record_step (const VlfDevice *device, VlfClChain *chain, const VlfClStep *step, 
     r = record_of (device, chain, step, kinds[step->kind] + (step->kind == VLF_CL_EMBED ? step->stored : 0));
     add_record (chain, &r);
   }
-  chain->last = *step;
+  if (chain->n == 1)
+    chain->only = *step;
   return TRUE;
 }
 
@@ -339,7 +340,7 @@ vlf_cl_chain_flush (VlfPass *pass)
     launch_chain (pass, chain);
   forget (chain);
   if (n == 1) {
-    const VlfClStep step = chain->last;
+    const VlfClStep step = chain->only;
 
     launch_single (pass, &step);
   }
