@@ -130,8 +130,9 @@ GST_END_TEST
 static GstMemory *
 piece (const GstMapInfo *map, gsize begin, gsize end)
 {
-  return gst_memory_new_wrapped (0, g_memdup2 (map->data + begin, end - begin), end - begin, 0, end - begin, NULL,
-                                 g_free);
+  gpointer bytes = g_memdup2 (map->data + begin, end - begin);
+
+  return gst_memory_new_wrapped (0, bytes, end - begin, 0, end - begin, bytes, g_free);
 }
 
 /* @buffer in one memory for each of the @n pieces that end at @ends. */
