@@ -29,18 +29,21 @@ typedef struct {
 void vlf_aligned_append (VlfAligned *to, gunichar c, guint32 begin, guint32 end);
 void vlf_aligned_clear (VlfAligned *aligned);
 static inline VlfSlice
-vlf_aligned_slice (const VlfAligned *aligned, gsize from, gsize to)
-{
-  VlfSlice slice = { aligned->text + from, aligned->begin + from, aligned->end + from, to - from };
-
-  return slice;
-}
-static inline VlfSlice
 vlf_slice_part (const VlfSlice *slice, gsize from, gsize to)
 {
   VlfSlice part = { slice->text + from, slice->begin + from, slice->end + from, to - from };
 
   return part;
+}
+/* Bytes [from, to). What is empty may have no memory, and addresses are counted from. */
+static inline VlfSlice
+vlf_aligned_slice (const VlfAligned *aligned, gsize from, gsize to)
+{
+  static const guint32 nowhere[1] = { 0 };
+  const VlfSlice nothing = { "", nowhere, nowhere, 0 };
+  VlfSlice whole = { aligned->text, aligned->begin, aligned->end, to };
+
+  return aligned->text ? vlf_slice_part (&whole, from, to) : nothing;
 }
 
 /* White_Space of Unicode; \p{L}; \p{N}; \w of regular expressions. GLib's version of Unicode decides. */
