@@ -60,46 +60,61 @@ slab_new (VlfDevice *device, cl_context context, cl_int *status)
 }
 
 static void
-slab_free (Slab *slab, gboolean call)
+slab_free (Slab *slab)
 {
-  if (call)
-    vlf_cl_api ()->ReleaseMemObject (slab->whole.mem);
+  vlf_cl_api ()->ReleaseMemObject (slab->whole.mem);
   g_array_unref (slab->parts);
   g_free (slab);
 }
 
-/* A slab that has @size bytes left, which are taken; with mutex. */
+/* A slab that has @size bytes left, which are taken; NULL: there is none. */
 static Slab *
-find_room (VlfClSlabs *slabs, VlfDevice *device, gsize size, gsize *first, cl_context context, cl_int *status)
+find_room (VlfClSlabs *slabs, gsize size, gsize *first)
 {
-  Slab *slab;
+  Slab *found = NULL;
 
-  for (guint i = 0; i < slabs->slabs->len; i++) {
-    slab = slabs->slabs->pdata[i];
+  g_mutex_lock (&slabs->mutex);
+  for (guint i = 0; i < slabs->slabs->len && !found; i++) {
+    Slab *slab = slabs->slabs->pdata[i];
+
     if (vlf_blocks_place (slab->parts, SLAB_BYTES, size, 0, first))
-      return slab;
+      found = slab;
   }
-  slab = slab_new (device, context, status);
+  g_mutex_unlock (&slabs->mutex);
+  return found;
+}
+
+/* A slab of which the first @size bytes are taken; NULL: there is no room for one, or see @status. */
+static Slab *
+add_slab (VlfClSlabs *slabs, VlfDevice *device, gsize size, gsize *first, cl_context context, cl_int *status)
+{
+  Slab *slab = slab_new (device, context, status);
+
   if (!slab)
     return NULL;
-  g_ptr_array_add (slabs->slabs, slab);
   vlf_blocks_place (slab->parts, SLAB_BYTES, size, 0, first);
+  g_mutex_lock (&slabs->mutex);
+  g_ptr_array_add (slabs->slabs, slab);
+  g_mutex_unlock (&slabs->mutex);
   return slab;
 }
 
-/* With mutex. */
 static void
-give_back (VlfClSlabs *slabs, Slab *slab, gsize first, gboolean call)
+give_back (VlfClSlabs *slabs, Slab *slab, gsize first)
 {
+  gboolean empty;
   guint i = 0;
 
+  g_mutex_lock (&slabs->mutex);
   while (g_array_index (slab->parts, VlfBlock, i).offset != first)
     i++;
   g_array_remove_index (slab->parts, i);
-  if (slab->parts->len > 0)
-    return;
-  g_ptr_array_remove_fast (slabs->slabs, slab);
-  slab_free (slab, call);
+  empty = slab->parts->len == 0;
+  if (empty)
+    g_ptr_array_remove_fast (slabs->slabs, slab);
+  g_mutex_unlock (&slabs->mutex);
+  if (empty)
+    slab_free (slab);
 }
 
 cl_int
@@ -112,30 +127,26 @@ vlf_cl_slabs_add (VlfClSlabs *slabs, VlfBuffer *buffer, cl_context context)
 
   if (!vlf_size_round_up (region.size, slabs->align, &size))
     return CL_SUCCESS;
-  g_mutex_lock (&slabs->mutex);
-  slab = find_room (slabs, buffer->device, size, &region.origin, context, &status);
-  if (slab)
-    buffer->mem = vlf_cl_api ()->CreateSubBuffer (slab->whole.mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
-                                                  &region, &status);
-  if (slab && status != CL_SUCCESS) {
+  slab = find_room (slabs, size, &region.origin);
+  if (!slab)
+    slab = add_slab (slabs, buffer->device, size, &region.origin, context, &status);
+  if (!slab)
+    return status;
+  buffer->mem = vlf_cl_api ()->CreateSubBuffer (slab->whole.mem, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
+                                                &region, &status);
+  if (status != CL_SUCCESS) {
     buffer->mem = NULL;
-    give_back (slabs, slab, region.origin, TRUE);
-  } else if (slab) {
-    buffer->whole = &slab->whole;
-    buffer->first = region.origin;
+    give_back (slabs, slab, region.origin);
+    return status;
   }
-  g_mutex_unlock (&slabs->mutex);
-  return status;
+  buffer->whole = &slab->whole;
+  buffer->first = region.origin;
+  return CL_SUCCESS;
 }
 
 void
-vlf_cl_slabs_remove (VlfClSlabs *slabs, VlfBuffer *buffer, gboolean call)
+vlf_cl_slabs_remove (VlfClSlabs *slabs, VlfBuffer *buffer)
 {
-  Slab *slab = (Slab *) buffer->whole; /* its first member */
-
-  if (call)
-    vlf_cl_api ()->ReleaseMemObject (buffer->mem);
-  g_mutex_lock (&slabs->mutex);
-  give_back (slabs, slab, buffer->first, call);
-  g_mutex_unlock (&slabs->mutex);
+  vlf_cl_api ()->ReleaseMemObject (buffer->mem);
+  give_back (slabs, (Slab *) buffer->whole /* its first member */, buffer->first);
 }

@@ -119,8 +119,8 @@ buffer_free (VlfBuffer *buffer)
   VlfClDevice *cl = buffer->device->cl;
   const gboolean call = vlf_device_check (buffer->device, NULL);
 
-  if (buffer->whole)
-    vlf_cl_slabs_remove (&cl->slabs, buffer, call);
+  if (call && buffer->whole)
+    vlf_cl_slabs_remove (&cl->slabs, buffer);
   else if (call)
     vlf_cl_api ()->ReleaseMemObject (buffer->mem);
   g_free (buffer);
