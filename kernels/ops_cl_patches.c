@@ -5,6 +5,7 @@
 #define RUN         16u /* pixels that a work-item computes at once */
 #define TOGETHER    4u  /* rows that the last step reads at once */
 #define EACH_UNIT   4u  /* work-items of the CPU family for each compute unit, so that none waits long for the last */
+#define TOGETHER    4u  /* taps of a filter at once, as in cl/preprocess.cl */
 #define STRIP_BYTES ((gsize) 1024 * 1024)
 
 /* The part of one axis that the cut depends on. */
@@ -186,7 +187,8 @@ narrow_cpu (VlfPass *pass, const VlfImage *image, const VlfAxis *axis, Range x, 
 {
   const guint runs = (y.source_end - y.source + RUN - 1) / RUN, columns = x.source_end - x.source;
   const guint groups = MIN (runs, EACH_UNIT * vlf_cl_compute_units (pass->device));
-  VlfTensor room = vlf_pass_alloc (pass, 3 * groups, (columns + RUN - 1) / RUN, RUN * RUN / 4);
+  const guint held = columns + TOGETHER - 1; /* what meets weight 0 is read too: never of another group's room */
+  VlfTensor room = vlf_pass_alloc (pass, 3 * groups, (held + RUN - 1) / RUN, RUN * RUN / 4);
   const Planes rgb = { room, room.stride * 4, room.batch_stride * 4 };
   VlfClArgs args = { 0 };
   Source source;
