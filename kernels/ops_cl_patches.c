@@ -3,9 +3,8 @@
 #include "kernels/ops_cl.h"
 
 #define RUN         16u /* pixels that a work-item computes at once */
-#define TOGETHER    4u  /* rows that the last step reads at once */
 #define EACH_UNIT   4u  /* work-items of the CPU family for each compute unit, so that none waits long for the last */
-#define TOGETHER    4u  /* taps of a filter at once, as in cl/preprocess.cl */
+#define TOGETHER    4u  /* columns or rows that a filter reads at once, as in cl/preprocess.cl */
 #define STRIP_BYTES ((gsize) 1024 * 1024)
 
 /* The part of one axis that the cut depends on. */
