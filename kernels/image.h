@@ -5,7 +5,8 @@
 G_BEGIN_DECLS
 
 /* A picture in host memory, any 8-bit layout of at most 3 planes: packed or planar RGB, YUV with any subsampling, grey. Borrowed
- * memory; it must stay as it is until the pass that reads it has ended (see vlf_queue_is_left() for a device that is lost). Samples of subsampled planes are taken nearest. */
+ * memory; it must stay as it is until the pass that reads it has ended (see vlf_queue_is_left() for a device that is lost). Samples of
+ * subsampled planes are taken nearest. */
 typedef struct {
   guint width, height; /* pixels, 1..32768 */
   guint n_planes;
