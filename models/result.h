@@ -72,7 +72,7 @@ typedef struct {
 typedef enum { VLF_JSON_MAPS_NONE, VLF_JSON_MAPS_PHRASE, VLF_JSON_MAPS_WORDS } VlfJsonMaps;
 typedef enum { VLF_JSON_EMBEDDINGS_NONE, VLF_JSON_EMBEDDINGS_LIST, VLF_JSON_EMBEDDINGS_BASE64_F16 } VlfJsonEmbeddings;
 
-/* Appends the one JSON shape of a result (README, "JSON") to @to, one line, no newline. @result NULL: no result yet, `prompts` is empty.
+/* Appends the one JSON shape of a result (README, "What a result says") to @to, one line, no newline. @result NULL: no result yet, `prompts` is empty.
  * @stamp NULL: all of it null. Locale-independent; NaN and unknown are null; invalid UTF-8 cannot occur in a result. */
 void vlf_result_to_json (const VlfResult *result, const VlfStamp *stamp, VlfJsonMaps maps, VlfJsonEmbeddings embeddings,
                          GString *to);
