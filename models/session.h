@@ -43,7 +43,7 @@ void vlf_model_unref (VlfModel *model); /* NULL is fine */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfModel, vlf_model_unref)
 
 const char *vlf_model_name (const VlfModel *model);        /* vlfusion.json's, else the directory's */
-const char *vlf_model_fingerprint (const VlfModel *model); /* SHA-256 in hex, see design section 4 */
+const char *vlf_model_fingerprint (const VlfModel *model); /* SHA-256 in hex, see models/fingerprint.h */
 const char *vlf_model_type (const VlfModel *model);        /* config.json's model_type */
 const char *vlf_model_device_name (const VlfModel *model);
 double vlf_model_threshold (const VlfModel *model);    /* of match, for drawing; vlfusion.json's, else 0.5 */
@@ -79,7 +79,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfText, vlf_text_unref)
 const char *vlf_text_prompt (const VlfText *text);
 gboolean vlf_text_truncated (const VlfText *text);
 
-/* What a model's texts are like outside of it, see design section 4. */
+/* What a model's texts are like outside of it, in files and on pads (models/embeddings.h). */
 typedef struct {
   const char *fingerprint; /* of the model; NULL: not known, of another program's CLIP model */
   guint layers, dim;       /* a text is [layers, tokens, dim] */
@@ -182,7 +182,14 @@ typedef struct {
 typedef void (*VlfTensorSink) (gpointer user, const char *name, const float *data, const gint64 *ids,
                                const guint *shape, guint rank);
 
-/* Every output whose head's tensors are present; names and shapes in design section 6. */
+/* Gives @sink every output whose head's tensors are present, whatever class `architectures` names. B: batch, T: tokens, P: patches, the class
+ * token included, W: tokens of the longest row.
+ * BridgeTower: text_features [B,T,d], image_features [B,P,d], pooler_output [B,2d]; logits, of the matching head [B,2], of the masked
+ *   language model [B,T,vocab]; text_embeds, image_embeds, cross_embeds [B,e]; of each layer N of the fusion cross_attentions.text.N
+ *   [B,heads,T,P] and cross_attentions.image.N [B,heads,P,T].
+ * BLIP: of retrieval itm_score [B,2], itc_score [B,B], last_hidden_state [B,P,d] of the vision tower; of captioning logits [B,T,vocab],
+ *   greedy_ids, beam3_ids [B,W], last_hidden_state; of question answering greedy_ids, beam3_ids.
+ * CLIP, SigLIP: image_embeds, text_embeds [B,e], logits_per_image [B,B]. */
 gboolean vlf_session_run_tensors (VlfSession *session, const VlfTensorInput *input, VlfTensorSink sink, gpointer user,
                                   GError **error);
 
