@@ -126,14 +126,13 @@ count_generation (GstVlCaption *self, gchar **questions, GstVlManner *manner)
 }
 
 static GstVlJob *
-caption_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
+caption_prepare (GstVlInference *base, const GPtrArray *texts)
 {
   GstVlCaption *self = GST_VL_CAPTION (base);
   VlfModel *model = gst_vl_inference_get_model (base);
   GstVlManner *manner;
   GstVlCaptionJob *job;
 
-  (void) waits;
   GST_OBJECT_LOCK (self);
   manner = gst_vl_manner_ref (self->manner);
   GST_OBJECT_UNLOCK (self);
@@ -254,6 +253,9 @@ caption_leaving (GstVlInference *base, GstBuffer *buffer, GstVlResult *result)
     return GST_FLOW_OK;
   ret = push_texts (self, pad, buffer, result);
   gst_object_unref (pad);
+  /* The pad is being released; where the whole element flushes, the video's pads say so. */
+  if (ret == GST_FLOW_FLUSHING)
+    ret = GST_FLOW_OK;
   if (ret == GST_FLOW_OK && !gst_pad_is_linked (GST_BASE_TRANSFORM_SRC_PAD (base)))
     ret = GST_BASE_TRANSFORM_FLOW_DROPPED;
   return ret;
@@ -293,8 +295,10 @@ forget_stream (GstVlCaption *self)
 static gboolean
 stop (GstBaseTransform *trans)
 {
+  gboolean stopped = GST_BASE_TRANSFORM_CLASS (parent_class)->stop (trans); /* and with it who may still push */
+
   forget_stream (GST_VL_CAPTION (trans));
-  return GST_BASE_TRANSFORM_CLASS (parent_class)->stop (trans);
+  return stopped;
 }
 
 /* GstElement. */

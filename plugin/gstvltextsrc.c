@@ -67,15 +67,21 @@ drop_pending (GstVlTextSrc *self)
   g_queue_clear_full (&self->pending, (GDestroyNotify) gst_mini_object_unref);
 }
 
-/* What a flush does away with: all but the beginning of a stream, which nobody would send again. */
+/* What begins a stream, and nobody would send again. */
+static gboolean
+is_beginning (GstMiniObject *item)
+{
+  return GST_IS_EVENT (item) &&
+         (GST_EVENT_TYPE (item) == GST_EVENT_STREAM_START || GST_EVENT_TYPE (item) == GST_EVENT_CAPS);
+}
+
+/* What a flush does away with. */
 static void
 flush_pending (GstVlTextSrc *self)
 {
   for (GList *link = self->pending.head, *next; link; link = next) {
-    const GstEventType type = GST_IS_EVENT (link->data) ? GST_EVENT_TYPE (link->data) : GST_EVENT_UNKNOWN;
-
     next = link->next;
-    if (type == GST_EVENT_STREAM_START || type == GST_EVENT_CAPS)
+    if (is_beginning (link->data))
       continue;
     gst_mini_object_unref (link->data);
     g_queue_delete_link (&self->pending, link);
@@ -99,6 +105,13 @@ is_gap (GstMiniObject *item)
   return GST_IS_EVENT (item) && GST_EVENT_TYPE (item) == GST_EVENT_GAP;
 }
 
+/* What may be dropped where too much waits; events that shape the stream may not. */
+static gboolean
+is_text (GstMiniObject *item)
+{
+  return GST_IS_BUFFER (item) || is_gap (item);
+}
+
 /* Gaps that follow each other are one. */
 static gboolean
 extend_last_gap (GstVlTextSrc *self, GstMiniObject *item)
@@ -118,12 +131,12 @@ extend_last_gap (GstVlTextSrc *self, GstMiniObject *item)
   return TRUE;
 }
 
-/* Called with the lock. Events that shape the stream stay. */
+/* Called with the lock. */
 static void
 drop_oldest (GstVlTextSrc *self)
 {
   for (GList *link = self->pending.head; link; link = link->next) {
-    if (!GST_IS_BUFFER (link->data) && !is_gap (link->data))
+    if (!is_text (link->data))
       continue;
     GST_WARNING_OBJECT (self, "texts are not taken as fast as they come: one is dropped");
     gst_mini_object_unref (link->data);
@@ -141,10 +154,10 @@ enqueue (GstVlTextSrc *self, GstMiniObject *item, gboolean wait)
   while (wait && !self->flushing && self->flow == GST_FLOW_OK && g_queue_get_length (&self->pending) >= MAX_PENDING)
     g_cond_wait (&self->changed, &self->lock);
   flow = self->flushing ? GST_FLOW_FLUSHING : self->flow == GST_FLOW_EOS ? GST_FLOW_OK : self->flow;
-  if (self->flushing || (self->flow != GST_FLOW_OK && !GST_IS_EVENT (item))) {
+  if ((self->flushing && !is_beginning (item)) || (self->flow != GST_FLOW_OK && !GST_IS_EVENT (item))) {
     gst_mini_object_unref (item);
   } else if (!extend_last_gap (self, item)) {
-    if (g_queue_get_length (&self->pending) >= MAX_PENDING)
+    if (is_text (item) && g_queue_get_length (&self->pending) >= MAX_PENDING)
       drop_oldest (self);
     g_queue_push_tail (&self->pending, item);
   }
@@ -175,6 +188,15 @@ segment_like (GstEvent *video)
   return gst_event_new_segment (segment && segment->format == GST_FORMAT_TIME ? segment : &whole);
 }
 
+/* gst_pad_create_stream_id() makes none for an element with more sink pads than one, which text pads are. */
+static gchar *
+make_stream_id (GstVlTextSrc *self)
+{
+  g_autofree gchar *video = gst_pad_get_stream_id (self->video_sink);
+
+  return g_strconcat (video ? video : "vlcaption", "/text", NULL);
+}
+
 /* A stream of its own, in the group of the video's. */
 static void
 start_stream (GstVlTextSrc *self)
@@ -182,9 +204,8 @@ start_stream (GstVlTextSrc *self)
   GstEvent *video = gst_pad_get_sticky_event (self->video_sink, GST_EVENT_STREAM_START, 0);
   GstEvent *segment = gst_pad_get_sticky_event (self->video_sink, GST_EVENT_SEGMENT, 0), *start;
   guint32 seqnum = video ? gst_event_get_seqnum (video) : gst_util_seqnum_next ();
-  GstElement *element = gst_pad_get_parent_element (GST_PAD (self));
   GstCaps *caps = gst_caps_from_string (GST_VL_TEXT_SRC_CAPS);
-  g_autofree gchar *id = element ? gst_pad_create_stream_id (GST_PAD (self), element, "text") : g_strdup ("text");
+  g_autofree gchar *id = make_stream_id (self);
   guint group;
 
   start = gst_event_new_stream_start (id);
@@ -198,7 +219,6 @@ start_stream (GstVlTextSrc *self)
   gst_caps_unref (caps);
   gst_clear_event (&video);
   gst_clear_event (&segment);
-  gst_clear_object (&element);
 }
 
 GstFlowReturn

@@ -279,6 +279,78 @@ GST_START_TEST (test_request_while_playing)
 }
 GST_END_TEST
 
+/* Texts come out where questions go in: an element with a second sink pad makes no stream id by itself. */
+GST_START_TEST (test_beside_questions)
+{
+  Fusion *f = caption_new ("interval=100000000");
+  GstPad *questions = gst_element_request_pad_simple (f->element, "text_%u");
+  Recorder *r = recorder_new (f->element);
+  const gchar *id = NULL;
+
+  g_object_set (f->element, "text-timeout", (guint64) 0, NULL);
+  fusion_set_caps (f, "RGB", 8, 8);
+  pass (f, 3);
+  end (f, r);
+  expect (r, BEGIN "0.00-0.10 saying 0\neos\n");
+  gst_event_parse_stream_start (g_ptr_array_index (r->items, 0), &id);
+  fail_unless (g_str_has_suffix (id, "/text"), "%s", id);
+  recorder_free (r);
+  gst_element_release_request_pad (f->element, questions);
+  gst_object_unref (questions);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* The end, or a segment, does not push a text out of a queue that is full. */
+GST_START_TEST (test_end_behind_many)
+{
+  Fusion *f = caption_new ("interval=0");
+  Recorder *r = recorder_new (f->element);
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  recorder_block (r, TRUE);
+  pass (f, 200);
+  for (guint i = 0; i < 400; i++) /* more than there is room for */
+    restart (f, 20 * GST_SECOND);
+  fail_unless (gst_harness_push_event (f->h, gst_event_new_eos ()));
+  recorder_block (r, FALSE);
+  recorder_await (r, GST_EVENT_EOS, 1);
+  fail_unless_equals_int (recorder_count (r, GST_EVENT_UNKNOWN), 200);
+  recorder_free (r);
+  fusion_free (f);
+}
+GST_END_TEST
+
+static gpointer
+unblock_soon (gpointer r)
+{
+  g_usleep (200000);
+  recorder_block (r, FALSE);
+  return NULL;
+}
+
+/* The pad may go while the video waits at it: that is no end of the video. */
+GST_START_TEST (test_release_while_waiting)
+{
+  Fusion *f = caption_new ("interval=0");
+  Recorder *r = recorder_new (f->element);
+  GThread *thread, *unblock;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  recorder_block (r, TRUE);
+  thread = g_thread_new ("pass", pass_all, f);
+  fusion_await (&fake.runs, 200);
+  for (gint runs = 0; runs < g_atomic_int_get (&fake.runs); g_usleep (300000)) /* until the video waits */
+    runs = g_atomic_int_get (&fake.runs);
+  unblock = g_thread_new ("unblock", unblock_soon, r);
+  recorder_release (r);
+  g_thread_join (unblock);
+  recorder_free (r);
+  fail_unless_equals_int (GPOINTER_TO_INT (g_thread_join (thread)), GST_FLOW_OK);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* An error behind the text pad is one of the element, the end behind it is not. */
 GST_START_TEST (test_flow)
 {
@@ -356,6 +428,9 @@ caption_texts_suite (void)
   tcase_add_test (tc, test_stuck_texts);
   tcase_add_test (tc, test_slow_texts);
   tcase_add_test (tc, test_request_while_playing);
+  tcase_add_test (tc, test_beside_questions);
+  tcase_add_test (tc, test_end_behind_many);
+  tcase_add_test (tc, test_release_while_waiting);
   tcase_add_test (tc, test_flow);
   tcase_add_test (tc, test_muxers);
   return s;

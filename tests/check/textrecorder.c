@@ -83,11 +83,18 @@ recorder_stop (Recorder *r)
 }
 
 void
+recorder_release (Recorder *r)
+{
+  gst_element_release_request_pad (r->element, r->peer);
+  gst_clear_object (&r->peer);
+}
+
+void
 recorder_free (Recorder *r)
 {
   recorder_block (r, FALSE);
-  gst_element_release_request_pad (r->element, r->peer);
-  gst_object_unref (r->peer);
+  if (r->peer)
+    recorder_release (r);
   gst_pad_set_active (r->pad, FALSE);
   gst_object_unref (r->pad);
   g_ptr_array_unref (r->items);

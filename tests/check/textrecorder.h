@@ -19,6 +19,8 @@ typedef struct {
 /* Requests text_src of @element and links it. */
 Recorder *recorder_new (GstElement *element);
 /* Releases the pad. */
+void recorder_release (Recorder *r);
+/* The same unless it is done. */
 void recorder_free (Recorder *r);
 /* As downstream's pads are deactivated first. */
 void recorder_stop (Recorder *r);
