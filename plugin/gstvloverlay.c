@@ -19,6 +19,7 @@
  * Since: 0.1
  */
 #include "plugin/gstvloverlay.h"
+#include "plugin/gstvlqueries.h"
 #include "plugin/gstvlblend.h"
 #include "plugin/gstvldrawing.h"
 #include <gst/video/video.h>
@@ -161,9 +162,14 @@ query_caps (GstVlOverlay *self, GstPad *pad, GstQuery *query)
 static gboolean
 gst_vl_overlay_query (GstPad *pad, GstObject *parent, GstQuery *query)
 {
+  gboolean answered;
+
   if (GST_QUERY_TYPE (query) == GST_QUERY_CAPS)
     return query_caps (GST_VL_OVERLAY (parent), pad, query);
-  return gst_pad_query_default (pad, parent, query);
+  answered = gst_pad_query_default (pad, parent, query);
+  if (answered && GST_QUERY_TYPE (query) == GST_QUERY_ALLOCATION)
+    gst_vl_refuse_crop_meta (query);
+  return answered;
 }
 
 /* Says caps with the overlay feature downstream, which it needs to answer; does it lay pictures over them? An element

@@ -260,6 +260,24 @@ GST_START_TEST (test_changes_while_playing)
 }
 GST_END_TEST
 
+/* Where the sink could crop by a meta, nobody upstream may rely on it: what is drawn would lie on hidden pixels. */
+GST_START_TEST (test_allocation)
+{
+  GstHarness *h = vl_overlay_harness ("");
+  GstCaps *caps = gst_pad_get_current_caps (h->srcpad);
+  GstQuery *query = gst_query_new_allocation (caps, TRUE);
+
+  gst_harness_add_propose_allocation_meta (h, GST_VIDEO_META_API_TYPE, NULL);
+  gst_harness_add_propose_allocation_meta (h, GST_VIDEO_CROP_META_API_TYPE, NULL);
+  fail_unless (gst_pad_peer_query (h->srcpad, query));
+  fail_unless (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL));
+  fail_unless (!gst_query_find_allocation_meta (query, GST_VIDEO_CROP_META_API_TYPE, NULL));
+  gst_query_unref (query);
+  gst_caps_unref (caps);
+  gst_harness_teardown (h);
+}
+GST_END_TEST
+
 static Suite *
 overlay_stream_suite (void)
 {
@@ -276,6 +294,7 @@ overlay_stream_suite (void)
   tcase_add_test (tests, test_caps);
   tcase_add_test (tests, test_seeks);
   tcase_add_test (tests, test_changes_while_playing);
+  tcase_add_test (tests, test_allocation);
   return suite;
 }
 

@@ -257,13 +257,30 @@ GST_START_TEST (test_allocation)
   GstQuery *query;
 
   gst_harness_add_propose_allocation_meta (f->h, GST_VIDEO_META_API_TYPE, NULL);
+  gst_harness_add_propose_allocation_meta (f->h, GST_VIDEO_CROP_META_API_TYPE, NULL);
   fusion_set_caps (f, "RGB", 8, 8);
   caps = gst_pad_get_current_caps (f->h->srcpad);
   query = gst_query_new_allocation (caps, TRUE);
   fail_unless (gst_pad_peer_query (f->h->srcpad, query));
   fail_unless (gst_query_find_allocation_meta (query, GST_VIDEO_META_API_TYPE, NULL));
+  fail_unless (
+      !gst_query_find_allocation_meta (query, GST_VIDEO_CROP_META_API_TYPE, NULL)); /* else frames come uncropped */
   gst_query_unref (query);
   gst_caps_unref (caps);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* Nobody can pull from an element that pushes frames when they are done. */
+GST_START_TEST (test_scheduling)
+{
+  Fusion *f = fusion_new ("prompt=a");
+  GstQuery *query = gst_query_new_scheduling ();
+
+  fail_unless (gst_pad_peer_query (f->h->sinkpad, query));
+  fail_unless (gst_query_has_scheduling_mode (query, GST_PAD_MODE_PUSH));
+  fail_unless (!gst_query_has_scheduling_mode (query, GST_PAD_MODE_PULL));
+  gst_query_unref (query);
   fusion_free (f);
 }
 GST_END_TEST
@@ -422,6 +439,7 @@ storms_suite (void)
   tcase_add_test (tc, test_properties);
   tcase_add_test (tc, test_flow_returns);
   tcase_add_test (tc, test_allocation);
+  tcase_add_test (tc, test_scheduling);
   tcase_add_test (tc, test_overlap);
   tcase_add_test (tc, test_order);
   tcase_add_test (tc, test_live_waits);
