@@ -23,6 +23,7 @@ typedef struct {
   guint word;       /* of captions: which is lit, over all prompts; or GST_VL_NO_WORD */
   GArray *subjects; /* of GstVlSubject; NULL until it is drawn */
   guint index;      /* of the first of them on the frame: chooses colours */
+  guint number;     /* the same, captions counted too: tells maps apart */
 } Item;
 
 struct _GstVlDrawing {
@@ -31,7 +32,7 @@ struct _GstVlDrawing {
   guint look_serial, width, height;
   gdouble aspect; /* of a pixel */
   GstVlSmoothing *smoothing;
-  GstVlSpeech speech; /* of the captions */
+  GHashTable *speech; /* of captions: producer -> GstVlSpeech */
 };
 
 /* One drawing in the making. */
@@ -68,6 +69,7 @@ gst_vl_drawing_new (void)
 
   drawing->items = items_new ();
   drawing->smoothing = gst_vl_smoothing_new ();
+  drawing->speech = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) gst_vl_speech_free);
   return drawing;
 }
 
@@ -77,7 +79,7 @@ gst_vl_drawing_reset (GstVlDrawing *drawing)
   g_clear_pointer (&drawing->composition, gst_video_overlay_composition_unref);
   g_array_set_size (drawing->items, 0);
   gst_vl_smoothing_reset (drawing->smoothing);
-  gst_vl_speech_reset (&drawing->speech);
+  g_hash_table_remove_all (drawing->speech);
 }
 
 void
@@ -88,6 +90,7 @@ gst_vl_drawing_free (GstVlDrawing *drawing)
   gst_vl_drawing_reset (drawing);
   g_array_unref (drawing->items);
   gst_vl_smoothing_free (drawing->smoothing);
+  g_hash_table_unref (drawing->speech);
   g_free (drawing);
 }
 
@@ -114,6 +117,19 @@ is_drawn (const GstVlMeta *meta, const GstVlLook *look, guint width, guint heigh
   return !look->source || !*look->source || g_str_equal (look->source, meta->producer);
 }
 
+/* Two elements that write captions do not speak with one voice. */
+static GstVlSpeech *
+speech_of (GstVlDrawing *drawing, const gchar *producer)
+{
+  GstVlSpeech *speech = g_hash_table_lookup (drawing->speech, producer);
+
+  if (!speech) {
+    speech = g_new0 (GstVlSpeech, 1);
+    g_hash_table_insert (drawing->speech, g_strdup (producer), speech);
+  }
+  return speech;
+}
+
 static GArray *
 collect (GstVlDrawing *drawing, GstBuffer *buffer, const GstVlLook *look, guint width, guint height)
 {
@@ -130,7 +146,8 @@ collect (GstVlDrawing *drawing, GstBuffer *buffer, const GstVlLook *look, guint 
     if (!is_drawn (meta, look, width, height) || item.fade == FADE_STEPS)
       continue;
     if (meta->kind == GST_VL_KIND_CAPTION && look->captions)
-      item.word = gst_vl_speech_word (&drawing->speech, meta->result, GST_BUFFER_PTS (buffer), look->word_time);
+      item.word = gst_vl_speech_word (speech_of (drawing, meta->producer), meta->result, GST_BUFFER_PTS (buffer),
+                                      look->word_time);
     item.result = gst_vl_result_ref (meta->result);
     g_array_append_val (items, item);
   }
@@ -212,7 +229,7 @@ heat_of (const Sheet *sheet, const Item *item, guint i)
                      .strength = strength_of (sheet, item, subject) * subject->share * sheet->look->opacity };
 
   gst_vl_result_get_grid (item->result, &heat.rows, &heat.cols);
-  heat.map = gst_vl_smoothing_next (sheet->drawing->smoothing, subject->text, heat.index, subject->map,
+  heat.map = gst_vl_smoothing_next (sheet->drawing->smoothing, subject->text, item->number + i, subject->map,
                                     (gsize) heat.rows * heat.cols, sheet->pts, sheet->look->smoothing);
   return heat;
 }
@@ -412,6 +429,8 @@ draw_captions (Sheet *sheet, const Item *item)
 static void
 find_subjects (Sheet *sheet, GArray *items)
 {
+  guint number = 0;
+
   for (guint i = 0; i < items->len; i++) {
     Item *item = &g_array_index (items, Item, i);
 
@@ -419,6 +438,8 @@ find_subjects (Sheet *sheet, GArray *items)
                          ? gst_vl_subjects_of_word (item->result, item->word)
                          : gst_vl_subjects_of (item->result, sheet->look->maps == GST_VL_MAPS_WORDS);
     item->index = sheet->n_subjects;
+    item->number = number;
+    number += item->subjects->len;
     if (item->kind == GST_VL_KIND_FUSION)
       sheet->n_subjects += item->subjects->len;
   }

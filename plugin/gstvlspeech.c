@@ -2,9 +2,10 @@
 #include "plugin/gstvlspeech.h"
 
 void
-gst_vl_speech_reset (GstVlSpeech *speech)
+gst_vl_speech_free (GstVlSpeech *speech)
 {
-  g_clear_pointer (&speech->said, g_free);
+  g_free (speech->said);
+  g_free (speech);
 }
 
 guint

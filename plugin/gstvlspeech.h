@@ -12,8 +12,7 @@ typedef struct {
   GstClockTime since;
 } GstVlSpeech;
 
-/* Forgets; zeroed is fine. */
-void gst_vl_speech_reset (GstVlSpeech *speech);
+void gst_vl_speech_free (GstVlSpeech *speech);
 /* For a frame with time stamp @pts, counted over all prompts of @result, a result with captions. A result that says the same as the one
  * before goes on. @word_time: nanoseconds; 0, like a frame without time: GST_VL_NO_WORD. */
 guint gst_vl_speech_word (GstVlSpeech *speech, const GstVlResult *result, GstClockTime pts, GstClockTime word_time);

@@ -385,6 +385,36 @@ GST_START_TEST (test_word_by_word)
 }
 GST_END_TEST
 
+/* Two that speak do not interrupt each other. */
+GST_START_TEST (test_two_speakers)
+{
+  GstHarness *h = vl_overlay_harness ("word-time=100000000");
+  GBytes *left = vl_check_map (14, 14, 0.2, 0.3), *right = vl_check_map (14, 14, 0.8, 0.3);
+
+  for (guint i = 0; i < 6; i++) {
+    GstBuffer *buffer = vl_overlay_frame ();
+    gint x;
+
+    for (guint speaker = 0; speaker < 2; speaker++) {
+      GstVlResult *result = gst_vl_result_new (WIDTH, HEIGHT, 14, 14);
+
+      gst_vl_result_add_prompt (result, "", NAN, NAN, NULL);
+      gst_vl_result_set_caption (result, 0, speaker ? "one two" : "here there");
+      gst_vl_result_add_word (result, 0, "here", 0.5, speaker ? NULL : left);
+      gst_vl_result_add_word (result, 0, "there", 0.5, speaker ? NULL : right);
+      gst_buffer_add_vl_meta (buffer, result, speaker ? "second" : "first", GST_VL_KIND_CAPTION);
+      gst_vl_result_unref (result);
+    }
+    GST_BUFFER_PTS (buffer) = GST_SECOND + i * 50 * GST_MSECOND;
+    x = lit_at (gst_harness_push_and_pull (h, buffer));
+    fail_unless (x >= 0 && (x < WIDTH / 2) == (i / 2 % 2 == 0), "frame %u: lit at %d", i, x);
+  }
+  g_bytes_unref (left);
+  g_bytes_unref (right);
+  gst_harness_teardown (h);
+}
+GST_END_TEST
+
 static Suite *
 overlay_suite (void)
 {
@@ -405,6 +435,7 @@ overlay_suite (void)
   tcase_add_test (tests, test_source);
   tcase_add_test (tests, test_smoothing);
   tcase_add_test (tests, test_word_by_word);
+  tcase_add_test (tests, test_two_speakers);
   tcase_add_test (tests, test_texts);
   return suite;
 }
