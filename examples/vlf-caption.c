@@ -77,9 +77,12 @@ show_result (App *app, const GstStructure *result)
 {
   const gchar *question = gst_structure_get_string (result, "text-0");
   const gchar *caption = gst_structure_get_string (result, "caption-0");
-  g_autofree gchar *line = g_strdup_printf ("%s%s%s", question, *question ? " " : "", caption ? caption : "");
+  g_autofree gchar *line = NULL;
 
-  if (!caption || g_strcmp0 (line, app->said) == 0)
+  if (!caption) /* a frame of which nothing was asked */
+    return;
+  line = question && *question ? g_strdup_printf ("%s %s", question, caption) : g_strdup (caption);
+  if (g_strcmp0 (line, app->said) == 0)
     return;
   g_print ("%s\n", line);
   g_free (app->said);
@@ -134,6 +137,12 @@ on_message (GstBus *bus, GstMessage *message, gpointer user)
 static void
 take_typed (App *app, gchar key)
 {
+  if (key == '\b' || key == 0x7f) { /* which edits no line where keys come as they are pressed */
+    const gchar *last = g_utf8_find_prev_char (app->typed->str, app->typed->str + app->typed->len);
+
+    g_string_truncate (app->typed, last ? (gsize) (last - app->typed->str) : 0);
+    return;
+  }
   if (key != '\n' && key != '\r') {
     g_string_append_c (app->typed, key);
     return;

@@ -120,11 +120,12 @@ static gboolean
 on_line (GIOChannel *input, GIOCondition condition, gpointer user)
 {
   App *app = user;
-  g_autofree gchar *line = NULL;
+  g_autofree gchar *line = NULL, *text = NULL;
 
   (void) condition;
   if (g_io_channel_read_line (input, &line, NULL, NULL, NULL) == G_IO_STATUS_NORMAL) {
-    g_object_set (app->fusion, "prompt", g_strchomp (line), NULL);
+    text = g_utf8_make_valid (line, -1);
+    g_object_set (app->fusion, "prompt", g_strchomp (text), NULL);
     return G_SOURCE_CONTINUE;
   }
   if (isatty (STDIN_FILENO) || test)
@@ -145,6 +146,7 @@ play (App *app)
   g_autoptr (GIOChannel) input = g_io_channel_unix_new (STDIN_FILENO);
   g_autoptr (GstBus) bus = gst_element_get_bus (app->pipeline);
 
+  g_io_channel_set_encoding (input, NULL, NULL); /* as it comes: what is not UTF-8 is no end of the input */
   app->loop = g_main_loop_new (NULL, FALSE);
   gst_bus_add_watch (bus, on_message, app);
   g_io_add_watch (input, G_IO_IN | G_IO_HUP, on_line, app);

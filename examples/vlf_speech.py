@@ -104,6 +104,17 @@ class Speech(threading.Thread):
                 return
 
 
+def wait(bus):
+    """The message that ends the pipeline, or None after Ctrl-C, which Python only sees between two calls."""
+    message = None
+    try:
+        while not message:
+            message = bus.timed_pop_filtered(Gst.SECOND // 5, Gst.MessageType.EOS | Gst.MessageType.ERROR)
+    except KeyboardInterrupt:
+        pass
+    return message
+
+
 class Printer:
     """A line whenever the answers are about other words."""
 
@@ -130,10 +141,10 @@ def main():
     pipeline.set_state(Gst.State.PLAYING)
     speech = Speech(recogniser, pipeline.get_by_name("speech"))
     speech.start()
-    message = pipeline.get_bus().timed_pop_filtered(Gst.CLOCK_TIME_NONE, Gst.MessageType.EOS | Gst.MessageType.ERROR)
+    message = wait(pipeline.get_bus())
     speech.stopped.set()
     pipeline.set_state(Gst.State.NULL)
-    if message.type == Gst.MessageType.ERROR:
+    if message and message.type == Gst.MessageType.ERROR:
         print(f"vlf_speech: {message.parse_error()[0].message}", file=sys.stderr)
         return 1
     return 0
