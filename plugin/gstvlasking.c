@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlasking.h"
 
+/* @texts: up to NULL. */
+static void
+free_texts (VlfText **texts)
+{
+  for (guint i = 0; texts[i]; i++)
+    vlf_text_unref (texts[i]);
+  g_free (texts);
+}
+
 static void
 drop_negatives (GstVlAsking *self)
 {
-  for (guint i = 0; self->negative_texts && self->negatives[i]; i++)
-    vlf_text_unref (self->negative_texts[i]);
-  g_clear_pointer (&self->negative_texts, g_free);
+  g_clear_pointer (&self->negative_texts, free_texts);
 }
 
 static void
@@ -26,6 +33,7 @@ asking_clear (gpointer data)
   g_strfreev (self->negatives);
   g_free (self->bank);
   g_mutex_clear (&self->lock);
+  g_mutex_clear (&self->encoding);
 }
 
 static GstVlAsking *
@@ -34,6 +42,7 @@ asking_alloc (gchar **templates, gchar **negatives, const gchar *bank)
   GstVlAsking *self = g_atomic_rc_box_new0 (GstVlAsking);
 
   g_mutex_init (&self->lock);
+  g_mutex_init (&self->encoding);
   self->templates = g_strdupv (templates);
   self->negatives = g_strdupv (negatives);
   self->bank = g_strdup (bank);
@@ -113,34 +122,63 @@ gst_vl_asking_encode_prompt (GstVlAsking *self, VlfModel *model, const gchar *pr
   return markup ? vlf_text_new_marked (model, prompt, error) : vlf_text_new (model, prompt, error);
 }
 
-static gboolean
+static VlfText **
 encode_negatives (GstVlAsking *self, VlfModel *model, GError **error)
 {
-  if (self->negative_texts)
-    return TRUE;
-  self->negative_texts = g_new0 (VlfText *, g_strv_length (self->negatives) + 1);
+  VlfText **texts = g_new0 (VlfText *, g_strv_length (self->negatives) + 1);
+
   for (guint i = 0; self->negatives[i]; i++) {
-    self->negative_texts[i] = gst_vl_asking_encode_prompt (self, model, self->negatives[i], FALSE, error);
-    if (!self->negative_texts[i]) {
-      drop_negatives (self);
-      return FALSE;
+    texts[i] = gst_vl_asking_encode_prompt (self, model, self->negatives[i], FALSE, error);
+    if (!texts[i]) {
+      free_texts (texts);
+      return NULL;
     }
   }
-  return TRUE;
+  return texts;
+}
+
+/* What is there already; only who encodes adds to it. */
+static void
+look (GstVlAsking *self, gboolean *encoded, gboolean *negatives, gboolean *bank)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  *encoded = self->encoded;
+  *negatives = self->negative_texts != NULL;
+  *bank = !self->bank || self->loaded;
+}
+
+/* Takes both; NULL: there already. */
+static void
+publish (GstVlAsking *self, VlfText **negatives, VlfBank *bank, gboolean encoded)
+{
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+
+  if (negatives)
+    self->negative_texts = negatives;
+  if (bank)
+    self->loaded = bank;
+  self->encoded = encoded;
 }
 
 gboolean
 gst_vl_asking_encode (GstVlAsking *self, VlfModel *model, GError **error)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->lock);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&self->encoding);
+  gboolean encoded, has_negatives, has_bank;
+  VlfText **negatives = NULL;
+  VlfBank *bank = NULL;
 
-  if (self->encoded)
+  look (self, &encoded, &has_negatives, &has_bank);
+  if (encoded)
     return TRUE;
-  if (!encode_negatives (self, model, error))
+  if (!has_negatives && !(negatives = encode_negatives (self, model, error)))
     return FALSE;
-  if (self->bank && !self->loaded && !(self->loaded = vlf_bank_load (model, self->bank, error)))
-    return FALSE;
-  return self->encoded = TRUE;
+  if (!has_bank)
+    bank = vlf_bank_load (model, self->bank, error);
+  encoded = has_bank || bank;
+  publish (self, negatives, bank, encoded);
+  return encoded;
 }
 
 gboolean

@@ -13,7 +13,8 @@ typedef struct {
   gchar *bank;       /* file; NULL: none */
 
   /*< private >*/
-  GMutex lock; /* of what follows */
+  GMutex encoding; /* held by who encodes, however long it takes */
+  GMutex lock;     /* of what follows, never for long */
   gboolean encoded;
   VlfText **negative_texts; /* as many as @negatives; NULL: not encoded */
   VlfBank *loaded;

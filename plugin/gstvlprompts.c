@@ -440,10 +440,10 @@ start_encoding (GstVlPrompts *self, GstVlPromptSet *set)
   gst_vl_worker_push (self->worker, &self->encoding->task);
 }
 
-/* The newest list of the application's is taken up: at once if nobody has to wait for it, else by way of the worker; so is a bank always, as a
- * bad one leaves the old one. */
+/* The newest list of the application's is taken up: at once where nothing is in force yet, else by way of the worker, so that no frame waits
+ * for it and one that is impossible leaves the old one. */
 static void
-take_wanted (GstVlPrompts *self, gboolean hold, GError **error)
+take_wanted (GstVlPrompts *self, GError **error)
 {
   GstVlPromptSet *set;
 
@@ -452,8 +452,7 @@ take_wanted (GstVlPrompts *self, gboolean hold, GError **error)
     return;
   set = make_wanted (self, &self->taken);
   set_reuse (set, self->asked);
-  if ((hold || set->asking->bank) && self->model && (self->own->n > 0 || self->own->asking->bank) &&
-      !set_is_encoded (set))
+  if (self->model && (self->own->n > 0 || self->own->asking->bank) && !set_is_encoded (set))
     start_encoding (self, set);
   else
     set_own (self, set);
@@ -492,14 +491,14 @@ ask (GstVlPrompts *self, GstVlPromptSet *set)
 
 GstVlPromptSet *
 gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *more, const GPtrArray *encoded,
-                       gboolean hold, GError **error)
+                       GError **error)
 {
   if (model && model != self->model) {
     if (self->model)
       gst_vl_prompts_forget (self);
     self->model = vlf_model_ref (model);
   }
-  take_wanted (self, hold, error);
+  take_wanted (self, error);
   if (self->own->n + more->len == 0 && !self->own->asking->bank) {
     g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
     return NULL;

@@ -263,6 +263,31 @@ GST_START_TEST (test_templates)
 }
 GST_END_TEST
 
+/* While a bank is read, whatever else is set or asked for does not wait for it, and neither does the stream. */
+GST_START_TEST (test_bank_slow)
+{
+  g_autofree gchar *path = bank_file (LINES);
+  Fusion *f = fusion_new ("prompt=a");
+  gint64 begin;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  fail_unless_equals_uint64 (fusion_generation (f), 1);
+  g_atomic_int_set (&fake.text_ms, 3000);
+  g_object_set (f->element, "bank", path, NULL);
+  fail_unless_equals_uint64 (fusion_generation (f), 1);
+  g_usleep (100000); /* it is being read */
+  begin = g_get_monotonic_time ();
+  gst_util_set_object_arg (G_OBJECT (f->element), "negative-prompts", "<none>");
+  fail_unless_equals_uint64 (fusion_generation (f), 1);
+  fail_unless (g_get_monotonic_time () - begin < 2 * G_TIME_SPAN_SECOND);
+  fusion_stop (f);
+  for (guint i = 0; i < 12000 && g_atomic_int_get (&fake.models_alive); i++) /* what was left behind ends by itself */
+    g_usleep (5000);
+  fusion_free (f);
+  g_unlink (path);
+}
+GST_END_TEST
+
 static Suite *
 bank_suite (void)
 {
@@ -274,6 +299,7 @@ bank_suite (void)
   tcase_add_test (tc, test_bank_change);
   tcase_add_test (tc, test_bank_file);
   tcase_add_test (tc, test_bank_restart);
+  tcase_add_test (tc, test_bank_slow);
   tcase_add_test (tc, test_unknown);
   tcase_add_test (tc, test_templates);
   return s;

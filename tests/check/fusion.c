@@ -323,6 +323,28 @@ GST_START_TEST (test_text_error)
 }
 GST_END_TEST
 
+/* The same where no frame waits: the old list stays in force, and the stream goes on. */
+GST_START_TEST (test_text_error_latest)
+{
+  Fusion *f = fusion_new ("prompt=one mode=latest");
+  guint warnings = 0;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  for (guint i = 0; i < 2000 && fusion_generation (f) == 0; i++)
+    g_usleep (1000);
+  g_atomic_int_set (&fake.text_error, VLF_ERROR_UNSUPPORTED + 1);
+  g_object_set (f->element, "prompt", "two", NULL);
+  for (guint i = 0; i < 2000 && !warnings; i++, g_usleep (1000)) {
+    fail_unless_equals_uint64 (fusion_generation (f), 1);
+    warnings = fusion_messages (f, GST_MESSAGE_WARNING, NULL);
+  }
+  fail_unless_equals_int (warnings, 1);
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_ERROR, NULL), 0);
+  fail_unless_equals_uint64 (fusion_generation (f), 1);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* Frames of another size or format in the middle of a stream. */
 GST_START_TEST (test_renegotiate)
 {
@@ -424,6 +446,7 @@ fusion_suite (void)
   tcase_add_test (tc, test_invalid_utf8);
   tcase_add_test (tc, test_truncated);
   tcase_add_test (tc, test_text_error);
+  tcase_add_test (tc, test_text_error_latest);
   tcase_add_test (tc, test_renegotiate);
   tcase_add_test (tc, test_broken_frame);
   tcase_add_test (tc, test_no_timestamps);
