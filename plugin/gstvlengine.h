@@ -32,10 +32,10 @@ typedef struct _GstVlJob GstVlJob;
 struct _GstVlJob {
   GstVlTask task;
   GstVlFrame frame;
-  GstClockTime pts, stream_time; /* of the frame; GST_CLOCK_TIME_NONE: unknown */
-  gboolean cut;                  /* it does not follow the frame before */
-  VlfFit fit;                    /* how the frame will meet the model's input */
-  guint64 generation;            /* of what is asked: when it changes, an inference is due whatever the interval */
+  GstClockTime pts, stream_time, running_time; /* of the frame; GST_CLOCK_TIME_NONE: unknown */
+  gboolean cut;                                /* it does not follow the frame before */
+  VlfFit fit;                                  /* how the frame will meet the model's input */
+  guint64 generation; /* of what is asked: when it changes, an inference is due whatever the interval */
   /* On the engine's thread, which may outlive the element: touches nothing but its arguments; fills @result. Ends early, with
    * any error, once gst_vl_task_is_cancelled(). */
   gboolean (*infer) (GstVlJob *job, VlfModel *model, VlfSession *session, GError **error);

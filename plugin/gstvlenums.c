@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvlfusion.h"
 #include "plugin/gstvlinference.h"
 
 GType
@@ -30,5 +31,21 @@ gst_vl_fit_get_type (void)
 
   if (g_once_init_enter (&type))
     g_once_init_leave (&type, g_enum_register_static ("GstVlFit", values));
+  return type;
+}
+
+GType
+gst_vl_reuse_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { VLF_REUSE_OFF, "Compute every frame in full", "off" },
+    { VLF_REUSE_EXACT, "A frame like the one before has its results, bit for bit", "exact" },
+    { VLF_REUSE_APPROXIMATE, "Compute what changed and what words looked at, all of it now and then", "approximate" },
+    { 0, NULL, NULL },
+  };
+  static gsize type;
+
+  if (g_once_init_enter (&type))
+    g_once_init_leave (&type, g_enum_register_static ("GstVlReuse", values));
   return type;
 }

@@ -3,6 +3,34 @@
 #include "plugin/gstvlmirror.h"
 #include <math.h>
 
+void
+gst_vl_events_install (GObjectClass *klass, guint first)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
+  const GstVlEventRule usual = GST_VL_EVENT_RULE_DEFAULT;
+
+  g_object_class_install_property (
+      klass, first,
+      g_param_spec_boolean ("post-events", "Post events",
+                            "Post element messages vlf-match-start and vlf-match-end when a prompt begins or ceases to "
+                            "match, and vlf-caption-changed",
+                            FALSE, flags));
+  g_object_class_install_property (klass, first + 1,
+                                   g_param_spec_double ("event-threshold", "Event threshold",
+                                                        "A match begins at this probability; -1: what the model says",
+                                                        -1, 1, usual.threshold, flags));
+  g_object_class_install_property (
+      klass, first + 2,
+      g_param_spec_double ("event-hysteresis", "Event hysteresis",
+                           "A match ends this much below where it begins, but at half of it at the latest", 0, 1,
+                           usual.hysteresis, flags));
+  g_object_class_install_property (
+      klass, first + 3,
+      g_param_spec_uint64 ("event-min-duration", "Event minimum duration",
+                           "Matches, and gaps between them, shorter than this are not told; nanoseconds of stream time",
+                           0, G_MAXINT64, usual.least, flags));
+}
+
 /* One prompt, for as long as it is asked. */
 typedef struct {
   gchar *text;
@@ -78,15 +106,22 @@ begin_match (Watch *watch, GstElement *element, guint64 generation)
   post (element, s);
 }
 
+/* Backwards, a match ends earlier than it began. */
+static GstClockTime
+time_between (GstClockTime a, GstClockTime b)
+{
+  return a > b ? a - b : b - a;
+}
+
 static void
 end_match (Watch *watch, GstElement *element, const GstVlInstant *at, const gchar *reason)
 {
   GstStructure *s = describe ("vlf-match-end", watch, at);
 
   watch->matches = FALSE;
-  gst_structure_set (s, "duration", G_TYPE_UINT64, at->stream - watch->start.stream, "best-match", G_TYPE_DOUBLE,
-                     watch->best, "best-stream-time", G_TYPE_UINT64, watch->best_stream, "reason", G_TYPE_STRING,
-                     reason, NULL);
+  gst_structure_set (s, "duration", G_TYPE_UINT64, time_between (at->stream, watch->start.stream), "best-match",
+                     G_TYPE_DOUBLE, watch->best, "best-stream-time", G_TYPE_UINT64, watch->best_stream, "reason",
+                     G_TYPE_STRING, reason, NULL);
   post (element, s);
 }
 
@@ -98,13 +133,15 @@ is_match (const Watch *watch, const GstVlEventRule *rule, const GstVlResult *res
 
   if (isnan (threshold))
     threshold = 0.5;
-  return match >= (watch->matches ? threshold - rule->hysteresis : threshold); /* not if it is NaN */
+  if (watch->matches)
+    threshold = MAX (threshold - rule->hysteresis, threshold / 2);
+  return match >= threshold; /* not if it is NaN */
 }
 
 static void
 keep_best (Watch *watch, gdouble match, const GstVlInstant *now)
 {
-  if (match <= watch->best)
+  if (isnan (match) || match <= watch->best)
     return;
   watch->best = match;
   watch->best_stream = now->stream;
@@ -126,7 +163,7 @@ follow_match (Watch *watch, GstElement *element, const GstVlEventRule *rule, con
   }
   watch->turning = turns;
   keep_best (watch, match, now);
-  if (!turns || now->stream - watch->turn.stream < rule->least)
+  if (!turns || time_between (now->stream, watch->turn.stream) < rule->least)
     return;
   watch->turning = FALSE;
   if (watch->matches)

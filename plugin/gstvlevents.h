@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  *
  *   vlf-match-start      match, double 0..1; peak-x, peak-y, double, where in the frame (absent if not known); generation, guint64
  *   vlf-match-end        duration, guint64 of stream time since the start; best-match, double; best-stream-time, guint64;
- *                        reason, string: "below" (its threshold), "prompt-gone", "flush", "end-of-stream" or "stopped"
+ *                        reason, string: "below" (its threshold), "prompt-gone", "flush", "segment" (time goes on
+ *                        elsewhere, or the other way), "end-of-stream" or "stopped"
  *   vlf-caption-changed  caption, string; previous, string (absent before the first); text is the question, or empty
  *
  * Two more, of the engine's, are posted always and have no time:
@@ -22,10 +23,14 @@ G_BEGIN_DECLS
 /* What counts as a match. */
 typedef struct {
   gdouble threshold;  /* begins at this match, 0..1; < 0: what the result's model says */
-  gdouble hysteresis; /* and ends where match is so much lower, 0..1 */
+  gdouble hysteresis; /* and ends where match is so much lower, but below half of the threshold in any case; 0..1 */
   GstClockTime
       least; /* and only if it stays so for this long, stream time; a message then comes late, with its true time */
 } GstVlEventRule;
+#define GST_VL_EVENT_RULE_DEFAULT ((GstVlEventRule){ .threshold = -1, .hysteresis = 0.1, .least = 0 })
+
+/* In class_init: the properties post-events, event-threshold, event-hysteresis and event-min-duration, numbered from @first. */
+void gst_vl_events_install (GObjectClass *klass, guint first);
 
 /* When a frame is; GST_CLOCK_TIME_NONE: unknown. */
 typedef struct {

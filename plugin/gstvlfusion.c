@@ -127,22 +127,6 @@ G_DEFINE_TYPE_WITH_CODE (GstVlfusion, gst_vl_fusion, GST_TYPE_VL_INFERENCE,
 
 GST_ELEMENT_REGISTER_DEFINE (vlfusion, "vlfusion", GST_RANK_NONE, GST_TYPE_VL_FUSION)
 
-GType
-gst_vl_reuse_get_type (void)
-{
-  static const GEnumValue values[] = {
-    { VLF_REUSE_OFF, "Compute every frame in full", "off" },
-    { VLF_REUSE_EXACT, "A frame like the one before has its results, bit for bit", "exact" },
-    { VLF_REUSE_APPROXIMATE, "Compute what changed and what words looked at, all of it now and then", "approximate" },
-    { 0, NULL, NULL },
-  };
-  static gsize type;
-
-  if (g_once_init_enter (&type))
-    g_once_init_leave (&type, g_enum_register_static ("GstVlReuse", values));
-  return type;
-}
-
 /* Inference. */
 
 /* A file of texts may say itself how near the best one has to be; the property, where it is set, has the last word. */
@@ -230,7 +214,7 @@ follow_bank (GstVlFusion *self)
 }
 
 static GstVlJob *
-fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
+fusion_prepare (GstVlInference *base, const GPtrArray *texts)
 {
   GstVlFusion *self = GST_VL_FUSION (base);
   VlfModel *model = gst_vl_inference_get_model (base);
@@ -240,7 +224,7 @@ fusion_prepare (GstVlInference *base, const GPtrArray *texts, gboolean waits)
 
   follow_file (self, model);
   follow_bank (self);
-  set = gst_vl_prompts_choose (self->prompts, model, texts, gst_vl_inference_get_encoded (base), waits, &error);
+  set = gst_vl_prompts_choose (self->prompts, model, texts, gst_vl_inference_get_encoded (base), &error);
   if (error)
     GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("New prompts are not used: %s", error->message), (NULL));
   if (!set)
@@ -461,6 +445,12 @@ get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
 }
 
 /* Texts keep memory of the model's device; they go before it. */
+static void
+fusion_model_goes (GstVlInference *base)
+{
+  gst_vl_prompts_forget (GST_VL_FUSION (base)->prompts);
+}
+
 static GstStateChangeReturn
 change_state (GstElement *element, GstStateChange transition)
 {
@@ -471,8 +461,6 @@ change_state (GstElement *element, GstStateChange transition)
     read_texts (self);
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     self->told_invalid = FALSE;
-  if (transition == GST_STATE_CHANGE_READY_TO_NULL)
-    gst_vl_prompts_forget (self->prompts);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
     gst_vl_text_file_rest (self->file);
@@ -579,6 +567,7 @@ gst_vl_fusion_class_init (GstVlfusionClass *klass)
   inference_class->message = "vlfusion";
   inference_class->prepare = fusion_prepare;
   inference_class->finish = fusion_finish;
+  inference_class->model_goes = fusion_model_goes;
   gst_vl_inference_class_take_encoded (inference_class);
   install_properties (object_class);
   install_comparison (object_class);

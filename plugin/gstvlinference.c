@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlinference.h"
+#include "plugin/gstvlqueries.h"
 #include "plugin/gstvlanalytics.h"
 #include "plugin/gstvlencoded.h"
 #include "plugin/gstvljpeg.h"
@@ -10,17 +11,13 @@
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
 
-#define DEFAULT_MODE               GST_VL_MODE_AUTO
-#define DEFAULT_INTERVAL           0
-#define DEFAULT_TEXT_TIMEOUT       GST_SECOND
-#define DEFAULT_QOS                TRUE
-#define DEFAULT_POST_EVENTS        FALSE
-#define DEFAULT_EVENT_THRESHOLD    -1
-#define DEFAULT_EVENT_HYSTERESIS   0.1
-#define DEFAULT_EVENT_MIN_DURATION 0
-#define DEFAULT_FIT                VLF_FIT_MODEL
-#define DEFAULT_MIRROR             FALSE
-#define DEFAULT_POST               FALSE
+#define DEFAULT_MODE         GST_VL_MODE_AUTO
+#define DEFAULT_INTERVAL     0
+#define DEFAULT_TEXT_TIMEOUT GST_SECOND
+#define DEFAULT_QOS          TRUE
+#define DEFAULT_FIT          VLF_FIT_MODEL
+#define DEFAULT_MIRROR       FALSE
+#define DEFAULT_POST         FALSE
 
 enum {
   PROP_0,
@@ -34,7 +31,7 @@ enum {
   PROP_MIRROR,
   PROP_ANALYTICS, /* where gst_vl_analytics_install() has it */
   PROP_POST_MESSAGES,
-  PROP_POST_EVENTS,
+  PROP_POST_EVENTS, /* and these four as gst_vl_events_install() has them */
   PROP_EVENT_THRESHOLD,
   PROP_EVENT_HYSTERESIS,
   PROP_EVENT_MIN_DURATION,
@@ -138,6 +135,10 @@ gst_vl_inference_get_model (GstVlInference *self)
 static void
 close_engine (GstVlInference *self)
 {
+  GstVlInferenceClass *klass = GST_VL_INFERENCE_GET_CLASS (self);
+
+  if (klass->model_goes)
+    klass->model_goes (self);
   g_clear_pointer (&PRIV (self)->stream.engine, gst_vl_engine_close);
 }
 
@@ -182,7 +183,7 @@ judge_encoding (GstObject *object, const VlfEncoding *encoding, GError **error)
 {
   GstVlEngine *engine = PRIV (GST_VL_INFERENCE (object))->stream.engine;
 
-  switch (gst_vl_engine_state (engine)) {
+  switch (engine ? gst_vl_engine_state (engine) : GST_VL_ENGINE_LOADING) {
   case GST_VL_ENGINE_LOADING: return GST_VL_VERDICT_OPEN;
   case GST_VL_ENGINE_FAILED: return GST_VL_VERDICT_REFUSED; /* which the bus knows */
   default: break;
@@ -294,6 +295,7 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
     gst_vl_texts_set_flags (priv->stream.texts, GST_VL_TEXTS_VIDEO_EOS, FALSE);
     gst_vl_stream_ask_live (&priv->stream);
     break;
+  case GST_EVENT_SEGMENT: gst_vl_stream_begin_segment (&priv->stream, event); break;
   case GST_EVENT_EOS:
     gst_vl_stream_end_events (&priv->stream, "end-of-stream");
     gst_vl_texts_set_flags (priv->stream.texts, GST_VL_TEXTS_VIDEO_EOS, TRUE);
@@ -335,12 +337,22 @@ static gboolean
 query (GstBaseTransform *trans, GstPadDirection direction, GstQuery *q)
 {
   GstVlStream *stream = &PRIV (GST_VL_INFERENCE (trans))->stream;
+  gboolean answered;
 
   if (direction == GST_PAD_SRC && GST_QUERY_TYPE (q) == GST_QUERY_LATENCY)
     return gst_vl_stream_query_latency (stream, q);
+  if (direction == GST_PAD_SRC &&
+      GST_QUERY_TYPE (q) == GST_QUERY_SCHEDULING) { /* frames are pushed where they are done */
+    gst_query_set_scheduling (q, GST_SCHEDULING_FLAG_SEQUENTIAL, 1, -1, 0);
+    gst_query_add_scheduling_mode (q, GST_PAD_MODE_PUSH);
+    return TRUE;
+  }
   if (direction == GST_PAD_SINK && GST_QUERY_IS_SERIALIZED (q))
     gst_vl_stream_drain (stream);
-  return GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, q);
+  answered = GST_BASE_TRANSFORM_CLASS (parent_class)->query (trans, direction, q);
+  if (answered && direction == GST_PAD_SINK && GST_QUERY_TYPE (q) == GST_QUERY_ALLOCATION)
+    gst_vl_refuse_crop_meta (q);
+  return answered;
 }
 
 /* GstElement. */
@@ -380,7 +392,8 @@ request_new_pad (GstElement *element, GstPadTemplate *templ, const gchar *name, 
     GST_WARNING_OBJECT (element, "no pad %s: expected text_N with an N that is not in use", name);
     return NULL;
   }
-  gst_pad_set_active (pad, TRUE);
+  if (GST_STATE (element) > GST_STATE_READY || GST_STATE_NEXT (element) == GST_STATE_PAUSED)
+    gst_pad_set_active (pad, TRUE);
   gst_element_add_pad (element, pad);
   return pad;
 }
@@ -453,7 +466,7 @@ gst_vl_inference_finalize (GObject *object)
 {
   GstVlInferencePrivate *priv = PRIV (GST_VL_INFERENCE (object));
 
-  close_engine (GST_VL_INFERENCE (object));
+  gst_vl_engine_close (priv->stream.engine); /* the subclass, and what it has of the model, is gone already */
   gst_vl_engine_settings_clear (&priv->settings);
   gst_vl_texts_unref (priv->stream.texts);
   gst_vl_events_free (priv->stream.events);
@@ -504,25 +517,7 @@ install_properties (GObjectClass *klass)
           "stream-time, running-time, and text-N, match-N, score-N, peak-x-N, peak-y-N of prompt N; "
           "caption-N of what was written",
           DEFAULT_POST, playing));
-  g_object_class_install_property (
-      klass, PROP_POST_EVENTS,
-      g_param_spec_boolean ("post-events", "Post events",
-                            "Post element messages vlf-match-start and vlf-match-end when a prompt begins or ceases to "
-                            "match, and vlf-caption-changed",
-                            DEFAULT_POST_EVENTS, playing));
-  g_object_class_install_property (klass, PROP_EVENT_THRESHOLD,
-                                   g_param_spec_double ("event-threshold", "Event threshold",
-                                                        "A match begins at this probability; -1: what the model says",
-                                                        -1, 1, DEFAULT_EVENT_THRESHOLD, playing));
-  g_object_class_install_property (klass, PROP_EVENT_HYSTERESIS,
-                                   g_param_spec_double ("event-hysteresis", "Event hysteresis",
-                                                        "A match ends this much below where it begins", 0, 1,
-                                                        DEFAULT_EVENT_HYSTERESIS, playing));
-  g_object_class_install_property (
-      klass, PROP_EVENT_MIN_DURATION,
-      g_param_spec_uint64 ("event-min-duration", "Event minimum duration",
-                           "Matches, and gaps between them, shorter than this are not told; nanoseconds of stream time",
-                           0, G_MAXINT64, DEFAULT_EVENT_MIN_DURATION, playing));
+  gst_vl_events_install (klass, PROP_POST_EVENTS);
   g_object_class_install_property (
       klass, PROP_STATS,
       g_param_spec_boxed (
@@ -588,8 +583,7 @@ gst_vl_inference_init (GstVlInference *self)
   priv->stream.fit = DEFAULT_FIT;
   priv->stream.mirror = DEFAULT_MIRROR;
   priv->stream.post_messages = DEFAULT_POST;
-  priv->stream.post_events = DEFAULT_POST_EVENTS;
-  priv->stream.rule = (GstVlEventRule){ DEFAULT_EVENT_THRESHOLD, DEFAULT_EVENT_HYSTERESIS, DEFAULT_EVENT_MIN_DURATION };
+  priv->stream.rule = GST_VL_EVENT_RULE_DEFAULT;
   priv->stream.events = gst_vl_events_new ();
   priv->stream.texts = gst_vl_texts_new ();
   gst_vl_texts_set_judge (priv->stream.texts, judge_encoding);

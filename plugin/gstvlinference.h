@@ -32,12 +32,13 @@ struct _GstVlInferenceClass {
   VlfAbility (*needs) (GstVlInference *self);
 
   /* What to ask of the next frame: a job whose infer () has all it needs, or NULL when there is nothing to ask; then the frame leaves
-   * without meta. @texts: active texts of the text pads, strings in pad order. @waits: the frame waits for its own result; otherwise
-   * inference runs beside the stream, and the job may never run. On the streaming thread. */
-  GstVlJob *(*prepare) (GstVlInference *self, const GPtrArray *texts, gboolean waits);
+   * without meta. @texts: active texts of the text pads, strings in pad order. The job may never run. On the streaming thread. */
+  GstVlJob *(*prepare) (GstVlInference *self, const GPtrArray *texts);
   /* The result of a job that succeeded, as metas carry it. With the sink pad's stream lock: on the streaming thread, or on one that lets
    * a frame go while no other comes; the next frame may have been prepared before. */
   GstVlResult *(*finish) (GstVlInference *self, GstVlJob *job);
+  /* The model is about to go: what belongs to it goes first. Nothing streams. NULL: nothing does. */
+  void (*model_goes) (GstVlInference *self);
   /* @buffer is about to leave with @result, NULL: without one. What it returns, unless GST_FLOW_OK, the element returns in place of
    * pushing the buffer; GST_BASE_TRANSFORM_FLOW_DROPPED: it is not to be pushed. NULL: nothing more to do. As finish (). */
   GstFlowReturn (*leaving) (GstVlInference *self, GstBuffer *buffer, GstVlResult *result);

@@ -30,22 +30,10 @@ gst_vl_stream_measure (GstVlStream *self, const GstVlJob *job, gboolean waited)
     gst_element_post_message (GST_ELEMENT (self->owner), gst_message_new_latency (GST_OBJECT (self->owner)));
 }
 
-/* When the last result's frame is. */
-static GstVlInstant
-instant_of_last (GstVlStream *self)
-{
-  const GstSegment *segment = &GST_BASE_TRANSFORM (self->owner)->segment;
-  GstVlInstant at = { gst_vl_result_get_source_pts (self->last), self->last_time, GST_CLOCK_TIME_NONE };
-
-  if (segment->format == GST_FORMAT_TIME)
-    at.running = gst_segment_to_running_time (segment, GST_FORMAT_TIME, at.timestamp);
-  return at;
-}
-
 void
 gst_vl_stream_tell_result (GstVlStream *self)
 {
-  GstVlInstant at = instant_of_last (self);
+  const GstVlInstant at = { gst_vl_result_get_source_pts (self->last), self->last_time, self->last_running_time };
   GstVlEventRule rule;
   gboolean messages, events;
 
@@ -65,6 +53,24 @@ void
 gst_vl_stream_end_events (GstVlStream *self, const gchar *reason)
 {
   gst_vl_events_end (self->events, GST_ELEMENT (self->owner), reason);
+}
+
+void
+gst_vl_stream_begin_segment (GstVlStream *self, GstEvent *event)
+{
+  const GstSegment *old = &GST_BASE_TRANSFORM (self->owner)->segment, *segment;
+  gboolean backwards;
+  GstClockTime first;
+
+  gst_event_parse_segment (event, &segment);
+  if (!self->last || old->format != GST_FORMAT_TIME || segment->format != GST_FORMAT_TIME)
+    return;
+  if (segment->base == old->base && segment->time == old->time) /* the same again, or a longer one */
+    return;
+  backwards = segment->rate < 0;
+  first = gst_segment_to_stream_time (segment, GST_FORMAT_TIME, backwards ? segment->stop : segment->start);
+  if (backwards != (old->rate < 0) || (backwards ? first > self->last_time : first < self->last_time))
+    gst_vl_stream_end_events (self, "segment");
 }
 
 void

@@ -8,6 +8,8 @@
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
 
+#define LOOK_AGAIN 1000 /* microseconds, whether the stream is free */
+
 /* Results. */
 
 static void
@@ -24,12 +26,23 @@ abandon_running (GstVlStream *self)
   g_clear_pointer (&self->running, gst_vl_job_unref);
 }
 
+static GstVlJob *
+take_held_job (GstVlStream *self)
+{
+  GstVlJob *job = self->held_job;
+
+  g_atomic_pointer_set (&self->held_job, NULL);
+  return job;
+}
+
 static void
 abandon_held (GstVlStream *self)
 {
-  if (self->held_job)
-    gst_vl_task_cancel (&self->held_job->task);
-  g_clear_pointer (&self->held_job, gst_vl_job_unref);
+  GstVlJob *job = take_held_job (self);
+
+  if (job)
+    gst_vl_task_cancel (&job->task);
+  gst_vl_job_unref (job);
   gst_clear_buffer (&self->held);
 }
 
@@ -103,6 +116,7 @@ take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
   forget_result (self);
   self->last = GST_VL_INFERENCE_GET_CLASS (self->owner)->finish (self->owner, job);
   self->last_time = job->stream_time;
+  self->last_running_time = job->running_time;
   self->last_generation = job->generation;
   gst_vl_stream_tell_result (self);
   return GST_FLOW_OK;
@@ -250,6 +264,7 @@ give_frame (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMome
 
   job->pts = moment->pts;
   job->stream_time = moment->stream;
+  job->running_time = moment->running;
   if (gst_vl_read_frame (job, gst_vl_engine_model (self->engine), &self->info, buffer, copy, &error))
     return TRUE;
   if (!self->complained)
@@ -284,7 +299,7 @@ await_result (GstVlStream *self, GstVlJob *job)
 static GstFlowReturn
 release_held (GstVlStream *self)
 {
-  g_autoptr (GstVlJob) job = g_steal_pointer (&self->held_job);
+  g_autoptr (GstVlJob) job = take_held_job (self);
   GstBuffer *buffer = g_steal_pointer (&self->held);
   GstFlowReturn ret;
 
@@ -310,7 +325,8 @@ typedef struct {
   GstVlJob *job;
 } Departure;
 
-/* Nothing may have come that would have pushed the frame. */
+/* Nothing may have come that would have pushed the frame. Never blocks on the stream lock: whoever has it may be the one that stops the
+ * stream, and with it waits for this thread, from a probe behind the element. */
 static void
 depart (GstVlTask *task, GstVlWorker *worker)
 {
@@ -320,10 +336,15 @@ depart (GstVlTask *task, GstVlWorker *worker)
 
   if (!gst_vl_engine_wait (self->engine, job))
     return;
-  GST_PAD_STREAM_LOCK (pad);
-  if (self->held_job == job)
-    gst_vl_stream_drain (self);
-  GST_PAD_STREAM_UNLOCK (pad);
+  while (g_atomic_pointer_get (&self->held_job) == job && !gst_vl_worker_is_closing (worker)) {
+    if (!GST_PAD_STREAM_TRYLOCK (pad)) {
+      g_usleep (LOOK_AGAIN);
+      continue;
+    }
+    if (self->held_job == job)
+      gst_vl_stream_drain (self);
+    GST_PAD_STREAM_UNLOCK (pad);
+  }
 }
 
 static void
@@ -347,11 +368,12 @@ hold (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const GstVlMoment *mo
   }
   departure = g_new0 (Departure, 1);
   gst_vl_task_init (&departure->task, depart, departure_free);
-  departure->job = self->held_job = job;
+  departure->job = job;
   gst_vl_task_ref (&job->task);
   gst_vl_task_ref (&job->task);
   self->held = buffer;
   self->held_moment = *moment;
+  g_atomic_pointer_set (&self->held_job, job);
   gst_vl_worker_push (self->pusher, &departure->task);
   gst_vl_task_unref (&departure->task);
   return GST_FLOW_OK;
@@ -392,14 +414,15 @@ carry (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment)
   return ret;
 }
 
-/* Takes @buffer, a frame about which there is nothing to ask. */
+/* Takes @buffer, a frame that has no result: there is nothing to ask about it, or, @asked, it cannot be read. */
 static GstFlowReturn
-pass (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment)
+pass (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment, gboolean asked)
 {
   GstFlowReturn ret = release_held (self);
 
   forget_result (self);
-  gst_vl_stream_end_events (self, "prompt-gone");
+  if (!asked)
+    gst_vl_stream_end_events (self, "prompt-gone");
   if (ret == GST_FLOW_OK)
     return push (self, buffer, moment, FALSE);
   gst_buffer_unref (buffer);
@@ -417,7 +440,7 @@ pass_with_result (GstVlStream *self, GstVlJob *job, GstBuffer *buffer, const Gst
   else if (gst_vl_engine_state (self->engine) == GST_VL_ENGINE_FAILED)
     ret = GST_FLOW_ERROR; /* which the engine has posted */
   else if (!give_frame (self, job, buffer, moment, FALSE))
-    return pass (self, buffer, moment);
+    return pass (self, buffer, moment, TRUE);
   if (ret == GST_FLOW_OK) {
     gst_vl_engine_submit (self->engine, job);
     if (!live)
@@ -453,7 +476,7 @@ ask (GstVlStream *self, const GstVlMoment *moment, gboolean waits, GstClockTime 
   *job = NULL;
   if (!texts)
     return FALSE;
-  *job = GST_VL_INFERENCE_GET_CLASS (self->owner)->prepare (self->owner, texts, waits);
+  *job = GST_VL_INFERENCE_GET_CLASS (self->owner)->prepare (self->owner, texts);
   g_clear_pointer (&self->encoded, g_ptr_array_unref);
   if (!*job || waits)
     abandon_running (self);
@@ -523,7 +546,7 @@ gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer)
     return ret;
   }
   if (!job)
-    return pass (self, buffer, &moment);
+    return pass (self, buffer, &moment, FALSE);
   if (!waits)
     return pass_beside (self, job, buffer, &moment);
   return is_due (self, job, &moment, buffer) ? pass_with_result (self, job, buffer, &moment, live)

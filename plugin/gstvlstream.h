@@ -40,10 +40,11 @@ typedef struct {
   GstVlJob *running;      /* beside the stream, or NULL */
   GstVlResult *last;      /* newest result, or NULL */
   GstClockTime last_time; /* stream time of its frame */
+  GstClockTime last_running_time;
   guint64 last_generation;
   GstVlEvents *events; /* what the bus is told of */
   GstBuffer *held;     /* waits for its own result while the next frame is made; or NULL */
-  GstVlJob *held_job;
+  GstVlJob *held_job;  /* atomic: the pusher looks without the lock */
   GstVlMoment held_moment;
   GstFlowReturn flow; /* of a frame that left by itself, which the next one is answered with */
   GstVlWorker *pusher;
@@ -62,6 +63,8 @@ void gst_vl_stream_ask_live (GstVlStream *self);
  * held instead of waited for; it leaves as soon as its result is there, by whoever comes first: the next frame, an event, or a thread
  * that waits for nothing else. With the stream lock, as is gst_vl_stream_drain(). */
 GstFlowReturn gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer);
+/* The stream goes on with the segment of @event: what is under way does not span a jump back, or a turn. With the stream lock. */
+void gst_vl_stream_begin_segment (GstVlStream *self, GstEvent *event);
 /* No frame follows, for @reason: what is under way ends. With the stream lock. */
 void gst_vl_stream_end_events (GstVlStream *self, const gchar *reason);
 /* The frame that is held waits for its result and leaves: before everything that must not overtake it. */

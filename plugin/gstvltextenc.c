@@ -6,8 +6,8 @@
  *
  * Reads text and gives what a vision-language model makes of it, `application/x-vlf-text-embedding`: little-endian 32-bit floats
  * [layers, tokens, dim] with a #GstVlTextMeta that says what they are of. Sent to a text pad of `vlfusion` with the same model, it gives
- * the same results, bit for bit, as the text itself would; but the text tower runs once here for any number of fusions behind a `tee`,
- * and these need not run on this machine.
+ * the same results, bit for bit, as the text itself would; but the text tower runs once here for any number of fusions behind a `tee`.
+ * The words travel as a meta, which does not leave the process: between processes texts go as files, see vlfusion's `text-embeddings`.
  *
  * With BridgeTower models each token has its own vectors, for every layer that the fusion reads. With CLIP models a text is one vector,
  * with BLIP models that have a contrastive head too: the one that can be compared with #GstVlResult's image embedding.

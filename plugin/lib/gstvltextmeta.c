@@ -4,8 +4,8 @@
  * @title: GstVlTextMeta
  * @short_description: what an encoded text says
  *
- * Encoded texts, `application/x-vlf-text-embedding`, come from `vltextenc` and go to the text pads of `vlfusion`, through files,
- * networks and other programs on the way if need be. The buffer has the numbers, this meta the words.
+ * Encoded texts, `application/x-vlf-text-embedding`, come from `vltextenc` and go to the text pads of `vlfusion`. The buffer has the numbers,
+ * this meta the words. Like all metas it stays within the process: between processes encoded texts go as files.
  *
  * Since: 0.1
  */

@@ -440,6 +440,58 @@ GST_START_TEST (test_seqnums_up)
 }
 GST_END_TEST
 
+static GstPadProbeReturn
+stop_at_eos (GstPad *pad, GstPadProbeInfo *info, gpointer element)
+{
+  (void) pad;
+  if (GST_EVENT_TYPE (GST_PAD_PROBE_INFO_EVENT (info)) != GST_EVENT_EOS)
+    return GST_PAD_PROBE_OK;
+  gst_element_set_state (element, GST_STATE_NULL);
+  return GST_PAD_PROBE_DROP;
+}
+
+/* As GStreamer's manual changes an element while its pipeline plays: EOS drains it, and whoever sees that come out stops it, on the thread
+ * that pushed EOS in. */
+GST_START_TEST (test_null_at_eos)
+{
+  Fusion *f = fusion_new ("prompt=a");
+  GstPad *src = gst_element_get_static_pad (f->element, "src");
+  gint64 begin;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  gst_pad_add_probe (src, GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM, stop_at_eos, f->element, NULL);
+  g_atomic_int_set (&fake.run_ms, 50);
+  fail_unless_equals_int (fusion_push (f, fusion_frame (f, 0)), GST_FLOW_OK);
+  begin = g_get_monotonic_time ();
+  gst_harness_push_event (f->h, gst_event_new_eos ());
+  fail_unless (g_get_monotonic_time () - begin < 20 * G_TIME_SPAN_SECOND);
+  fail_unless_equals_int (gst_harness_buffers_received (f->h), 1);
+  gst_object_unref (src);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* Before PAUSED nothing can be asked of text pads: they take no caps, as no model can judge them. */
+GST_START_TEST (test_pads_in_null)
+{
+  Fusion *f = fusion_new ("prompt=a");
+  GstElement *fusion = gst_element_factory_make ("vlfusion", NULL);
+  GstPad *pad = gst_element_request_pad_simple (fusion, "text_%u");
+  GstCaps *caps = gst_caps_from_string ("application/x-vlf-text-embedding, model=(string)0123, layers=1, dim=3");
+
+  fail_unless (!GST_PAD_IS_ACTIVE (pad));
+  gst_pad_send_event (pad, gst_event_new_stream_start ("texts"));
+  fail_unless (!gst_pad_send_event (pad, gst_event_new_caps (caps)));
+  gst_element_set_state (fusion, GST_STATE_PAUSED);
+  fail_unless (GST_PAD_IS_ACTIVE (pad));
+  gst_element_set_state (fusion, GST_STATE_NULL);
+  gst_caps_unref (caps);
+  gst_object_unref (pad);
+  gst_object_unref (fusion);
+  fusion_free (f);
+}
+GST_END_TEST
+
 static Suite *
 duties_suite (void)
 {
@@ -457,6 +509,8 @@ duties_suite (void)
   tcase_add_test (tc, test_segment_seek);
   tcase_add_test (tc, test_seqnums_down);
   tcase_add_test (tc, test_seqnums_up);
+  tcase_add_test (tc, test_null_at_eos);
+  tcase_add_test (tc, test_pads_in_null);
   return s;
 }
 

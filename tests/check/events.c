@@ -158,6 +158,119 @@ GST_START_TEST (test_silence)
 }
 GST_END_TEST
 
+static void
+start_segment (Fusion *f, gdouble rate, GstClockTime base)
+{
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.rate = rate;
+  segment.base = base;
+  segment.stop = FRAME (20);
+  fail_unless (gst_harness_push_event (f->h, gst_event_new_segment (&segment)));
+}
+
+/* Frames that come from the last to the first. */
+static void
+pass_backwards (Fusion *f, guint from, const gint *matches)
+{
+  for (; *matches; matches++, from--) {
+    f->pushed = from;
+    pass_matches (f, (const gint[]){ *matches, 0 });
+  }
+}
+
+/* Backwards, a match ends earlier than it began; short ones do not count there either. */
+GST_START_TEST (test_backwards)
+{
+  Fusion *f =
+      fusion_new ("prompt=a post-events=true event-threshold=0.5 event-hysteresis=0 event-min-duration=90000000");
+  GstMessage *message;
+
+  fusion_set_caps (f, "RGB", 16, 16);
+  start_segment (f, -1, 0);
+  pass_backwards (f, 19, (const gint[]){ 900, 900, 100, 900, 900, 900, 900, 0 });
+  gst_message_unref (expect (f, "vlf-match-start", 16));
+  expect_nothing (f);
+  pass_backwards (f, 12, (const gint[]){ 100, 100, 100, 100, 0 });
+  message = expect (f, "vlf-match-end", 12);
+  fail_unless_equals_uint64 (time_of (message, "duration"), FRAME (16) - FRAME (12));
+  gst_message_unref (message);
+  expect_nothing (f);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* No match spans the end of a loop and its beginning, or a turn; a segment that goes on where the last one was changes nothing. */
+GST_START_TEST (test_segments)
+{
+  Fusion *f = fusion_new ("prompt=a post-events=true");
+
+  fusion_set_caps (f, "RGB", 16, 16);
+  pass_matches (f, (const gint[]){ 100, 900, 900, 900, 0 });
+  gst_message_unref (expect (f, "vlf-match-start", 1));
+  start_segment (f, 1, 0); /* the same with an end */
+  pass_matches (f, (const gint[]){ 900, 0 });
+  expect_nothing (f);
+  start_segment (f, 1, FRAME (20));
+  expect_end (f, 4, 3, "segment");
+  f->pushed = 0;
+  pass_matches (f, (const gint[]){ 900, 0 });
+  gst_message_unref (expect (f, "vlf-match-start", 0));
+  start_segment (f, -1, FRAME (40));
+  expect_end (f, 0, 0, "segment");
+  expect_nothing (f);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* However small the threshold, a match can end. */
+GST_START_TEST (test_small_threshold)
+{
+  Fusion *f = fusion_new ("prompt=a post-events=true event-threshold=0.08 event-hysteresis=0.1");
+
+  fusion_set_caps (f, "RGB", 16, 16);
+  pass_matches (f, (const gint[]){ 20, 90, 50, 30, 0 });
+  gst_message_unref (expect (f, "vlf-match-start", 1));
+  expect_end (f, 3, 2, "below");
+  expect_nothing (f);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* An answer that is no number ends a match, and is not its best one. */
+GST_START_TEST (test_unknown_match)
+{
+  static const gdouble matches[] = { 0.9, 0.0 / 0.0, 0.7, 0.1 };
+  const GstVlEventRule rule = { 0.5, 0, FRAME (2) };
+  GstElement *element = gst_bin_new (NULL);
+  GstVlEvents *events = gst_vl_events_new ();
+  GstBus *bus = gst_bus_new ();
+  GstMessage *message;
+
+  gst_element_set_bus (element, bus);
+  for (guint i = 0; i < 4 * G_N_ELEMENTS (matches); i++) {
+    GstVlResult *result = gst_vl_result_new (16, 16, 1, 1);
+    GstVlInstant at = { FRAME (i), FRAME (i), FRAME (i) };
+    gdouble match = i < 4 ? 0.9 : i == 4 ? matches[1] : i < 8 ? matches[2] : matches[3];
+
+    gst_vl_result_add_prompt (result, "a", match, match, NULL);
+    gst_vl_events_take (events, element, &rule, result, &at);
+    gst_vl_result_unref (result);
+  }
+  message = gst_bus_pop (bus);
+  fail_unless (message && gst_message_has_name (message, "vlf-match-start"));
+  gst_message_unref (message);
+  message = gst_bus_pop (bus);
+  fail_unless (message && gst_message_has_name (message, "vlf-match-end") && number_of (message, "best-match") == 0.9);
+  gst_message_unref (message);
+  gst_vl_events_free (events);
+  gst_element_set_bus (element, NULL);
+  gst_object_unref (element);
+  gst_object_unref (bus);
+}
+GST_END_TEST
+
 static GstVlResult *
 caption_result (const gchar *caption)
 {
@@ -238,6 +351,10 @@ events_suite (void)
   tcase_add_test (tc, test_min_duration);
   tcase_add_test (tc, test_ends);
   tcase_add_test (tc, test_flush);
+  tcase_add_test (tc, test_backwards);
+  tcase_add_test (tc, test_segments);
+  tcase_add_test (tc, test_small_threshold);
+  tcase_add_test (tc, test_unknown_match);
   tcase_add_test (tc, test_silence);
   tcase_add_test (tc, test_captions);
   tcase_add_test (tc, test_model);

@@ -6,10 +6,12 @@
 
 struct _VlfModel {
   gint refs;
+  gint number; /* from 1; every model has another */
 };
 
 struct _VlfText {
   gint refs;
+  gint model; /* its number */
   gchar *prompt;
   gboolean truncated;
   float encoded; /* first number, where it came encoded */
@@ -21,6 +23,7 @@ struct _VlfSession {
 };
 
 FakeSession fake;
+static gint models; /* made so far */
 
 void
 fake_reset (void)
@@ -86,6 +89,7 @@ vlf_model_open (const VlfModelOptions *options, GError **error)
     return NULL;
   model = g_new0 (VlfModel, 1);
   model->refs = 1;
+  model->number = g_atomic_int_add (&models, 1) + 1;
   g_atomic_int_inc (&fake.models_alive);
   return model;
 }
@@ -166,11 +170,11 @@ vlf_text_new (VlfModel *model, const char *prompt, GError **error)
   gint limit = g_atomic_int_get (&fake.truncate_at);
   VlfText *text;
 
-  (void) model;
   take (&fake.text_ms);
   if (fails (&fake.text_error, "text", error))
     return NULL;
   text = g_new0 (VlfText, 1);
+  text->model = model->number;
   text->refs = 1;
   text->prompt = g_strdup (prompt);
   text->truncated = limit > 0 && g_utf8_strlen (prompt, -1) > limit;
@@ -454,6 +458,9 @@ vlf_session_run (VlfSession *session, const VlfImage *frames, guint n_frames, Vl
   for (guint i = 0; options && i < options->n_layers; i++)
     if (options->layers[i] < -4 || options->layers[i] > 3)
       g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "attention-layers: expected -4..3, found %d", options->layers[i]);
+  for (guint i = 0; i < n_texts && (!error || !*error); i++)
+    if (texts[i]->model != session->model->number)
+      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "prompt \"%s\" was encoded by another model", texts[i]->prompt);
   if ((!error || !*error) && !fails (&fake.run_error, "run", error))
     for (guint i = 0; i < n_frames; i++) {
       results[i] = make_result (&frames[i], texts, n_texts, run);

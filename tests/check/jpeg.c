@@ -175,6 +175,24 @@ GST_START_TEST (test_broken)
 }
 GST_END_TEST
 
+/* A frame that cannot be read says nothing of what was asked: no match ends with it. */
+GST_START_TEST (test_broken_in_match)
+{
+  Fusion *f = jpeg_fusion ("prompt=a post-events=true", "image/jpeg,width=96,height=64,framerate=30/1");
+  GstMessage *message;
+
+  fake.match = 900;
+  expect_size (f, noise (), 96, 64);
+  expect_none (f, g_bytes_new_static ("no picture at all", 17));
+  expect_size (f, noise (), 96, 64);
+  message = fusion_next_event (f, 0);
+  fail_unless (message && gst_message_has_name (message, "vlf-match-start"));
+  gst_message_unref (message);
+  fail_unless (fusion_next_event (f, 0) == NULL);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* What cameras send: no Huffman tables, a byte or two before the end marker. */
 GST_START_TEST (test_habits)
 {
@@ -265,6 +283,7 @@ jpeg_suite (void)
   tcase_add_test (tc, test_colours);
   tcase_add_test (tc, test_size_changes);
   tcase_add_test (tc, test_broken);
+  tcase_add_test (tc, test_broken_in_match);
   tcase_add_test (tc, test_habits);
   tcase_add_test (tc, test_latest);
   tcase_add_test (tc, test_file);

@@ -218,6 +218,18 @@ GST_START_TEST (test_message_times)
   fail_unless_equals_uint64 (stream, 6 * GST_SECOND);
   fail_unless_equals_uint64 (running, 10 * GST_SECOND);
   gst_message_unref (message);
+
+  frame = fusion_frame (f, 1); /* begins before the segment: shown from there on, as after an accurate seek */
+  segment.start = 20 * GST_SECOND;
+  segment.base = 30 * GST_SECOND;
+  fail_unless (gst_harness_push_event (f->h, gst_event_new_segment (&segment)));
+  GST_BUFFER_PTS (frame) = 20 * GST_SECOND - 1;
+  fail_unless_equals_int (fusion_push (f, frame), GST_FLOW_OK);
+  message = fusion_next_event (f, 60 * GST_SECOND);
+  fail_unless (message &&
+               gst_structure_get (gst_message_get_structure (message), "running-time", G_TYPE_UINT64, &running, NULL));
+  fail_unless_equals_uint64 (running, 30 * GST_SECOND);
+  gst_message_unref (message);
   fusion_free (f);
 }
 GST_END_TEST

@@ -47,7 +47,12 @@ GST_START_TEST (test_ready_keeps_model)
   gst_element_set_state (f->element, GST_STATE_READY);
   fail_unless_equals_int (fake.models_alive, 1);
   g_object_set (f->element, "model", "another", NULL);
-  gst_element_set_state (f->element, GST_STATE_PAUSED); /* opens that one */
+  fake.load_ms = 50;
+  gst_element_set_state (f->element, GST_STATE_PLAYING); /* opens that one */
+  fail_unless_equals_int (fake.texts_alive, 0);
+  fusion_set_caps (f, "RGB", 8, 8);
+  fail_unless (fusion_generation (f) > 0); /* a prompt of its own, though the frame came before the model was there */
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_ERROR, NULL), 0);
   gst_element_set_state (f->element, GST_STATE_NULL);
   fail_unless_equals_int (fake.models_alive, 0);
   fusion_free (f);
