@@ -5,7 +5,7 @@
 
 #define MAX_TEXTS 10000000u
 
-/* Texts that are kept encoded: of a video, the best of a frame are mostly those of the frame before. */
+/* Texts that are kept encoded, at least: of a video, the best of a frame are mostly those of the frame before. */
 #define ENCODED 128u
 
 struct _VlfBank {
@@ -282,14 +282,14 @@ find_encoded (VlfBank *bank, guint index)
 }
 
 static void
-keep_encoded (VlfBank *bank, guint index, VlfText *text)
+keep_encoded (VlfBank *bank, guint index, guint keep, VlfText *text)
 {
   Encoded *encoded = g_new (Encoded, 1);
 
   *encoded = (Encoded){ index, vlf_text_ref (text) };
   g_queue_push_head (&bank->encoded, encoded);
   g_hash_table_insert (bank->places, GUINT_TO_POINTER (index), bank->encoded.head);
-  if (bank->encoded.length <= ENCODED)
+  if (bank->encoded.length <= MAX (keep, ENCODED))
     return;
   encoded = g_queue_pop_tail (&bank->encoded);
   g_hash_table_remove (bank->places, GUINT_TO_POINTER (encoded->index));
@@ -297,7 +297,7 @@ keep_encoded (VlfBank *bank, guint index, VlfText *text)
 }
 
 VlfText *
-vlf_bank_encode (VlfBank *bank, guint index, GError **error)
+vlf_bank_encode (VlfBank *bank, guint index, guint keep, GError **error)
 {
   g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&bank->lock);
   VlfText *text = find_encoded (bank, index);
@@ -306,6 +306,6 @@ vlf_bank_encode (VlfBank *bank, guint index, GError **error)
     return vlf_text_ref (text);
   text = vlf_text_new (bank->model, bank->texts[index], error);
   if (text)
-    keep_encoded (bank, index, text);
+    keep_encoded (bank, index, keep, text);
   return text;
 }

@@ -11,7 +11,7 @@ VlfModel *vlf_bank_model (const VlfBank *bank); /* borrowed */
 /* Cosines of @images [b, 1, size], of unit length, with all texts: [b, 1, n]. */
 VlfTensor vlf_bank_score (VlfPass *pass, const VlfBank *bank, VlfTensor images);
 
-/* Text @index as a prompt, encoded unless it is among the last ones that were. A reference. */
-VlfText *vlf_bank_encode (VlfBank *bank, guint index, GError **error);
+/* Text @index as a prompt, encoded unless it is among the last ones that were, of which at least @keep are kept. A reference. */
+VlfText *vlf_bank_encode (VlfBank *bank, guint index, guint keep, GError **error);
 
 G_END_DECLS

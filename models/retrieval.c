@@ -82,7 +82,7 @@ vlf_retrieval_look (VlfRetrieval *r, VlfPass *pass, VlfTensor images)
 
     vlf_bank_choose (scores_of (r, frame), vlf_bank_size (r->bank), r->n_found, found);
     for (guint i = 0; i < r->n_rerank && !error; i++)
-      r->texts[(gsize) frame * r->n_rerank + i] = vlf_bank_encode (r->bank, found[i], &error);
+      r->texts[(gsize) frame * r->n_rerank + i] = vlf_bank_encode (r->bank, found[i], r->n_rerank, &error);
   }
   if (error)
     vlf_pass_fail (pass, error);

@@ -302,12 +302,22 @@ choose_texts (VlfRun *run, VlfText *const *texts, guint n, const VlfRunOptions *
   return vlf_session_set_texts (run->session, all, n + run->n_negatives, error);
 }
 
+/* Numbers that are none would come back for as long as the next frames are alike. */
+static gboolean
+is_valid (const VlfResult *result)
+{
+  for (guint i = 0; i < result->n_prompts; i++)
+    if (result->prompts[i].invalid)
+      return FALSE;
+  return TRUE;
+}
+
 /* With reuse what was read back is kept for the next frame, unless a bank was searched. @result: NULL if the run failed. */
 static void
 finish (VlfRun *run, const VlfResult *result)
 {
   VlfSession *session = run->session;
-  const gboolean keep = result && run->reuse != VLF_REUSE_OFF;
+  const gboolean keep = result && run->reuse != VLF_REUSE_OFF && is_valid (result);
 
   if (keep)
     vlf_reuse_attend (session->reuse, result);

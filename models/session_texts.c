@@ -146,24 +146,13 @@ group_fill (VlfTextGroup *group, VlfSession *session, VlfPass *pass, VlfText *co
   group->keys_values = keep (pass, group->batch.entry.keys_values);
 }
 
-void
-vlf_session_enqueue_texts (VlfSession *session, VlfPass *pass)
-{
-  for (guint g = 0; g < session->groups->len; g++) {
-    VlfTextGroup *group = g_ptr_array_index (session->groups, g);
-
-    if (!group->key_bias)
-      group_fill (group, session, pass, (VlfText *const *) session->texts->pdata + g * VLF_GROUP);
-  }
-}
-
 static VlfTensor
 kept (const VlfConstant *constant)
 {
   return constant ? constant->tensor : (VlfTensor){ 0 };
 }
 
-/* From the pass that filled it, which has ended, to those to come. */
+/* From what the pass that fills it computed with to what it leaves. */
 static void
 group_settle (VlfTextGroup *group)
 {
@@ -172,6 +161,27 @@ group_settle (VlfTextGroup *group)
   group->batch.key_bias = kept (group->key_bias);
   group->batch.image_bias = kept (group->image_bias);
   group->batch.entry = (VlfEntry){ kept (group->state), kept (group->keys_values) };
+}
+
+/* All but the last, which few prompts are, give back what they computed with before the next begins: thousands of prompts take no more memory
+ * than 2 * VLF_GROUP, and the last runs beside the vision tower. */
+void
+vlf_session_enqueue_texts (VlfSession *session, VlfPass *pass)
+{
+  for (guint g = 0; g < session->groups->len; g++) {
+    VlfTextGroup *group = g_ptr_array_index (session->groups, g);
+    const gboolean last = g + 1 == session->groups->len;
+    guint scope;
+
+    if (group->key_bias)
+      continue;
+    scope = last ? 0 : vlf_pass_open (pass);
+    group_fill (group, session, pass, (VlfText *const *) session->texts->pdata + g * VLF_GROUP);
+    if (last)
+      continue;
+    group_settle (group);
+    vlf_pass_close (pass, scope, (VlfTensor){ 0 });
+  }
 }
 
 static void

@@ -85,8 +85,8 @@ read_rows (gpointer user, guint first, guint n, gpointer to, GError **error)
   if (!vlf_safetensors_read (loader->files, reader->info, first * reader->row_bytes, n * reader->row_bytes, to, error))
     return FALSE;
   loader->bytes_done += n * reader->row_bytes;
-  if (loader->progress &&
-      !loader->progress ((double) loader->bytes_done / MAX (loader->bytes_total, 1), loader->user)) {
+  if (loader->progress && /* a table that two parts share is read twice */
+      !loader->progress (MIN ((double) loader->bytes_done / MAX (loader->bytes_total, 1), 1), loader->user)) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_CANCELLED, "loading was stopped");
     return FALSE;
   }
