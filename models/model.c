@@ -118,6 +118,7 @@ static gboolean
 read_tokenizer (VlfModel *model, const char *directory, GError **error)
 {
   const VlfNet *net = model->net;
+  guint least;
 
   model->tokenizer = vlf_tokenizer_new (directory, model->type, error);
   if (!model->tokenizer)
@@ -129,9 +130,11 @@ read_tokenizer (VlfModel *model, const char *directory, GError **error)
     return FALSE;
   }
   model->max_tokens = MIN (vlf_tokenizer_model_max_length (model->tokenizer), net->max_tokens);
-  if (model->max_tokens < 3) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: expected room for 3 tokens or more in a prompt, found %u",
-                 directory, model->max_tokens);
+  least = MAX (vlf_tokenizer_n_special (model->tokenizer) + 1, 3);
+  if (model->max_tokens < least) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                 "%s: expected room for %u tokens or more in a prompt, the special ones and one of a word, found %u",
+                 directory, least, model->max_tokens);
     return FALSE;
   }
   return TRUE;

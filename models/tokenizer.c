@@ -100,6 +100,12 @@ vlf_tokenizer_model_max_length (const VlfTokenizer *tokenizer)
   return tokenizer->model_max_length;
 }
 
+guint
+vlf_tokenizer_n_special (const VlfTokenizer *tokenizer)
+{
+  return tokenizer->n_before + tokenizer->n_after;
+}
+
 gint
 vlf_tokenizer_id (const VlfTokenizer *tokenizer, VlfTokenRole role)
 {
@@ -304,7 +310,7 @@ static gboolean
 finish (Encoding *e, guint max_length)
 {
   const VlfTokenizer *tokenizer = e->tokenizer;
-  guint special = tokenizer->n_before + tokenizer->n_after, room = max_length > special ? max_length - special : 0;
+  guint special = vlf_tokenizer_n_special (tokenizer), room = max_length > special ? max_length - special : 0;
   guint keep = max_length > 0 && e->tokens->n > room ? room : e->tokens->n;
   guint first = tokenizer->cut_start ? e->tokens->n - keep : 0;
   VlfToken *all = g_try_new (VlfToken, keep + special + 1);

@@ -36,12 +36,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfTokenizer, vlf_tokenizer_free)
 
 /* @text: @length bytes (-1: up to NUL) of UTF-8, else VLF_ERROR_FORMAT; at most 16 MiB. Special tokens are included.
  * @max_length: most tokens including those, 0 for no limit; what is cut is the end of the text, the special tokens
- * stay. */
+ * stay, even where they alone are more. */
 gboolean vlf_tokenizer_encode (const VlfTokenizer *tokenizer, const char *text, gssize length, guint max_length,
                                VlfTokens *tokens, GError **error);
 
 guint vlf_tokenizer_size (const VlfTokenizer *tokenizer);             /* 1 + the highest id */
 guint vlf_tokenizer_model_max_length (const VlfTokenizer *tokenizer); /* of tokenizer_config.json; G_MAXUINT if none */
+guint vlf_tokenizer_n_special (const VlfTokenizer *tokenizer);        /* tokens that it adds to every text */
 
 /* Ids of the special tokens, -1 if the tokenizer has none such. */
 typedef enum { VLF_TOKEN_BOS, VLF_TOKEN_EOS, VLF_TOKEN_PAD, VLF_TOKEN_MASK, VLF_TOKEN_UNK } VlfTokenRole;

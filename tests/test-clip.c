@@ -6,6 +6,7 @@
 #include "models/safetensors.h"
 #include "models/session.h"
 #include "tests/picture.h"
+#include "tests/poison.h"
 
 static const char *folder, *device_name;
 
@@ -109,6 +110,44 @@ test_weights (gconstpointer data)
   g_assert_nonnull (strstr (error->message, "\"a red circle\": expected no weights of words"));
 }
 
+/* In the file @name of @directory @old becomes @new. */
+static void
+edit (const char *directory, const char *name, const char *old, const char *new)
+{
+  g_autofree gchar *path = g_build_filename (directory, name, NULL), *data = NULL;
+  g_autoptr (GString) text = NULL;
+
+  g_assert_true (g_file_get_contents (path, &data, NULL, NULL));
+  text = g_string_new (data);
+  g_assert_cmpuint (g_string_replace (text, old, new, 0), ==, 1);
+  g_assert_true (g_file_set_contents (path, text->str, -1, NULL));
+}
+
+/* Special tokens stay when a text is cut: a prompt must have room for them. */
+static void
+test_special_tokens (gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *directory = g_build_filename (folder, data, "model", NULL);
+  gchar *copy = poison_copy (directory, NULL, 0);
+  VlfModelOptions options = { .directory = copy, .device = device_name };
+  g_autoptr (VlfModel) model = NULL;
+  g_autoptr (VlfText) text = NULL;
+
+  edit (copy, "tokenizer_config.json", "\"model_max_length\": 24", "\"model_max_length\": 8");
+  edit (copy, "tokenizer.json", "\"ids\": [1]", "\"ids\": [1, 1, 1, 1, 1, 1, 1]");
+  model = vlf_model_open (&options, &error);
+  g_assert_no_error (error);
+  text = vlf_text_new (model, "a red circle", &error);
+  g_assert_no_error (error);
+  g_assert_true (vlf_text_truncated (text));
+  edit (copy, "tokenizer.json", "\"ids\": [1,", "\"ids\": [1, 1,");
+  g_assert_false (vlf_model_check (&options, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  g_assert_nonnull (strstr (error->message, "room for 9 tokens or more in a prompt"));
+  poison_remove (copy);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -129,5 +168,7 @@ main (int argc, char **argv)
     g_test_add_data_func (name, cases[i], test_matches);
   }
   g_test_add_data_func ("/clip/weights", cases[0], test_weights);
+  if (!strcmp (cases[0], "base")) /* SigLIP's */
+    g_test_add_data_func ("/clip/special-tokens", cases[0], test_special_tokens);
   return g_test_run ();
 }
