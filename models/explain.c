@@ -48,6 +48,7 @@ token_weight (const VlfAttentionMaps *maps, guint which, guint t)
   return sum / (float) (maps->n_layers * maps->n_heads);
 }
 
+/* Words that no token is of were not read: their weight is 0, and they have no map, however many there are. */
 static void
 explain_words (const VlfAttentionMaps *maps, guint which, const VlfText *text, VlfPromptResult *prompt)
 {
@@ -59,7 +60,7 @@ explain_words (const VlfAttentionMaps *maps, guint which, const VlfText *text, V
     if (text->word_of[t] >= 0)
       tokens[text->word_of[t]]++;
   for (guint w = 0; w < text->n_words; w++) {
-    prompt->words[w].map = g_new0 (float, cells);
+    prompt->words[w].map = tokens[w] > 0 ? g_new0 (float, cells) : NULL;
     prompt->words[w].weight = 0;
   }
   for (guint t = 0; t < text->n_tokens; t++) {
@@ -92,7 +93,7 @@ explain_phrase (const VlfText *text, gsize cells, VlfPromptResult *prompt)
   prompt->map = g_new0 (float, cells);
   for (guint w = 0; w < text->n_words; w++)
     if (all || text->words[w].phrase)
-      for (gsize i = 0; i < cells; i++)
+      for (gsize i = 0; i < cells && prompt->words[w].map; i++)
         prompt->map[i] += prompt->words[w].map[i] / (float) n;
 }
 

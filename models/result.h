@@ -10,8 +10,9 @@ G_BEGIN_DECLS
 typedef struct {
   gchar *text;  /* a maximal run of non-space characters of the prompt */
   float weight; /* attention of the image's class token on this word / sum over words; 0..1 */
-  float *
-      map; /* [rows, cols] attention of the word's tokens on the patches, 0..1, not renormalised; NULL: not asked for */
+  /* [rows, cols] attention of the word's tokens on the patches, 0..1, not renormalised; NULL: not asked for, or the model has no token of
+   * the word. */
+  float *map;
 } VlfWordResult;
 
 typedef struct {

@@ -60,7 +60,8 @@ void vlf_model_resized_size (const VlfModel *model, guint width, guint height, d
  * first frame that is asked. Immutable, reference-counted, thread-safe; of one model. */
 typedef struct _VlfText VlfText;
 
-/* @prompt: UTF-8 (else VLF_ERROR_FORMAT), cut where Hugging Face's tokenizer truncates (see vlf_text_truncated()). */
+/* @prompt: UTF-8 (else VLF_ERROR_FORMAT), cut where Hugging Face's tokenizer truncates (see vlf_text_truncated()): words that are cut off
+ * whole are none of the text's. */
 VlfText *vlf_text_new (VlfModel *model, const char *prompt, GError **error);
 /* The same of a prompt with marks (models/markup.h): the logarithm of a word's weight is added to the scores of its keys wherever the
  * image looks at the text, a weight of 0 removes them, 1 changes no bit; the phrase map is made of the focus words if there are any. The

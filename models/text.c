@@ -35,13 +35,16 @@ is_stop_word (char **stop_words, const char *word)
   return g_strv_contains ((const gchar *const *) stop_words, begin);
 }
 
+/* A text's tokens are of no more words; those behind are not told apart. */
+#define MAX_WORDS VLF_EMBEDDINGS_MAX_TOKENS
+
 static void
 split_words (VlfText *text)
 {
   GArray *words = g_array_new (FALSE, FALSE, sizeof (VlfEmbeddedWord));
   const char *at = text->prompt, *begin, *end;
 
-  while (next_word (&at, &begin, &end)) {
+  while (words->len < MAX_WORDS && next_word (&at, &begin, &end)) {
     VlfEmbeddedWord word = { .text = g_strndup (begin, end - begin), .weight = 1 };
 
     word.phrase = !is_stop_word (text->model->stop_words, word.text);
@@ -74,6 +77,18 @@ assign_words (VlfText *text, const VlfTokens *tokens)
   }
 }
 
+/* What was cut off has no words. */
+static void
+drop_unread_words (VlfText *text)
+{
+  guint read = 0;
+
+  for (guint t = 0; t < text->n_tokens; t++)
+    read = MAX (read, (guint) (text->word_of[t] + 1));
+  while (text->n_words > read)
+    g_free ((gchar *) text->words[--text->n_words].text);
+}
+
 /* Padding stands for no word. */
 static void
 pad (VlfText *text, guint from)
@@ -101,6 +116,8 @@ vlf_text_tokenize (VlfText *text, GError **error)
   text->word_of = g_new (gint, MAX (text->n_tokens, 1));
   assign_words (text, &tokens);
   pad (text, tokens.n);
+  if (text->truncated)
+    drop_unread_words (text);
   return TRUE;
 }
 

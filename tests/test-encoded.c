@@ -332,6 +332,31 @@ test_blip (void)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
 }
 
+/* Of a control character BERT makes no token: such a word has no map, and a text of very many of them costs little. */
+static void
+test_unread_words (void)
+{
+  const char *const mixed[] = { "red \x01 circle" };
+  g_autoptr (VlfModel) model = open_model ("blip", "retrieval");
+  g_autofree gchar *many = g_strnfill (140000, '\x01');
+  const char *const hostile[] = { many };
+  g_autoptr (VlfResult) result = ask_prompts (model, mixed, 1, FALSE), all = NULL;
+  const VlfWordResult *words = result->prompts[0].words;
+
+  g_assert_cmpuint (result->prompts[0].n_words, ==, 3);
+  g_assert_nonnull (words[0].map);
+  g_assert_null (words[1].map);
+  g_assert_nonnull (words[2].map);
+  g_assert_true (words[1].weight == 0);
+  for (guint i = 1; i < 140000; i += 2)
+    many[i] = ' ';
+  all = ask_prompts (model, hostile, 1, FALSE);
+  g_assert_cmpuint (all->prompts[0].n_words, ==, VLF_EMBEDDINGS_MAX_TOKENS);
+  for (guint w = 0; w < all->prompts[0].n_words; w++)
+    g_assert_null (all->prompts[0].words[w].map);
+  g_assert_false (all->prompts[0].invalid);
+}
+
 /* A captioner encodes no prompts. */
 static void
 test_unsupported (void)
@@ -358,6 +383,7 @@ main (int argc, char **argv)
   g_test_add_func ("/encoded/refusals", test_refusals);
   g_test_add_func ("/encoded/bad-numbers", test_bad_numbers);
   g_test_add_func ("/encoded/blip", test_blip);
+  g_test_add_func ("/encoded/unread-words", test_unread_words);
   g_test_add_func ("/encoded/unsupported", test_unsupported);
   return g_test_run ();
 }

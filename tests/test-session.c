@@ -504,12 +504,21 @@ test_prompts (void)
   g_autofree gchar *long_prompt = g_strnfill (10000, 'x');
   g_autoptr (VlfText) cut = NULL, whole = encode (model, "a star"), empty = encode (model, "");
   g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  g_autoptr (VlfResult) result = NULL;
+  guint8 pixels[3] = { 1, 2, 3 };
+  VlfImage image = make_image (pixels, 1, 1, 1);
 
   for (guint i = 1; i < 10000; i += 2)
     long_prompt[i] = ' ';
   cut = encode (model, long_prompt);
   g_assert_true (vlf_text_truncated (cut));
   g_assert_false (vlf_text_truncated (whole));
+  run (session, &image, 1, &cut, 1, &result);
+  g_assert_cmpuint (result->prompts[0].n_words, >, 10);
+  g_assert_cmpuint (result->prompts[0].n_words, <, 1000); /* those that the model read */
+  for (guint w = 0; w < result->prompts[0].n_words; w++)
+    g_assert_nonnull (result->prompts[0].words[w].map);
   g_assert_null (vlf_text_new (model, "\xff\xfe", &error));
   g_assert_error (error, VLF_ERROR, VLF_ERROR_FORMAT);
 }

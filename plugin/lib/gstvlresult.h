@@ -382,7 +382,7 @@ gdouble gst_vl_result_get_word_weight (const GstVlResult *result, guint prompt, 
  * @n_values: (out) (optional): number of values, rows x columns of the grid
  *
  * Returns: (array length=n_values) (transfer none) (nullable): where the word looked, [rows, cols], row-major,
- *   attention per cell, 0 to 1, not normalised; %NULL if no map was asked for
+ *   attention per cell, 0 to 1, not normalised; %NULL if no map was asked for, or the model reads nothing of the word
  *
  * Since: 0.1
  */
