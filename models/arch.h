@@ -101,7 +101,7 @@ typedef struct {
 
 struct _VlfArch {
   const char *model_type; /* config.json's */
-  const char *processor;  /* image_processor_type where preprocessor_config.json does not say */
+  const char *processor;  /* image_processor_type where the folder does not say */
 
   /* Reads @config and loads what it names; @architecture is the first of config.json's "architectures" or NULL. Returns the network, or
    * NULL with an error in @loader or @config. With loader->device == NULL everything is checked and nothing read. */

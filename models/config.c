@@ -8,7 +8,8 @@
 struct _VlfConfig {
   gchar *name; /* of the file, for messages */
   VlfJson *root;
-  GError *error; /* the first */
+  const VlfJson *top; /* what paths begin at */
+  GError *error;      /* the first */
 };
 
 /* --- files --- */
@@ -27,6 +28,7 @@ config_new (const char *name, VlfJson *root, GError **error)
   config = g_new0 (VlfConfig, 1);
   config->name = g_strdup (name);
   config->root = root;
+  config->top = root;
   return config;
 }
 
@@ -143,7 +145,7 @@ fail_range (VlfConfig *config, const char *path, const VlfJson *value, const cha
 static const VlfJson *
 find (const VlfConfig *config, const char *path, const VlfJson **wrong)
 {
-  const VlfJson *value = config->root;
+  const VlfJson *value = config->top;
 
   while (*path) {
     gsize step = strcspn (path, ".");
@@ -184,6 +186,25 @@ gboolean
 vlf_config_has (const VlfConfig *config, const char *path)
 {
   return vlf_config_get (config, path) != NULL;
+}
+
+gboolean
+vlf_config_enter (VlfConfig *config, const char *path)
+{
+  const VlfJson *object = find_or_fail (config, path);
+  gchar *name;
+
+  if (!object)
+    return FALSE;
+  if (vlf_json_type (object) != VLF_JSON_OBJECT) {
+    fail_value (config, VLF_ERROR_FORMAT, path, object, "an object");
+    return TRUE;
+  }
+  name = g_strdup_printf ("%s: %s", config->name, path);
+  g_free (config->name);
+  config->name = name;
+  config->top = object;
+  return TRUE;
 }
 
 /* @value as a number of [min, max], whole if @whole; else an error about @path and FALSE. */

@@ -35,8 +35,12 @@ guint vlf_config_ints (VlfConfig *config, const char *path, gint *to, guint max_
 guint vlf_config_doubles (VlfConfig *config, const char *path, double *to, guint max_n, double min, double max);
 
 gboolean vlf_config_has (const VlfConfig *config, const char *path); /* present and not null */
-/* The value itself, NULL if absent or null. "" is the whole file. */
+/* The value itself, NULL if absent or null. "" is all that paths begin in. */
 const VlfJson *vlf_config_get (const VlfConfig *config, const char *path);
+
+/* From now on paths begin in the object at @path, as if it were the file. FALSE, and nothing happens, if it is absent or null; what is no
+ * object is an error. */
+gboolean vlf_config_enter (VlfConfig *config, const char *path);
 
 /* For rules between fields: remembers an error ("config.json: " + message) unless there is one already. */
 void vlf_config_fail (VlfConfig *config, VlfError code, const char *format, ...) G_GNUC_PRINTF (3, 4);

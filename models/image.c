@@ -109,12 +109,25 @@ read_size (VlfImageProcessor *p, VlfConfig *c, guint input)
   check_sides (c, "crop_size", crop_width, crop_height, input);
 }
 
+/* Since transformers 5 the settings are nested in the processor's file, which goes before their own. */
+static VlfConfig *
+load_config (const char *dir, GError **error)
+{
+  g_autoptr (VlfConfig) processor = vlf_config_load_optional (dir, "processor_config.json", error);
+
+  if (!processor)
+    return NULL;
+  if (vlf_config_enter (processor, "image_processor"))
+    return g_steal_pointer (&processor);
+  return vlf_config_load_optional (dir, "preprocessor_config.json", error);
+}
+
 gboolean
 vlf_image_processor_load (VlfImageProcessor *p, const char *dir, const char *class, guint input, guint patch,
                           GError **error)
 {
   static const double zero[3] = { 0, 0, 0 }, one[3] = { 1, 1, 1 };
-  g_autoptr (VlfConfig) c = vlf_config_load_optional (dir, "preprocessor_config.json", error);
+  g_autoptr (VlfConfig) c = load_config (dir, error);
   gboolean normalize, siglip;
 
   if (!c)

@@ -12,7 +12,7 @@ typedef enum {
   VLF_PROCESSOR_SIGLIP
 } VlfProcessorKind;
 
-/* preprocessor_config.json, read and checked: how a checkpoint wants its pictures. Plain data, no pointers. */
+/* How a checkpoint wants its pictures, read and checked. Plain data, no pointers. */
 typedef struct {
   VlfProcessorKind kind;
   VlfFilter filter;
@@ -25,8 +25,8 @@ typedef struct {
   double mean[3], std[3];
 } VlfImageProcessor;
 
-/* From @dir's preprocessor_config.json, or the class's defaults where the file or a field is absent. @class_name: image_processor_type if the file
- * does not say. @input, @patch: of the network; a processor that makes another size is VLF_ERROR_RANGE. */
+/* From image_processor in @dir's processor_config.json, else from preprocessor_config.json, or the class's defaults where the file or a
+ * field is absent. @class_name: image_processor_type if the file does not say. Source: transformers, image_processing_base.py. @input, @patch: of the network; a processor that makes another size is VLF_ERROR_RANGE. */
 gboolean vlf_image_processor_load (VlfImageProcessor *processor, const char *dir, const char *class_name, guint input,
                                    guint patch, GError **error);
 

@@ -160,12 +160,33 @@ test_files (void)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_NOT_FOUND);
 }
 
+static void
+test_enter (void)
+{
+  g_autoptr (VlfConfig) c = load_good ("{\"n\":1,\"none\":null,\"a\":{\"n\":2,\"b\":{\"n\":3,\"m\":\"x\"}}}");
+
+  g_assert_false (vlf_config_enter (c, "absent"));
+  g_assert_false (vlf_config_enter (c, "none"));
+  g_assert_cmpuint (vlf_config_uint (c, "n", 9, 0, 9), ==, 1);
+  g_assert_true (vlf_config_enter (c, "a.b"));
+  g_assert_cmpuint (vlf_config_uint (c, "n", 9, 0, 9), ==, 3);
+  g_assert_cmpuint (vlf_config_uint (c, "a.n", 9, 0, 9), ==, 9);
+  g_assert_true (vlf_config_check (c, NULL));
+  vlf_config_uint (c, "m", 9, 0, 9);
+  expect_failed (g_steal_pointer (&c), VLF_ERROR_FORMAT,
+                 "config.json: a.b: m: expected an integer from 0 to 9, found \"x\"");
+  c = load_good ("{\"a\":[]}");
+  vlf_config_enter (c, "a");
+  expect_failed (g_steal_pointer (&c), VLF_ERROR_FORMAT, "config.json: a: expected an object, found an array");
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/config/good", test_good);
   g_test_add_func ("/config/bad", test_bad);
+  g_test_add_func ("/config/enter", test_enter);
   g_test_add_func ("/config/files", test_files);
   return g_test_run ();
 }

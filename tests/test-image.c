@@ -2,6 +2,7 @@
 /* Preprocessing against transformers' PIL processors: every case of golden/preprocess/cases.txt, on one device. The format's 8 bits
  * are the bound: a pixel may differ by one level, and only few may differ at all.
  * Usage: test-image FOLDER DEVICE. */
+#include <glib/gstdio.h>
 #include <math.h>
 #include <stdio.h>
 #include "kernels/ops.h"
@@ -90,6 +91,52 @@ check_case (gconstpointer data)
   }
   g_test_message ("%s: %u of %u values differ, by one level", folder, others, n);
   g_assert_cmpuint (others, <=, n / 200);
+}
+
+static void
+load_processor (VlfImageProcessor *processor, const char *dir)
+{
+  g_autoptr (GError) error = NULL;
+
+  vlf_image_processor_load (processor, dir, "BlipImageProcessor", 48, 16, &error);
+  g_assert_no_error (error);
+}
+
+/* As transformers 5 saves the settings, inside the processor's file, and beside it what older versions read. */
+static void
+check_nested (gconstpointer data)
+{
+  const char *folder = data;
+  g_autofree gchar *mine = g_build_filename (folder, "bilinear_half", NULL);
+  g_autofree gchar *path = g_build_filename (mine, "preprocessor_config.json", NULL), *settings = NULL, *nested = NULL;
+  g_autofree gchar *dir = g_dir_make_tmp ("vlf-image-XXXXXX", NULL);
+  g_autofree gchar *whole = g_build_filename (dir, "processor_config.json", NULL);
+  g_autofree gchar *old = g_build_filename (dir, "preprocessor_config.json", NULL);
+  g_autoptr (GError) error = NULL;
+  VlfImageProcessor expected, found;
+
+  load_processor (&expected, mine);
+  g_assert_cmpfloat (expected.mean[0], ==, 0.5);
+  g_assert_true (g_file_get_contents (path, &settings, NULL, NULL));
+  nested = g_strdup_printf ("{\"image_processor\": %s, \"processor_class\": \"BlipProcessor\"}", settings);
+  g_assert_true (g_file_set_contents (whole, nested, -1, NULL));
+  load_processor (&found, dir);
+  g_assert_cmpmem (&expected, sizeof expected, &found, sizeof found);
+  g_assert_true (g_file_set_contents (old, "{\"image_mean\": [0, 0, 0]}", -1, NULL));
+  load_processor (&found, dir);
+  g_assert_cmpmem (&expected, sizeof expected, &found, sizeof found);
+
+  g_assert_true (g_file_set_contents (whole, "{\"processor_class\": \"BlipProcessor\"}", -1, NULL));
+  load_processor (&found, dir);
+  g_assert_cmpfloat (found.mean[0], ==, 0);
+
+  g_assert_true (g_file_set_contents (whole, "{\"image_processor\": {\"image_mean\": [1]}}", -1, NULL));
+  g_assert_false (vlf_image_processor_load (&found, dir, "BlipImageProcessor", 48, 16, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  g_assert_true (g_str_has_prefix (error->message, "processor_config.json: image_processor: image_mean: "));
+  g_unlink (whole);
+  g_unlink (old);
+  g_rmdir (dir);
 }
 
 static void
@@ -206,6 +253,7 @@ main (int argc, char **argv)
   lines = g_strsplit (g_strstrip (list), "\n", 0);
   g_test_add_func ("/image/regions", check_plan_regions);
   g_test_add_func ("/image/extreme-shapes", check_extreme_shapes);
+  g_test_add_data_func ("/image/nested", argv[1], check_nested);
   g_test_add_data_func_full ("/image/sizes", g_build_filename (argv[1], "sizes.txt", NULL), check_sizes, g_free);
   for (guint i = 0; lines[i]; i++) {
     g_autofree gchar *path = g_strdup_printf ("/image/%s", lines[i]);

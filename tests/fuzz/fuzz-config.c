@@ -51,5 +51,7 @@ LLVMFuzzerTestOneInput (const guint8 *data, gsize size)
   g_assert_true (!config == !!error);
   for (gsize i = 0; config && i < G_N_ELEMENTS (paths); i++)
     check_path (config, paths[i]);
+  if (config && vlf_config_enter (config, "text_config"))
+    check_path (config, "n");
   return 0;
 }

@@ -19,7 +19,8 @@ static const char *const files[] = { "config.json",
                                      "model.safetensors.index.json",
                                      "vocab.json",
                                      "vocab.txt",
-                                     "merges.txt" };
+                                     "merges.txt",
+                                     "processor_config.json" };
 
 /* So little room for tokens that a tokenizer can ask for more. */
 static const char few_tokens[] =
