@@ -90,19 +90,40 @@ check_sides (VlfConfig *c, const char *field, guint width, guint height, guint i
                      input, input, width, height);
 }
 
+/* Whether "size" gives both sides and not the shorter one. CLIP's may give either; what is no object is the class's own way. */
+static gboolean
+has_sides (VlfConfig *c, VlfProcessorKind kind)
+{
+  const VlfJson *size = vlf_config_get (c, "size");
+  const gboolean own = squashes (kind), clip = kind == VLF_PROCESSOR_CLIP;
+  const gboolean edge = vlf_config_has (c, "size.shortest_edge") && !(clip && vlf_config_has (c, "size.longest_edge"));
+  const gboolean sides = vlf_config_has (c, "size.height") && vlf_config_has (c, "size.width");
+
+  if (!size || vlf_json_type (size) != VLF_JSON_OBJECT)
+    return own;
+  if (!(own ? sides : edge || (clip && sides)))
+    vlf_config_fail (c, VLF_ERROR_UNSUPPORTED, "size: expected %s, found other fields",
+                     own    ? "height and width"
+                     : clip ? "shortest_edge alone, or height and width"
+                            : "shortest_edge");
+  return own || !edge;
+}
+
 static void
 read_size (VlfImageProcessor *p, VlfConfig *c, guint input)
 {
-  guint edge, crop_width, crop_height;
+  guint edge = input, crop_width, crop_height;
 
-  if (squashes (p->kind)) {
+  if (has_sides (c, p->kind)) {
     p->resize_width = read_side (c, "size", "width", input);
     p->resize_height = read_side (c, "size", "height", input);
+  } else {
+    p->shortest_edge = edge = read_side (c, "size", "shortest_edge", input);
+  }
+  if (squashes (p->kind)) {
     check_sides (c, "size", p->resize_width, p->resize_height, input);
     return;
   }
-  edge = read_side (c, "size", "shortest_edge", input);
-  p->shortest_edge = edge;
   p->divisor = p->kind == VLF_PROCESSOR_BRIDGETOWER ? vlf_config_uint (c, "size_divisor", 32, 1, 1024) : 1;
   crop_width = read_side (c, "crop_size", "width", read_side (c, "crop_size", "shortest_edge", edge));
   crop_height = read_side (c, "crop_size", "height", read_side (c, "crop_size", "shortest_edge", edge));
@@ -191,14 +212,13 @@ resized_size (const VlfImageProcessor *p, guint width, guint height, guint *to_w
     *to_height = height;
     return;
   }
-  switch (p->kind) {
-  case VLF_PROCESSOR_BRIDGETOWER: bridgetower_size (p, width, height, to_width, to_height); break;
-  case VLF_PROCESSOR_CLIP: clip_size (p, width, height, to_width, to_height); break;
-  case VLF_PROCESSOR_BLIP:
-  case VLF_PROCESSOR_SIGLIP:
+  if (p->shortest_edge == 0) {
     *to_width = p->resize_width;
     *to_height = p->resize_height;
-    break;
+  } else if (p->kind == VLF_PROCESSOR_BRIDGETOWER) {
+    bridgetower_size (p, width, height, to_width, to_height);
+  } else {
+    clip_size (p, width, height, to_width, to_height);
   }
 }
 

@@ -17,8 +17,8 @@ typedef struct {
   VlfProcessorKind kind;
   VlfFilter filter;
   gboolean resize, center_crop;
-  guint shortest_edge, divisor;      /* BridgeTower, CLIP */
-  guint resize_width, resize_height; /* BLIP, SigLIP */
+  guint shortest_edge, divisor;      /* BridgeTower, CLIP; an edge of 0: */
+  guint resize_width, resize_height; /* BLIP, SigLIP, and CLIP where a file says so */
   guint input;                       /* the model's square input, pixels */
   guint patch;
   double rescale;

@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include "kernels/ops.h"
 #include "models/image.h"
 #include "models/safetensors.h"
@@ -139,6 +140,33 @@ check_nested (gconstpointer data)
   g_rmdir (dir);
 }
 
+/* Ways to say a size that no picture is resized by here. */
+static void
+check_other_sizes (void)
+{
+  static const char *const others[] = {
+    "{\"image_processor_type\": \"CLIPImageProcessor\", \"size\": {\"shortest_edge\": 48, \"longest_edge\": 60}}",
+    "{\"image_processor_type\": \"CLIPImageProcessor\", \"size\": {\"max_height\": 48, \"max_width\": 48}}",
+    "{\"image_processor_type\": \"CLIPImageProcessor\", \"size\": {\"height\": 48}}",
+    "{\"image_processor_type\": \"BridgeTowerImageProcessor\", \"size\": {\"height\": 48, \"width\": 48}}",
+    "{\"image_processor_type\": \"BlipImageProcessor\", \"size\": {\"shortest_edge\": 48}}"
+  };
+  g_autofree gchar *dir = g_dir_make_tmp ("vlf-image-XXXXXX", NULL);
+  g_autofree gchar *path = g_build_filename (dir, "preprocessor_config.json", NULL);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (others); i++) {
+    g_autoptr (GError) error = NULL;
+    VlfImageProcessor processor;
+
+    g_assert_true (g_file_set_contents (path, others[i], -1, NULL));
+    g_assert_false (vlf_image_processor_load (&processor, dir, "CLIPImageProcessor", 48, 16, &error));
+    g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
+    g_assert_nonnull (strstr (error->message, "size: expected "));
+  }
+  g_unlink (path);
+  g_rmdir (dir);
+}
+
 static void
 check_plan_regions (void)
 {
@@ -254,6 +282,7 @@ main (int argc, char **argv)
   g_test_add_func ("/image/regions", check_plan_regions);
   g_test_add_func ("/image/extreme-shapes", check_extreme_shapes);
   g_test_add_data_func ("/image/nested", argv[1], check_nested);
+  g_test_add_func ("/image/other-sizes", check_other_sizes);
   g_test_add_data_func_full ("/image/sizes", g_build_filename (argv[1], "sizes.txt", NULL), check_sizes, g_free);
   for (guint i = 0; lines[i]; i++) {
     g_autofree gchar *path = g_strdup_printf ("/image/%s", lines[i]);

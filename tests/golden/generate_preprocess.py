@@ -23,6 +23,7 @@ from transformers.models.bridgetower.image_processing_pil_bridgetower import (
     BridgeTowerImageProcessorPil,
     get_resize_output_image_size,
 )
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 HERE = Path(__file__).resolve().parent / "preprocess"
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
@@ -40,6 +41,16 @@ def blip(edge, **more):
             "resample": 3, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "image_mean": MEAN,
             "image_std": STD, "do_convert_rgb": True} | more
 
+
+def clip(size, crop, **more):
+    return {"image_processor_type": "CLIPImageProcessor", "do_resize": True, "size": size, "resample": 3,
+            "do_center_crop": True, "crop_size": {"height": crop, "width": crop}, "do_rescale": True,
+            "rescale_factor": 1 / 255, "do_normalize": True, "image_mean": MEAN, "image_std": STD,
+            "do_convert_rgb": True} | more
+
+
+KINDS = {"BridgeTowerImageProcessor": BridgeTowerImageProcessorPil, "BlipImageProcessor": BlipImageProcessorPil,
+         "CLIPImageProcessor": CLIPImageProcessorPil}
 
 CASES = {                                                      # name: (width, height, processor)
     "landscape": (97, 61, bridgetower(64)),                    # shape distorted a little by the divisor, sides cropped
@@ -61,6 +72,8 @@ CASES = {                                                      # name: (width, h
     "nearest": (97, 61, blip(48, resample=0)),
     "box": (97, 61, blip(48, resample=4)),
     "jpeg": (96, 64, blip(48)),                                # 4:2:0
+    "clip": (97, 61, clip({"shortest_edge": 48}, 48)),
+    "clip_sides": (97, 61, clip({"height": 56, "width": 60}, 48)),  # squashed, then cropped
 }
 
 SIZES = [(1280, 720), (1920, 1080), (720, 1280), (640, 480), (480, 640), (768, 576), (720, 528), (320, 240), (352, 288),
@@ -87,7 +100,7 @@ def check(name, image, processor, pixels):
     mean, std = (np.array(processor[key])[:, None, None] for key in ("image_mean", "image_std"))
     values = (pixels * std + mean) * 255
     assert np.abs(values - values.round()).max() < 1e-3, name
-    if "height" in processor["size"]:
+    if "height" in processor["size"] and "crop_size" not in processor:
         size = processor["size"]
         resized = image.resize((size["width"], size["height"]), processor["resample"])
         assert (values.round() == np.asarray(resized).transpose(2, 0, 1)).all(), name
@@ -103,7 +116,7 @@ def make(name, seed):
     (directory / "preprocessor_config.json").write_text(json.dumps(config, indent=1) + "\n")
 
     image = Image.open(file).convert("RGB")
-    kind = BlipImageProcessorPil if config["image_processor_type"].startswith("Blip") else BridgeTowerImageProcessorPil
+    kind = KINDS[config["image_processor_type"]]
     pixels = kind.from_pretrained(directory)(image, return_tensors="np")["pixel_values"][0].astype(np.float32)
     check(name, image, config, pixels)
     tensors = {"image": torch.from_numpy(np.array(image)), "pixel_values": torch.from_numpy(pixels)[None]}
