@@ -365,6 +365,15 @@ score_of (const VlfCaption *caption)
   return n > 0 ? sum / n : NAN;
 }
 
+static gboolean
+is_invalid (const VlfCaption *caption)
+{
+  for (guint t = 0; t < caption->n_tokens; t++)
+    if (isnan (caption->tokens[t].log_prob))
+      return TRUE;
+  return FALSE;
+}
+
 static void
 move_caption (VlfCaption *caption, VlfPromptResult *to)
 {
@@ -374,6 +383,7 @@ move_caption (VlfCaption *caption, VlfPromptResult *to)
                            .score = score_of (caption),
                            .peak_x = NAN,
                            .peak_y = NAN,
+                           .invalid = is_invalid (caption),
                            .n_words = caption->n_words,
                            .words = g_steal_pointer (&caption->words) };
   caption->n_words = 0;

@@ -140,7 +140,10 @@ vlf_explain_patches (const float *patches, const VlfText *text, const VlfResult 
   if (text->n_words == 0)
     return;
   prompt->map = g_new (float, cells);
-  for (gsize i = 0; i < cells; i++)
-    prompt->map[i] = (float) MAX (vlf_explain_cosine (patches + (i + 1) * size, prompt->embedding, size), 0);
+  for (gsize i = 0; i < cells; i++) {
+    double cosine = vlf_explain_cosine (patches + (i + 1) * size, prompt->embedding, size);
+
+    prompt->map[i] = cosine < 0 ? 0 : (float) cosine; /* what is no number stays none */
+  }
   find_peak (result, prompt);
 }

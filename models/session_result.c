@@ -69,7 +69,7 @@ fill_prompt (const VlfRun *run, const VlfReading *r, guint which, const VlfText 
     vlf_explain_prompt (&maps, which, text, result, prompt);
   else
     vlf_explain_words (text, prompt);
-  prompt->invalid = r->match && isnan (prompt->score);
+  prompt->invalid = (r->match || run->net->two_towers) && isnan (prompt->score);
   if (vlf_prompt_result_validate (prompt, (gsize) result->rows * result->cols))
     g_debug ("prompt \"%s\": the model's numbers are not finite", prompt->text);
 }

@@ -80,6 +80,7 @@ struct _GstVlCaption {
   gchar **asked;         /* and */
   GstVlManner *asked_by; /* in the last job */
   guint64 generation, told;
+  gboolean told_invalid;
   GstVlManner *good, *bad; /* one that worked, one that cannot work; NULL: none */
   GstVlCues cues;
   gpointer cued; /* the text pad that they are of; only compared */
@@ -144,6 +145,20 @@ caption_prepare (GstVlInference *base, const GPtrArray *texts)
   return &job->job;
 }
 
+/* Once a stream: a model that gives such numbers goes on to. */
+static void
+tell_invalid (GstVlCaption *self, const VlfResult *result)
+{
+  for (guint i = 0; i < result->n_prompts && !self->told_invalid; i++) {
+    if (!result->prompts[i].invalid)
+      continue;
+    self->told_invalid = TRUE;
+    GST_ELEMENT_WARNING (self, STREAM, FAILED,
+                         ("The model's numbers are none; what it writes about the frame means nothing."),
+                         ("weights or activations of %s are NaN or infinite", result->model));
+  }
+}
+
 static GstVlResult *
 caption_finish (GstVlInference *base, GstVlJob *base_job)
 {
@@ -157,6 +172,7 @@ caption_finish (GstVlInference *base, GstVlJob *base_job)
   if (job->rejected)
     gst_vl_manner_replace (&self->bad, job->rejected);
   gst_vl_manner_replace (&self->good, job->manner);
+  tell_invalid (self, base_job->result);
   return gst_vl_result_from_vlf (base_job->result, base_job->pts, base_job->generation);
 }
 
@@ -290,6 +306,7 @@ forget_stream (GstVlCaption *self)
   g_clear_pointer (&self->good, gst_vl_manner_unref);
   g_clear_pointer (&self->bad, gst_vl_manner_unref);
   self->generation = self->told = 0;
+  self->told_invalid = FALSE;
 }
 
 static gboolean

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A model with NaN or infinity among its weights loads and runs, and its results say so instead of answering.
- * Usage: test-finite MODEL-FOLDER DEVICE. */
+ * Usage: test-finite GOLDEN DEVICE. */
 #include <math.h>
 #include <string.h>
-#include "models/session.h"
+#include "models/caption.h"
 #include "tests/poison.h"
 
-static const char *folder, *device_name;
+#define BRIDGETOWER "bridgetower/retrieval"
 
-static VlfResult *
-ask (const char *directory)
+static const char *golden, *device_name;
+
+/* A copy of the golden model @name with all of @tensor set to @with, see poison_copy(). */
+static gchar *
+copy_of (const char *name, const char *tensor, float with)
 {
-  g_autoptr (GError) error = NULL;
-  VlfModelOptions options = { .directory = directory, .device = device_name };
-  g_autoptr (VlfModel) model = vlf_model_open (&options, &error);
-  g_autoptr (VlfSession) session = NULL;
-  g_autoptr (VlfText) text = NULL;
-  guint8 pixels[24 * 24 * 3] = { 1, 2, 3 };
-  VlfImage image = { .width = 24, .height = 24, .n_planes = 1 };
-  VlfResult *result = NULL;
+  g_autofree gchar *directory = g_build_filename (golden, name, "model", NULL);
 
-  g_assert_no_error (error);
-  session = vlf_session_new (model, &error);
-  g_assert_no_error (error);
-  text = vlf_text_new (model, "a red circle", &error);
-  g_assert_no_error (error);
+  return poison_copy (directory, tensor, with);
+}
+
+static VlfImage
+make_image (void)
+{
+  static guint8 pixels[24 * 24 * 3] = { 1, 2, 3 };
+  VlfImage image = { .width = 24, .height = 24, .n_planes = 1 };
+
   image.planes[0].data = pixels;
   image.planes[0].size = sizeof pixels;
   for (guint c = 0; c < 3; c++) {
@@ -33,16 +33,44 @@ ask (const char *directory)
     image.components[c].pixel_stride = 3;
     image.matrix[c][c] = 1;
   }
-  vlf_session_run (session, &image, 1, &text, 1, NULL, &result, &error);
+  return image;
+}
+
+static VlfSession *
+open_session (const char *directory, VlfModel **model)
+{
+  g_autoptr (GError) error = NULL;
+  VlfModelOptions options = { .directory = directory, .device = device_name };
+  VlfSession *session;
+
+  *model = vlf_model_open (&options, &error);
+  g_assert_no_error (error);
+  session = vlf_session_new (*model, &error);
+  g_assert_no_error (error);
+  return session;
+}
+
+static VlfResult *
+ask (const char *directory, gboolean no_maps)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfModel) model = NULL;
+  g_autoptr (VlfSession) session = open_session (directory, &model);
+  g_autoptr (VlfText) text = vlf_text_new (model, "a red circle", &error);
+  VlfImage image = make_image ();
+  VlfRunOptions options = { .no_maps = no_maps };
+  VlfResult *result = NULL;
+
+  g_assert_no_error (error);
+  vlf_session_run (session, &image, 1, &text, 1, &options, &result, &error);
   g_assert_no_error (error);
   return result;
 }
 
 static void
-expect_invalid (const char *tensor, float with)
+check_invalid (const char *directory, gboolean no_maps)
 {
-  gchar *copy = poison_copy (folder, tensor, with);
-  g_autoptr (VlfResult) result = ask (copy);
+  g_autoptr (VlfResult) result = ask (directory, no_maps);
   const VlfPromptResult *prompt = &result->prompts[0];
   g_autoptr (GString) json = g_string_new (NULL);
 
@@ -56,14 +84,23 @@ expect_invalid (const char *tensor, float with)
   vlf_result_to_json (result, NULL, VLF_JSON_MAPS_WORDS, VLF_JSON_EMBEDDINGS_LIST, json);
   g_assert_nonnull (strstr (json->str, "\"match\":null,\"score\":null,\"peak\":null"));
   g_assert_null (strstr (json->str, "nan"));
+}
+
+static void
+expect_invalid (const char *name, const char *tensor, float with)
+{
+  gchar *copy = copy_of (name, tensor, with);
+
+  check_invalid (copy, FALSE);
+  check_invalid (copy, TRUE);
   poison_remove (copy);
 }
 
 static void
-test_sound (void)
+test_sound (gconstpointer name)
 {
-  gchar *copy = poison_copy (folder, NULL, 0);
-  g_autoptr (VlfResult) result = ask (copy);
+  gchar *copy = copy_of (name, NULL, 0);
+  g_autoptr (VlfResult) result = ask (copy, FALSE);
 
   g_assert_false (result->prompts[0].invalid);
   g_assert_true (isfinite (result->prompts[0].score));
@@ -74,23 +111,62 @@ test_sound (void)
 static void
 test_head (void)
 {
-  expect_invalid ("itm_score.fc.weight", NAN);
-  expect_invalid ("itm_score.fc.bias", INFINITY);
+  expect_invalid (BRIDGETOWER, "itm_score.fc.weight", NAN);
+  expect_invalid (BRIDGETOWER, "itm_score.fc.bias", INFINITY);
 }
 
 static void
 test_towers (void)
 {
-  expect_invalid ("bridgetower.cross_modal_image_layernorm.weight", NAN);
-  expect_invalid ("bridgetower.vision_model.visual.ln_post.weight", NAN);
-  expect_invalid ("bridgetower.cross_modal_text_layernorm.bias", -INFINITY);
+  expect_invalid (BRIDGETOWER, "bridgetower.cross_modal_image_layernorm.weight", NAN);
+  expect_invalid (BRIDGETOWER, "bridgetower.vision_model.visual.ln_post.weight", NAN);
+  expect_invalid (BRIDGETOWER, "bridgetower.cross_modal_text_layernorm.bias", -INFINITY);
+}
+
+/* Where no head judges: the score is the towers' cosine. */
+static void
+test_two_towers (gconstpointer name)
+{
+  expect_invalid (name, "vision_model.post_layernorm.weight", NAN);
+  expect_invalid (name, "text_model.final_layer_norm.weight", NAN);
+}
+
+static void
+check_caption (const char *tensor, gboolean invalid)
+{
+  gchar *copy = copy_of ("blip/caption", tensor, NAN);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfModel) model = NULL;
+  g_autoptr (VlfSession) session = open_session (copy, &model);
+  VlfImage image = make_image ();
+
+  for (guint beams = 1; beams <= 2; beams++) {
+    VlfCaptionOptions options = { .beams = beams };
+    g_autoptr (VlfResult) result = NULL;
+    VlfCaption *caption = NULL;
+
+    vlf_session_caption (session, &image, NULL, 0, &options, &caption, &error);
+    g_assert_no_error (error);
+    result = vlf_result_of_captions (model, &caption, 1);
+    g_assert_cmpint (result->prompts[0].invalid, ==, invalid);
+    g_assert_cmpint (isnan (result->prompts[0].score) != 0, ==, invalid);
+  }
+  poison_remove (copy);
+}
+
+static void
+test_caption (void)
+{
+  check_caption (NULL, FALSE);
+  check_caption ("vision_model.post_layernorm.weight", TRUE);
+  check_caption ("text_decoder.cls.predictions.bias", TRUE);
 }
 
 /* What f16 cannot hold would be infinite there. */
 static void
 test_too_large_for_f16 (void)
 {
-  gchar *copy = poison_copy (folder, "itm_score.fc.weight", 1e5f);
+  gchar *copy = copy_of (BRIDGETOWER, "itm_score.fc.weight", 1e5f);
   VlfModelOptions options = { .directory = copy, .device = device_name, .precision = "f16" };
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfModel) model = NULL;
@@ -107,11 +183,16 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_assert_cmpint (argc, ==, 3);
-  folder = argv[1];
+  golden = argv[1];
   device_name = argv[2];
-  g_test_add_func ("/finite/sound", test_sound);
+  g_test_add_data_func ("/finite/sound/bridgetower", BRIDGETOWER, test_sound);
+  g_test_add_data_func ("/finite/sound/clip", "clip/openai", test_sound);
+  g_test_add_data_func ("/finite/sound/siglip", "siglip/base", test_sound);
   g_test_add_func ("/finite/head", test_head);
   g_test_add_func ("/finite/towers", test_towers);
+  g_test_add_data_func ("/finite/clip", "clip/openai", test_two_towers);
+  g_test_add_data_func ("/finite/siglip", "siglip/base", test_two_towers);
+  g_test_add_func ("/finite/caption", test_caption);
   if (!g_str_equal (device_name, "reference")) /* which stores float32, whatever it is asked for */
     g_test_add_func ("/finite/f16", test_too_large_for_f16);
   return g_test_run ();

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vlfusion on a real session over many lives, and on a model whose numbers are none. VLF_TEST_MODEL names the model directory;
- * VLF_TEST_ROUNDS=N is how often the pipeline goes up and down. OpenCL is only started inside a test. */
+/* vlfusion on a real session over many lives, and like vlcaption on a model whose numbers are none. VLF_TEST_MODEL and VLF_TEST_CAPTIONER
+ * name the model directories; VLF_TEST_ROUNDS=N is how often the pipeline goes up and down. OpenCL is only started inside a test. */
 #include <gst/check/gstcheck.h>
 #include <dirent.h>
 #include <math.h>
 #include <malloc.h>
+#include "plugin/gstvlcaption.h"
 #include "plugin/gstvlfusion.h"
 #include "tests/poison.h"
 
@@ -40,24 +41,25 @@ resident (void)
   return pages * 4;
 }
 
+#define FUSION "vlfusion name=f prompt=\"a red circle\""
+
 static GstElement *
-pipeline_new (const gchar *model, const gchar *device, guint frames)
+pipeline_new (const gchar *element, const gchar *model, const gchar *device, guint frames)
 {
   g_autofree gchar *launch =
       g_strdup_printf ("videotestsrc num-buffers=%u ! video/x-raw,format=RGB,width=48,height=48 ! "
-                       "vlfusion name=f prompt=\"a red circle\" mode=every-frame device=%s model=%s ! fakesink "
-                       "name=out signal-handoffs=true",
-                       frames, device, model);
+                       "%s mode=every-frame device=%s model=%s ! fakesink name=out signal-handoffs=true",
+                       frames, element, device, model);
   GError *error = NULL;
   GstElement *pipeline;
 
-  fail_unless (GST_ELEMENT_REGISTER (vlfusion, NULL));
+  fail_unless (GST_ELEMENT_REGISTER (vlfusion, NULL) && GST_ELEMENT_REGISTER (vlcaption, NULL));
   pipeline = gst_parse_launch (launch, &error);
   fail_unless (pipeline && !error, "%s", error ? error->message : "");
   return pipeline;
 }
 
-/* From NULL to the end of the stream and back; warnings that vlfusion posts. */
+/* From NULL to the end of the stream and back; warnings that are posted. */
 static guint
 play (GstElement *pipeline)
 {
@@ -85,7 +87,7 @@ GST_START_TEST (test_rounds)
 {
   const gchar *wish = g_getenv ("VLF_TEST_ROUNDS");
   guint rounds = wish ? (guint) g_ascii_strtoull (wish, NULL, 10) : ROUNDS;
-  GstElement *pipeline = pipeline_new (g_getenv ("VLF_TEST_MODEL"), "cpu", 1);
+  GstElement *pipeline = pipeline_new (FUSION, g_getenv ("VLF_TEST_MODEL"), "cpu", 1);
   guint memory = 0, descriptors = 0, threads = 0;
 
   for (guint i = 0; i < rounds; i++) {
@@ -128,7 +130,8 @@ static void
 expect_one_warning (const gchar *device, gfloat with)
 {
   gchar *model = poison_copy (g_getenv ("VLF_TEST_MODEL"), "itm_score.fc.weight", with);
-  GstElement *pipeline = pipeline_new (model, device, 3), *sink = gst_bin_get_by_name (GST_BIN (pipeline), "out");
+  GstElement *pipeline = pipeline_new (FUSION, model, device, 3),
+             *sink = gst_bin_get_by_name (GST_BIN (pipeline), "out");
   guint frames = 0;
 
   g_signal_connect (sink, "handoff", G_CALLBACK (expect_no_answer), &frames);
@@ -148,6 +151,18 @@ GST_START_TEST (test_not_finite)
 }
 GST_END_TEST
 
+GST_START_TEST (test_caption_not_finite)
+{
+  gchar *model = poison_copy (g_getenv ("VLF_TEST_CAPTIONER"), "vision_model.post_layernorm.weight", NAN);
+  GstElement *pipeline = pipeline_new ("vlcaption", model, "reference", 3);
+
+  fail_unless_equals_int (play (pipeline), 1);
+  fail_unless_equals_int (play (pipeline), 1);
+  gst_object_unref (pipeline);
+  poison_remove (model);
+}
+GST_END_TEST
+
 static Suite *
 life_suite (void)
 {
@@ -158,6 +173,7 @@ life_suite (void)
   tcase_set_timeout (tc, 3600); /* meson's is shorter */
   tcase_add_test (tc, test_rounds);
   tcase_add_test (tc, test_not_finite);
+  tcase_add_test (tc, test_caption_not_finite);
   return s;
 }
 
