@@ -57,12 +57,17 @@ is_text_tower (const char *name)
 }
 
 static gboolean
-add_tensor (GChecksum *sum, const VlfSafetensors *files, const VlfTensorInfo *info, guint8 *chunk, GError **error)
+add_tensor (GChecksum *sum, const VlfSafetensors *files, const VlfTensorInfo *info, guint8 *chunk, const gint *stop,
+            GError **error)
 {
   add (sum, info->name, NULL, 0);
   for (gsize at = 0; at < info->bytes; at += CHUNK) {
     gsize n = MIN (CHUNK, info->bytes - at);
 
+    if (stop && g_atomic_int_get (stop)) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_CANCELLED, "the fingerprint was stopped");
+      return FALSE;
+    }
     if (!vlf_safetensors_read (files, info, at, n, chunk, error))
       return FALSE;
     g_checksum_update (sum, chunk, (gssize) n);
@@ -71,7 +76,7 @@ add_tensor (GChecksum *sum, const VlfSafetensors *files, const VlfTensorInfo *in
 }
 
 static gboolean
-add_weights (GChecksum *sum, const char *directory, GError **error)
+add_weights (GChecksum *sum, const char *directory, const gint *stop, GError **error)
 {
   g_autoptr (VlfSafetensors) files = vlf_safetensors_open_dir (directory, error);
   g_autofree guint8 *chunk = g_malloc (CHUNK);
@@ -85,14 +90,14 @@ add_weights (GChecksum *sum, const char *directory, GError **error)
   }
   for (guint i = 0; i < vlf_safetensors_size (files); i++) {
     const VlfTensorInfo *info = vlf_safetensors_nth (files, i);
-    if (is_text_tower (info->name) && !add_tensor (sum, files, info, chunk, error))
+    if (is_text_tower (info->name) && !add_tensor (sum, files, info, chunk, stop, error))
       return FALSE;
   }
   return TRUE;
 }
 
 gchar *
-vlf_model_make_fingerprint (const char *directory, GError **error)
+vlf_model_make_fingerprint (const char *directory, const gint *stop, GError **error)
 {
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
   int dir = vlf_dir_open (directory, error);
@@ -100,7 +105,7 @@ vlf_model_make_fingerprint (const char *directory, GError **error)
 
   if (dir < 0)
     return NULL;
-  ok = add_config (sum, dir, error) && add_tokenizer (sum, dir, error) && add_weights (sum, directory, error);
+  ok = add_config (sum, dir, error) && add_tokenizer (sum, dir, error) && add_weights (sum, directory, stop, error);
   close (dir);
   return ok ? g_strdup (g_checksum_get_string (sum)) : NULL;
 }

@@ -326,8 +326,13 @@ vlf_model_check (const VlfModelOptions *options, GError **error)
 /* The fingerprint reads as much again as the text tower holds, so it runs beside the weights' loading. */
 typedef struct {
   const char *directory;
+  gint stop;
   gchar *fingerprint;
   GError *error;
+
+  GMutex lock;
+  GCond changed;
+  gboolean done;
 } FingerprintJob;
 
 static gpointer
@@ -335,18 +340,47 @@ fingerprint_thread (gpointer data)
 {
   FingerprintJob *job = data;
 
-  job->fingerprint = vlf_model_make_fingerprint (job->directory, &job->error);
+  job->fingerprint = vlf_model_make_fingerprint (job->directory, &job->stop, &job->error);
+  g_mutex_lock (&job->lock);
+  job->done = TRUE;
+  g_cond_signal (&job->changed);
+  g_mutex_unlock (&job->lock);
   return NULL;
+}
+
+/* FALSE as soon as the caller wants no more. */
+static gboolean
+wait_for_fingerprint (FingerprintJob *job, const VlfModelOptions *options, GError **error)
+{
+  gboolean wanted = TRUE;
+
+  g_mutex_lock (&job->lock);
+  while (!job->done && wanted) {
+    vlf_watch_alive ();
+    if (!g_cond_wait_until (&job->changed, &job->lock, g_get_monotonic_time () + G_TIME_SPAN_SECOND / 10))
+      wanted = !options->progress || options->progress (1.0, options->user);
+  }
+  g_mutex_unlock (&job->lock);
+  if (!wanted)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_CANCELLED, "loading was stopped");
+  return wanted;
 }
 
 static gboolean
 load (VlfModel *model, const char *directory, const VlfModelOptions *options, GError **error)
 {
   FingerprintJob job = { .directory = directory };
-  GThread *thread = g_thread_new ("vlf-fingerprint", fingerprint_thread, &job);
-  gboolean ok = vlf_model_read (model, directory, options, model->device, error);
+  GThread *thread;
+  gboolean ok;
 
+  g_mutex_init (&job.lock);
+  g_cond_init (&job.changed);
+  thread = g_thread_new ("vlf-fingerprint", fingerprint_thread, &job);
+  ok = vlf_model_read (model, directory, options, model->device, error) && wait_for_fingerprint (&job, options, error);
+  g_atomic_int_set (&job.stop, !ok);
   g_thread_join (thread);
+  g_mutex_clear (&job.lock);
+  g_cond_clear (&job.changed);
   model->fingerprint = job.fingerprint;
   if (!ok) {
     g_clear_error (&job.error);

@@ -18,7 +18,8 @@ typedef enum {
   VLF_ABILITY_ANSWERS,   /* answers questions */
 } VlfAbility;
 
-/* Called from the opening thread with 0..1 while weights load; return FALSE to stop (VLF_ERROR_CANCELLED). */
+/* Called from the opening thread with 0..1 while weights load, and with 1 while their fingerprint takes longer; return FALSE to stop
+ * (VLF_ERROR_CANCELLED). */
 typedef gboolean (*VlfProgress) (double fraction, gpointer user);
 
 typedef struct {

@@ -130,7 +130,7 @@ inspect_directory (const char *name, gboolean tensors, GString *to, GError **err
 
   if (!files || !check_runnable (directory, error))
     return FALSE;
-  fingerprint = vlf_model_make_fingerprint (directory, error);
+  fingerprint = vlf_model_make_fingerprint (directory, NULL, error);
   if (!fingerprint)
     return FALSE;
   class = vlf_json_string (vlf_json_first (vlf_config_get (config, "architectures")), NULL);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Loading that is stopped ends at once, also where the fingerprint has much to read: the model's file names a tensor that would take half
+ * an hour, a hole in a sparse file. Usage: test-stop MODEL-FOLDER. */
+#include <string.h>
+#include <unistd.h>
+#include "kernels/watch.h"
+#include "models/model.h"
+#include "tests/poison.h"
+
+#define HUGE_BYTES ((guint64) 1 << 38)
+
+static const char *folder;
+
+/* Adds a tensor of the text tower behind the others. */
+static gboolean
+add_huge_tensor (const char *path)
+{
+  g_autofree gchar *data = NULL;
+  g_autoptr (GString) header = NULL, all = g_string_new (NULL);
+  guint64 length;
+  gsize size, numbers;
+
+  g_assert_true (g_file_get_contents (path, &data, &size, NULL));
+  memcpy (&length, data, sizeof length);
+  length = GUINT64_FROM_LE (length);
+  numbers = size - 8 - length;
+  header = g_string_new_len (data + 8, (gssize) length);
+  g_string_truncate (header, (gsize) (strrchr (header->str, '}') - header->str));
+  g_string_append_printf (header,
+                          ",\"text_model.huge\":{\"dtype\":\"U8\",\"shape\":[%" G_GUINT64_FORMAT
+                          "],\"data_offsets\":[%" G_GSIZE_FORMAT ",%" G_GUINT64_FORMAT "]}}",
+                          HUGE_BYTES, numbers, numbers + HUGE_BYTES);
+  length = GUINT64_TO_LE ((guint64) header->len);
+  g_string_append_len (all, (const gchar *) &length, sizeof length);
+  g_string_append_len (all, header->str, (gssize) header->len);
+  g_string_append_len (all, data + size - numbers, (gssize) numbers);
+  g_assert_true (g_file_set_contents (path, all->str, (gssize) all->len, NULL));
+  return truncate (path, (off_t) (all->len + HUGE_BYTES)) == 0;
+}
+
+typedef struct {
+  VlfWatch *watch;
+  guint calls, waits; /* while weights load, and for the fingerprint */
+  guint most_calls, most_waits;
+} Progress;
+
+static gboolean
+on_progress (double fraction, gpointer user)
+{
+  Progress *progress = user;
+
+  if (fraction < 1)
+    return ++progress->calls < progress->most_calls;
+  g_assert_false (vlf_watch_is_stuck (progress->watch, NULL));
+  return ++progress->waits < progress->most_waits;
+}
+
+static void
+stop_loading (const char *directory, guint most_calls, guint most_waits)
+{
+  Progress progress = { vlf_watch_new (), 0, 0, most_calls, most_waits };
+  VlfModelOptions options = {
+    .directory = directory, .device = "reference", .progress = on_progress, .user = &progress
+  };
+  g_autoptr (GError) error = NULL;
+
+  vlf_watch_begin (progress.watch);
+  g_assert_null (vlf_model_open (&options, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_CANCELLED);
+  vlf_watch_end ();
+  vlf_watch_unref (progress.watch);
+  g_assert_cmpuint (progress.waits, ==, most_calls < G_MAXUINT ? 0 : most_waits);
+}
+
+/* While weights load; then while only the fingerprint is left, for longer than a watchdog waits for a sign of life. */
+static void
+test_stop (void)
+{
+  gchar *copy = poison_copy (folder, NULL, 0);
+  g_autofree gchar *path = g_build_filename (copy, "model.safetensors", NULL);
+
+  if (add_huge_tensor (path)) {
+    stop_loading (copy, 3, G_MAXUINT);
+    stop_loading (copy, G_MAXUINT, 1);
+    stop_loading (copy, G_MAXUINT, 30);
+  } else {
+    g_test_skip ("this file system has no files of so many bytes");
+  }
+  poison_remove (copy);
+}
+
+static void
+test_fingerprint (void)
+{
+  g_autoptr (GError) error = NULL;
+  const gint stop = TRUE, go_on = FALSE;
+  g_autofree gchar *whole = vlf_model_make_fingerprint (folder, NULL, &error), *same = NULL;
+
+  g_assert_no_error (error);
+  same = vlf_model_make_fingerprint (folder, &go_on, &error);
+  g_assert_cmpstr (whole, ==, same);
+  g_assert_null (vlf_model_make_fingerprint (folder, &stop, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_CANCELLED);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_setenv ("VLF_WATCHDOG", "2", TRUE);
+  g_test_init (&argc, &argv, NULL);
+  g_assert_cmpint (argc, ==, 2);
+  folder = argv[1];
+  g_test_add_func ("/stop/fingerprint", test_fingerprint);
+  g_test_add_func ("/stop/loading", test_stop);
+  return g_test_run ();
+}
