@@ -50,10 +50,22 @@ add_tokenizer (GChecksum *sum, int dir, GError **error)
   return TRUE;
 }
 
+/* What a text goes through before it meets a picture: the tower, and what makes it the embedding that it shares with pictures. */
 static gboolean
 is_text_tower (const char *name)
 {
-  return strstr (name, "text_model.") || strstr (name, "cross_modal_text_transform") || strstr (name, "text_encoder.");
+  static const char *const parts[] = { "text_model.",
+                                       "text_encoder.",
+                                       "text_proj", /* BLIP's, and CLIP's text_projection */
+                                       "itc_text_head.",
+                                       "token_type_embeddings.",
+                                       "cross_modal_text_transform",
+                                       "cross_modal_text_layernorm." };
+
+  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+    if (strstr (name, parts[i]))
+      return TRUE;
+  return FALSE;
 }
 
 static gboolean

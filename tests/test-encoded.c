@@ -4,8 +4,10 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include "models/fingerprint.h"
 #include "models/safetensors_write.h"
 #include "models/session.h"
+#include "tests/poison.h"
 
 #define SIDE 40
 
@@ -368,6 +370,51 @@ test_unsupported (void)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
 }
 
+/* The fingerprint of a golden model all of whose @tensor is a half; NULL: as it is. */
+static gchar *
+fingerprint_with (const char *family, const char *name, const char *tensor)
+{
+  g_autofree gchar *directory = g_build_filename (folder, family, name, "model", NULL);
+  gchar *copy = poison_copy (directory, tensor, 0.5f), *fingerprint;
+  g_autoptr (GError) error = NULL;
+
+  fingerprint = vlf_model_make_fingerprint (copy, NULL, &error);
+  g_assert_no_error (error);
+  poison_remove (copy);
+  return fingerprint;
+}
+
+/* Every tensor that texts' embeddings are made of counts, and no other. */
+static void
+test_fingerprints (void)
+{
+  static const struct {
+    const char *family, *name, *tensor;
+    gboolean counts;
+  } cases[] = {
+    { "bridgetower", "contrastive", "itc_text_head.fc.weight", TRUE },
+    { "bridgetower", "contrastive", "itc_image_head.fc.weight", FALSE },
+    { "bridgetower", "retrieval", "bridgetower.cross_modal_text_transform.bias", TRUE },
+    { "bridgetower", "retrieval", "bridgetower.cross_modal_text_layernorm.weight", TRUE },
+    { "bridgetower", "retrieval", "bridgetower.cross_modal_image_layernorm.weight", FALSE },
+    { "bridgetower", "retrieval", "bridgetower.token_type_embeddings.weight", TRUE },
+    { "bridgetower", "retrieval", "itm_score.fc.weight", FALSE },
+    { "blip", "retrieval", "text_proj.bias", TRUE },
+    { "blip", "retrieval", "vision_proj.bias", FALSE },
+    { "clip", "openai", "text_projection.weight", TRUE },
+    { "clip", "openai", "visual_projection.weight", FALSE },
+    { "siglip", "base", "text_model.final_layer_norm.bias", TRUE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree gchar *plain = fingerprint_with (cases[i].family, cases[i].name, NULL);
+    g_autofree gchar *changed = fingerprint_with (cases[i].family, cases[i].name, cases[i].tensor);
+
+    if ((strcmp (plain, changed) != 0) != cases[i].counts)
+      g_error ("%s: expected %s fingerprint", cases[i].tensor, cases[i].counts ? "another" : "the same");
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -385,5 +432,6 @@ main (int argc, char **argv)
   g_test_add_func ("/encoded/blip", test_blip);
   g_test_add_func ("/encoded/unread-words", test_unread_words);
   g_test_add_func ("/encoded/unsupported", test_unsupported);
+  g_test_add_func ("/encoded/fingerprints", test_fingerprints);
   return g_test_run ();
 }
