@@ -397,11 +397,14 @@ load_decoder (Blip *net, VlfLoader *l, const TextConfig *c, guint image_dim, Vlf
                                                either (l, HEAD ".bias", HEAD ".decoder.bias"));
 }
 
+/* What compares pictures with texts, where there is an encoder that reads them. */
 static void
 load_heads (Blip *net, VlfLoader *l, VlfConfig *config, guint text_dim, guint image_dim)
 {
   guint shared = vlf_config_uint (config, "image_text_hidden_size", 256, 1, 65536);
 
+  if (!net->encoder.layers)
+    return;
   if (vlf_loader_has (l, "itm_head.weight"))
     net->itm = vlf_load_one (l, 2, text_dim, TRUE, "itm_head");
   if (vlf_loader_has (l, "vision_proj.weight"))

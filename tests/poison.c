@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/poison.h"
 #include <string.h>
+#include <unistd.h>
 #include <glib/gstdio.h>
 
 /* Overwrites all of float32 tensor @name in the safetensors file of length @size at @data. */
@@ -45,6 +46,31 @@ poison_copy (const char *folder, const char *tensor, float with)
     g_assert_true (g_file_set_contents (to, data, (gssize) size, NULL));
   }
   return copy;
+}
+
+gboolean
+poison_add (const gchar *copy, const char *tensor, guint64 rows, guint64 cols)
+{
+  g_autofree gchar *path = g_build_filename (copy, "model.safetensors", NULL), *data = NULL;
+  g_autoptr (GString) header = NULL, all = g_string_new (NULL);
+  guint64 length = 0, bytes = 4 * rows * cols;
+  gsize size, numbers;
+
+  g_assert_true (g_file_get_contents (path, &data, &size, NULL));
+  memcpy (&length, data, sizeof length);
+  numbers = size - 8 - GUINT64_FROM_LE (length);
+  header = g_string_new_len (data + 8, (gssize) (size - 8 - numbers));
+  g_string_truncate (header, (gsize) (strrchr (header->str, '}') - header->str));
+  g_string_append_printf (header,
+                          ",\"%s\":{\"dtype\":\"F32\",\"shape\":[%" G_GUINT64_FORMAT ",%" G_GUINT64_FORMAT
+                          "],\"data_offsets\":[%" G_GSIZE_FORMAT ",%" G_GUINT64_FORMAT "]}}",
+                          tensor, rows, cols, numbers, numbers + bytes);
+  length = GUINT64_TO_LE ((guint64) header->len);
+  g_string_append_len (all, (const gchar *) &length, sizeof length);
+  g_string_append_len (all, header->str, (gssize) header->len);
+  g_string_append_len (all, data + size - numbers, (gssize) numbers);
+  g_assert_true (g_file_set_contents (path, all->str, (gssize) all->len, NULL));
+  return truncate (path, (off_t) (all->len + bytes)) == 0;
 }
 
 void

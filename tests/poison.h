@@ -8,5 +8,8 @@ G_BEGIN_DECLS
 /* A copy of the model directory @folder where all of float32 tensor @tensor (NULL: none) is @with; free with poison_remove(). */
 gchar *poison_copy (const char *folder, const char *tensor, float with);
 void poison_remove (gchar *copy);
+/* Adds float32 tensor @tensor [@rows, @cols] of zeros, which take no place on the disk, to the copy's model.safetensors. FALSE where files
+ * cannot be so large. */
+gboolean poison_add (const gchar *copy, const char *tensor, guint64 rows, guint64 cols);
 
 G_END_DECLS

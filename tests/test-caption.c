@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include "kernels/error.h"
 #include "models/caption.h"
+#include "tests/poison.h"
 
 static const char *folder, *device_name;
 static guint stride = 1; /* of the lines of captions.txt: a slow device takes fewer */
@@ -18,10 +19,9 @@ typedef struct {
 } Fixture;
 
 static void
-fixture_open (Fixture *f, const char *name)
+fixture_open_in (Fixture *f, const char *name, const char *directory)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree gchar *directory = g_build_filename (folder, name, "model", NULL);
   g_autofree gchar *path = g_build_filename (folder, name, "picture.rgb", NULL);
   VlfModelOptions options = { .directory = directory, .device = device_name };
   gsize size;
@@ -40,6 +40,14 @@ fixture_open (Fixture *f, const char *name)
     f->image.components[i].pixel_stride = 3;
     f->image.matrix[i][i] = 1;
   }
+}
+
+static void
+fixture_open (Fixture *f, const char *name)
+{
+  g_autofree gchar *directory = g_build_filename (folder, name, "model", NULL);
+
+  fixture_open_in (f, name, directory);
 }
 
 static void
@@ -309,6 +317,51 @@ test_match (void)
   fixture_close (&f);
 }
 
+static void
+note_output (gpointer user, const char *name, const float *data, const gint64 *ids, const guint *shape, guint rank)
+{
+  GString *names = user;
+
+  (void) ids;
+  (void) shape;
+  (void) rank;
+  g_string_append_printf (names, "%s%s ", name, data ? "" : ":ids");
+}
+
+/* A file that has the heads of retrieval but no encoder of texts captions, and compares nothing. */
+static void
+test_heads_without_encoder (void)
+{
+  g_autofree gchar *directory = g_build_filename (folder, "caption", "model", NULL);
+  gchar *copy = poison_copy (directory, NULL, 0);
+  g_autofree float *pixels = g_new0 (float, 3 * 36 * 36);
+  const gint64 id = 298, mask = 1;
+  const VlfTensorInput input = { .pixel_values = pixels,
+                                 .input_ids = &id,
+                                 .attention_mask = &mask,
+                                 .batch = 1,
+                                 .height = 36,
+                                 .width = 36,
+                                 .tokens = 1 };
+  g_autoptr (GString) names = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  Fixture f;
+
+  poison_add (copy, "vision_proj.weight", 24, 48);
+  poison_add (copy, "vision_proj.bias", 1, 24);
+  poison_add (copy, "text_proj.weight", 24, 64);
+  poison_add (copy, "text_proj.bias", 1, 24);
+  poison_add (copy, "itm_head.weight", 2, 64);
+  poison_add (copy, "itm_head.bias", 1, 2);
+  fixture_open_in (&f, "caption", copy);
+  g_assert_cmpuint (vlf_model_embedding_size (f.model), ==, 0);
+  vlf_session_run_tensors (f.session, &input, note_output, names, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (names->str, ==, "logits last_hidden_state greedy_ids:ids beam3_ids:ids ");
+  fixture_close (&f);
+  poison_remove (copy);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -326,5 +379,6 @@ main (int argc, char **argv)
   g_test_add_func ("/caption/prefix-questions", test_prefix_questions);
   g_test_add_func ("/caption/wrong", test_wrong);
   g_test_add_func ("/caption/match", test_match);
+  g_test_add_func ("/caption/heads-without-encoder", test_heads_without_encoder);
   return g_test_run ();
 }
