@@ -30,6 +30,7 @@ join_tokens (const VlfModel *model, const VlfGenerated *generated, guint first, 
       vlf_tokenizer_append (model->tokenizer, generated->ids[t], text);
     ends[t] = text->len;
   }
+  vlf_tokenizer_clean_up (model->tokenizer, text, ends, generated->n);
   return text;
 }
 

@@ -54,5 +54,8 @@ const char *vlf_tokenizer_content (const VlfTokenizer *tokenizer, guint id);
 /* Appends a token as it reads behind the tokens that @to was made of: with the space before or after it that its kind of
  * vocabulary means. Of byte-level ones the bytes, so that only whole texts are sure to be UTF-8. Ids without content: nothing. */
 void vlf_tokenizer_append (const VlfTokenizer *tokenizer, guint id, GString *to);
+/* Where the tokenizer's files ask for it, takes those spaces out of a whole text so made that English has not before its marks and
+ * contractions. @ends [n], rising places in the text, move along with it. Source: transformers, clean_up_tokenization(). */
+void vlf_tokenizer_clean_up (const VlfTokenizer *tokenizer, GString *text, gsize *ends, guint n);
 
 G_END_DECLS

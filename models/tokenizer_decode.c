@@ -54,3 +54,35 @@ vlf_tokenizer_append (const VlfTokenizer *tokenizer, guint id, GString *to)
   else
     vlf_bpe_append (tokenizer->bpe, content, to);
 }
+
+/* Takes the spaces out of each @pattern in @text. */
+static void
+close_up (GString *text, const char *pattern, gsize *ends, guint n)
+{
+  const gsize length = strlen (pattern);
+  gsize at = 0, to = 0;
+  guint e = 0;
+
+  while (at < text->len) {
+    const gboolean found = text->len - at >= length && memcmp (text->str + at, pattern, length) == 0;
+
+    for (const gsize stop = at + (found ? length : 1); at < stop; at++) {
+      while (e < n && ends[e] <= at)
+        ends[e++] = to;
+      if (!found || text->str[at] != ' ')
+        text->str[to++] = text->str[at];
+    }
+  }
+  while (e < n)
+    ends[e++] = to;
+  g_string_truncate (text, to);
+}
+
+void
+vlf_tokenizer_clean_up (const VlfTokenizer *tokenizer, GString *text, gsize *ends, guint n)
+{
+  static const char *const patterns[] = { " .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (patterns) && tokenizer->clean_up; i++)
+    close_up (text, patterns[i], ends, n);
+}

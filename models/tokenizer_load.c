@@ -400,6 +400,7 @@ set_rest (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerC
   if (vlf_json_double (length, &max_length) && max_length >= 1 && max_length < G_MAXUINT)
     tokenizer->model_max_length = (guint) max_length;
   tokenizer->cut_start = vlf_json_is (vlf_json_get (files->config, "truncation_side"), "left");
+  tokenizer->clean_up = !tokenizer->bpe && config_flag (files, "clean_up_tokenization_spaces", FALSE);
   if (!config_flag (files, "split_special_tokens", FALSE))
     return TRUE;
   g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,

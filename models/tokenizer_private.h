@@ -258,6 +258,7 @@ struct _VlfTokenizer {
   guint before[VLF_MAX_SPECIAL], after[VLF_MAX_SPECIAL]; /* ids around every text */
   guint n_before, n_after;
   gboolean cut_start; /* truncation drops the beginning of the text */
+  gboolean clean_up;  /* see vlf_tokenizer_clean_up() */
   guint model_max_length;
   gint roles[VLF_TOKEN_UNK + 1];
   const char **contents; /* [size] by id; NULL where there is none */
