@@ -97,16 +97,33 @@ explain_phrase (const VlfText *text, gsize cells, VlfPromptResult *prompt)
         prompt->map[i] += prompt->words[w].map[i] / (float) n;
 }
 
+/* Whether the @i-th of @n cells from @begin on, @size together, shows something of a frame's @side: padding shows nothing. */
+static gboolean
+is_shown (double begin, double size, guint n, guint i, guint side)
+{
+  const double cell = size / n, rounding = 1e-6 * cell;
+
+  return begin + (i + 1) * cell > rounding && begin + i * cell < side - rounding;
+}
+
+/* There is none where no cell of the frame has any attention. */
 static void
 find_peak (const VlfResult *result, VlfPromptResult *prompt)
 {
-  gsize cells = (gsize) result->rows * result->cols, best = 0;
+  const double *region = result->region;
+  float most = 0;
 
-  for (gsize i = 1; i < cells; i++)
-    if (prompt->map[i] > prompt->map[best])
-      best = i;
-  prompt->peak_x = result->region[0] + (best % result->cols + 0.5) * result->region[2] / result->cols;
-  prompt->peak_y = result->region[1] + (best / result->cols + 0.5) * result->region[3] / result->rows;
+  for (guint y = 0; y < result->rows; y++)
+    for (guint x = 0; x < result->cols; x++) {
+      const float value = prompt->map[(gsize) y * result->cols + x];
+
+      if (!(value > most) || !is_shown (region[0], region[2], result->cols, x, result->frame_width) ||
+          !is_shown (region[1], region[3], result->rows, y, result->frame_height))
+        continue;
+      most = value;
+      prompt->peak_x = CLAMP (region[0] + (x + 0.5) * region[2] / result->cols, 0, result->frame_width);
+      prompt->peak_y = CLAMP (region[1] + (y + 0.5) * region[3] / result->rows, 0, result->frame_height);
+    }
 }
 
 void

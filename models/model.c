@@ -475,6 +475,8 @@ vlf_model_open (const VlfModelOptions *options, GError **error)
     else
       g_free (key);
   }
+  if (how == CLAIM_FOUND && !check_ability (model, options->needs, directory, error)) /* others ask less of it */
+    g_clear_pointer (&model, vlf_model_unref);
   return model;
 }
 

@@ -17,10 +17,11 @@ typedef struct {
 
 typedef struct {
   gchar *text;
-  gchar *caption;        /* what the model wrote, then the words are its; NULL: a prompt that was compared */
-  double match;          /* probability 0..1; NaN without a match head */
-  double score;          /* the raw number behind it: logit difference or cosine; NaN if unknown */
-  double peak_x, peak_y; /* centre of the phrase map's largest cell, frame pixels; NaN without a map */
+  gchar *caption; /* what the model wrote, then the words are its; NULL: a prompt that was compared */
+  double match;   /* probability 0..1; NaN without a match head */
+  double score;   /* the raw number behind it: logit difference or cosine; NaN if unknown */
+  double peak_x,
+      peak_y; /* centre of the phrase map's largest cell in the frame, frame pixels; NaN without one above 0 */
   guint n_words;
   VlfWordResult *words;       /* [n_words] */
   float *map;                 /* [rows, cols] phrase map: mean over the focus words; NULL: not asked for */

@@ -154,7 +154,7 @@ tell_invalid (GstVlCaption *self, const VlfResult *result)
       continue;
     self->told_invalid = TRUE;
     GST_ELEMENT_WARNING (self, STREAM, FAILED,
-                         ("The model's numbers are none; what it writes about the frame means nothing."),
+                         ("The model's output is not a number; what it writes means nothing."),
                          ("weights or activations of %s are NaN or infinite", result->model));
   }
 }

@@ -29,26 +29,35 @@ add_prompt (GArray *subjects, const GstVlResult *result, guint prompt)
     g_array_append_val (subjects, subject);
 }
 
-/* The centre of the largest cell. */
+/* The centre of the largest cell whose centre is in the frame. */
 static void
-find_peak (GstVlSubject *subject, guint rows, guint cols)
+find_peak (GstVlSubject *subject, const GstVlResult *result)
 {
-  gsize n = (gsize) rows * cols, best = 0;
+  gdouble left, top, width, height;
+  guint rows, cols, frame_width, frame_height;
+  gfloat most = 0;
 
-  for (gsize i = 1; i < n; i++)
-    if (subject->map[i] > subject->map[best])
-      best = i;
-  subject->has_peak = TRUE;
-  subject->x = ((gdouble) (best % cols) + 0.5) / cols;
-  subject->y = ((gdouble) (best / cols) + 0.5) / rows;
+  gst_vl_result_get_grid (result, &rows, &cols);
+  gst_vl_result_get_region (result, &left, &top, &width, &height);
+  gst_vl_result_get_frame_size (result, &frame_width, &frame_height);
+  for (gsize i = 0; i < (gsize) rows * cols; i++) {
+    const gdouble x = ((gdouble) (i % cols) + 0.5) / cols, y = ((gdouble) (i / cols) + 0.5) / rows;
+    const gdouble across = left + x * width, down = top + y * height;
+
+    if (!(subject->map[i] > most) || across < 0 || across > frame_width || down < 0 || down > frame_height)
+      continue;
+    most = subject->map[i];
+    subject->has_peak = TRUE;
+    subject->x = x;
+    subject->y = y;
+  }
 }
 
 static void
 add_words (GArray *subjects, const GstVlResult *result, guint prompt)
 {
-  guint n = gst_vl_result_get_n_words (result, prompt), before = subjects->len, rows, cols;
+  guint n = gst_vl_result_get_n_words (result, prompt), before = subjects->len;
 
-  gst_vl_result_get_grid (result, &rows, &cols);
   for (guint i = 0; i < n; i++) {
     gdouble weight = gst_vl_result_get_word_weight (result, prompt, i);
     GstVlSubject subject = { .text = gst_vl_result_get_word_text (result, prompt, i),
@@ -58,7 +67,7 @@ add_words (GArray *subjects, const GstVlResult *result, guint prompt)
 
     if (!subject.map || subject.share < LEAST_SHARE)
       continue;
-    find_peak (&subject, rows, cols);
+    find_peak (&subject, result);
     g_array_append_val (subjects, subject);
   }
   if (subjects->len == before)
@@ -82,18 +91,17 @@ GArray *
 gst_vl_subjects_of_word (const GstVlResult *result, guint word)
 {
   GArray *subjects = g_array_new (FALSE, FALSE, sizeof (GstVlSubject));
-  guint prompt = 0, n = gst_vl_result_get_n_prompts (result), rows, cols;
+  guint prompt = 0, n = gst_vl_result_get_n_prompts (result);
   GstVlSubject subject = { .match = NAN, .share = 1 };
 
   while (prompt < n && word >= gst_vl_result_get_n_words (result, prompt))
     word -= gst_vl_result_get_n_words (result, prompt++);
-  gst_vl_result_get_grid (result, &rows, &cols);
   if (prompt < n)
     subject.map = gst_vl_result_peek_word_map (result, prompt, word, NULL);
   if (!subject.map)
     return subjects;
   subject.text = gst_vl_result_get_word_text (result, prompt, word);
-  find_peak (&subject, rows, cols);
+  find_peak (&subject, result);
   g_array_append_val (subjects, subject);
   return subjects;
 }

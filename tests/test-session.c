@@ -111,6 +111,43 @@ test_result (void)
   g_assert_cmpfloat (prompt->peak_y, <, result->region[1] + result->region[3]);
 }
 
+/* Where most of the model's input is padding, words look there too; what is told is a place in the frame. */
+static void
+test_peak_in_frame (void)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfText) text = encode (model, "a star above three small rings");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  const VlfRunOptions options = { .fit = VLF_FIT_PAD };
+  static const guint sides[][2] = { { 90, 9 }, { 9, 90 }, { 64, 20 }, { 1, 40 }, { 40, 1 } };
+  guint outside = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (sides); i++) {
+    const guint width = sides[i][0], height = sides[i][1];
+    g_autofree guint8 *pixels = g_malloc ((gsize) width * height * 3);
+    const VlfImage image = make_image (pixels, width, height, i);
+    g_autoptr (VlfResult) result = NULL;
+    const VlfPromptResult *prompt;
+    guint best = 0;
+    double y;
+
+    vlf_session_run (session, &image, 1, &text, 1, &options, &result, &error);
+    g_assert_no_error (error);
+    prompt = &result->prompts[0];
+    for (guint c = 1; c < result->rows * result->cols; c++)
+      if (prompt->map[c] > prompt->map[best])
+        best = c;
+    y = result->region[1] + (best / result->cols + 0.5) * result->region[3] / result->rows;
+    outside += y < 0 || y > height;
+    g_assert_cmpfloat (prompt->peak_x, >=, 0);
+    g_assert_cmpfloat (prompt->peak_x, <=, width);
+    g_assert_cmpfloat (prompt->peak_y, >=, 0);
+    g_assert_cmpfloat (prompt->peak_y, <=, height);
+  }
+  g_assert_cmpuint (outside, >, 0); /* else this shows nothing */
+}
+
 /* A smaller copy of a frame with wide pixels: results count in the frame's own, and padding goes by the shape it is shown in. */
 static void
 test_frame_of_copy (void)
@@ -565,6 +602,7 @@ main (int argc, char **argv)
   device_name = argv[2];
   g_test_add_func ("/session/cancel", test_cancel);
   g_test_add_func ("/session/result", test_result);
+  g_test_add_func ("/session/peak-in-frame", test_peak_in_frame);
   g_test_add_func ("/session/frame-of-copy", test_frame_of_copy);
   g_test_add_func ("/session/phrase-map", test_phrase_map);
   g_test_add_func ("/session/company", test_company_changes_nothing);
