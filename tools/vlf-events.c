@@ -52,12 +52,25 @@ compress (Watcher *watcher, GstPad *pad, GstBuffer *buffer)
 }
 
 static void
+drop_picture (EventsPrompt *prompt)
+{
+  g_clear_pointer (&prompt->picture, g_bytes_unref);
+  prompt->picture_match = -1;
+}
+
+/* What was too short to be a match leaves no picture to the next one. */
+static void
 see_prompt (Watcher *watcher, GstPad *pad, GstBuffer *buffer, EventsPrompt *prompt, EventsSample sample)
 {
+  gdouble threshold = isnan (watcher->record->threshold) ? 0.5 : watcher->record->threshold;
+  gboolean counts = prompt->matching || sample.match >= threshold;
+
   g_array_append_val (prompt->samples, sample);
-  if (!watcher->pictures || !(sample.match > prompt->picture_match))
+  if (!counts)
+    drop_picture (prompt);
+  if (!counts || !watcher->pictures || !(sample.match > prompt->picture_match))
     return;
-  g_bytes_unref (prompt->picture);
+  drop_picture (prompt);
   prompt->picture = compress (watcher, pad, buffer);
   prompt->picture_match = sample.match;
 }
@@ -93,23 +106,31 @@ see_frame (GstPad *pad, GstPadProbeInfo *info, gpointer user)
   return GST_PAD_PROBE_OK;
 }
 
-static void
-take_match (EventsRecord *record, const GstStructure *s)
+/* Whose match it is that a message starts or ends; NULL: nobody's. */
+static EventsPrompt *
+prompt_of (const EventsRecord *record, const GstStructure *s)
 {
-  EventsMatch match = { 0 };
-  EventsPrompt *prompt;
-  guint64 duration;
   guint index;
 
-  if (!gst_structure_get (s, "prompt", G_TYPE_UINT, &index, "stream-time", G_TYPE_UINT64, &match.end, "duration",
-                          G_TYPE_UINT64, &duration, "best-match", G_TYPE_DOUBLE, &match.best, "best-stream-time",
-                          G_TYPE_UINT64, &match.best_at, NULL) ||
-      index >= record->prompts->len)
+  return gst_structure_get_uint (s, "prompt", &index) && index < record->prompts->len
+             ? g_ptr_array_index (record->prompts, index)
+             : NULL;
+}
+
+static void
+take_match (EventsPrompt *prompt, const GstStructure *s)
+{
+  EventsMatch match = { 0 };
+  guint64 duration;
+
+  if (!gst_structure_get (s, "stream-time", G_TYPE_UINT64, &match.end, "duration", G_TYPE_UINT64, &duration,
+                          "best-match", G_TYPE_DOUBLE, &match.best, "best-stream-time", G_TYPE_UINT64, &match.best_at,
+                          NULL))
     return;
-  prompt = g_ptr_array_index (record->prompts, index);
   match.start = match.end - duration;
   match.picture = g_steal_pointer (&prompt->picture);
   prompt->picture_match = -1;
+  prompt->matching = FALSE;
   g_array_append_val (prompt->matches, match);
 }
 
@@ -117,9 +138,16 @@ take_match (EventsRecord *record, const GstStructure *s)
 static GstBusSyncReply
 hear (GstBus *bus, GstMessage *message, gpointer user)
 {
+  gboolean starts = gst_message_has_name (message, "vlf-match-start");
+  gboolean ends = gst_message_has_name (message, "vlf-match-end");
+  const GstStructure *s = gst_message_get_structure (message);
+  EventsPrompt *prompt = starts || ends ? prompt_of (((Watcher *) user)->record, s) : NULL;
+
   (void) bus;
-  if (gst_message_has_name (message, "vlf-match-end"))
-    take_match (((Watcher *) user)->record, gst_message_get_structure (message));
+  if (prompt && starts)
+    prompt->matching = TRUE;
+  else if (prompt)
+    take_match (prompt, s);
   return GST_BUS_PASS;
 }
 
@@ -223,10 +251,37 @@ run (const gchar *file, const Options *o, GError **error)
   return good && print (record, o->html, error);
 }
 
+/* As the element does, so that the numbers of its prompts are ours. */
+static void
+drop_blank (gchar **prompts)
+{
+  gchar **to = prompts;
+
+  for (; *prompts; prompts++)
+    if (*g_strstrip (*prompts))
+      *to++ = *prompts;
+    else
+      g_free (*prompts);
+  *to = NULL;
+}
+
+static gboolean
+are_utf8 (gchar *const *prompts, GError **error)
+{
+  for (; *prompts; prompts++)
+    if (!g_utf8_validate (*prompts, -1, NULL)) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "prompt: expected UTF-8, found other bytes");
+      return FALSE;
+    }
+  return TRUE;
+}
+
 static gboolean
 check (const Options *o)
 {
-  return o->prompts && o->threshold <= 1 && o->hysteresis >= 0 && o->hysteresis <= 1 && o->least >= 0 &&
+  if (o->prompts)
+    drop_blank (o->prompts);
+  return o->prompts && *o->prompts && o->threshold <= 1 && o->hysteresis >= 0 && o->hysteresis <= 1 && o->least >= 0 &&
          o->least < 1e9 && o->interval >= 0 && o->interval < 1e9;
 }
 
@@ -235,7 +290,8 @@ main (int argc, char **argv)
 {
   Options o = { .threshold = -1, .hysteresis = 0.1 };
   const GOptionEntry entries[] = {
-    { "prompt", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &o.prompts, "What to look for; may be given more than once",
+    /* FILENAME keeps the bytes as they were given, whatever the locale. */
+    { "prompt", 'p', 0, G_OPTION_ARG_FILENAME_ARRAY, &o.prompts, "What to look for; may be given more than once",
       "TEXT" },
     { "html", 'o', 0, G_OPTION_ARG_FILENAME, &o.html, "Also writes a page with pictures, which needs no other file",
       "FILE" },
@@ -258,7 +314,7 @@ main (int argc, char **argv)
     if (argc != 2 || !check (&o))
       status = cli_usage ("expected a video, --prompt TEXT, probabilities of 0 to 1 and seconds that are not negative");
     else
-      status = run (argv[1], &o, &error) ? CLI_OK : cli_fail (error);
+      status = are_utf8 (o.prompts, &error) && run (argv[1], &o, &error) ? CLI_OK : cli_fail (error);
   }
   g_strfreev (o.prompts);
   g_free (o.model);

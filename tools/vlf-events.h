@@ -21,11 +21,12 @@ typedef struct {
 
 typedef struct {
   gchar *text;
-  GArray *samples; /* of EventsSample */
-  GArray *matches; /* of EventsMatch */
-  /* The best frame since the last match ended. */
+  GArray *samples;   /* of EventsSample */
+  GArray *matches;   /* of EventsMatch */
+  gboolean matching; /* between the messages that a match starts and ends */
+  /* The best frame of the match, or of what may become one. */
   GBytes *picture;
-  gdouble picture_match;
+  gdouble picture_match; /* -1: no picture */
 } EventsPrompt;
 
 typedef struct {
