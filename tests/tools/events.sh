@@ -92,7 +92,7 @@ frame () { # PATTERN NUMBER...
 frame black 00 01 02 04 05 06 12 13
 frame circular 07 08 09 10 11
 cp "$circle" "$folder/frame03.jpg"
-gst-launch-1.0 -q multifilesrc location="$folder/frame%02d.jpg" caps=image/jpeg,framerate=5/1 ! jpegparse ! avimux ! filesink location="$folder/flash.avi"
+gst-launch-1.0 -q multifilesrc location="$folder/frame%02d.jpg" caps=image/jpeg,width=480,height=360,framerate=5/1 ! avimux ! filesink location="$folder/flash.avi"
 pictures () {
   grep -o 'data:image/jpeg;base64,[^"]*' "$folder/page.html"
 }
