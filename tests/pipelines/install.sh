@@ -203,7 +203,7 @@ name="Python imports the typelib"
 if [ "$GIR" != true ]; then
   skip "$name" "this build makes no typelib: g-ir-scanner (gobject-introspection) is missing; tools/install-deps installs it"
 elif [ -z "$python" ]; then
-  skip "$name" "Python has no gi module (python3-gi); tools/install-deps installs it"
+  skip "$name" "Python has no gi module (python3-gi); tools/install-deps --tests installs it"
 else
   works "$name" imports
 fi
