@@ -24,16 +24,27 @@ check () {
     done
   fi
 }
+# needs_webvtt WHAT COMMAND...: as check, where there is webvttenc
+webvtt=
+! gst-inspect-1.0 --exists webvttenc || webvtt=yes
+needs_webvtt () {
+  if [ -n "$webvtt" ]; then
+    check "$@"
+  else
+    number=$((number + 1))
+    echo "ok $number - $1 # SKIP gstreamer1.0-plugins-bad is not installed"
+  fi
+}
 launch () {
   timeout 120 gst-launch-1.0 -q "$@" 2>>log
 }
 
 picture='videotestsrc pattern=ball num-buffers=60 ! video/x-raw,width=320,height=240,framerate=20/1'
-check "runs into webvttenc" launch $picture ! vlcaption name=c ! fakesink c.text_src ! webvttenc ! filesink location=a.vtt
-check "writes three cues without gap or overlap" sh -c '
+needs_webvtt "runs into webvttenc" launch $picture ! vlcaption name=c ! fakesink c.text_src ! webvttenc ! filesink location=a.vtt
+needs_webvtt "writes three cues without gap or overlap" sh -c '
   [ "$(grep -c -- "-->" a.vtt)" = 3 ] && grep -q "00:00:00.000 --> 00:00:01.000" a.vtt &&
   grep -q "00:00:01.000 --> 00:00:02.000" a.vtt && grep -q "00:00:02.000 --> 00:00:03.000" a.vtt'
-check "says a word about the ball" grep -qE "white|circle" a.vtt
+needs_webvtt "says a word about the ball" grep -qE "white|circle" a.vtt
 check "runs without the video" launch $picture ! vlcaption name=c only-changes=true c.text_src ! filesink location=a.txt
 check "gives plain text" grep -qE "white|circle" a.txt
 check "runs into matroskamux and out again" sh -c '
@@ -70,8 +81,8 @@ press_keys () {
   printf 0
 }
 : >out
-press_keys | { timeout 120 "$example" --test --question "is it a circle?" --vtt keys.vtt >out 2>err; echo $? >gone; }
-check "the example answers keys and questions that are typed" sh -c '
+[ -z "$webvtt" ] || press_keys | { timeout 120 "$example" --test --question "is it a circle?" --vtt keys.vtt >out 2>err; echo $? >gone; }
+needs_webvtt "the example answers keys and questions that are typed" sh -c '
   [ "$(cat gone)" = 0 ] && grep -q "is it a circle? ." out && grep -q "what color is it? ." out && grep -q -- "-->" keys.vtt'
 "$example" --test --model /nonexistent </dev/null >out 2>err
-check "the example says what is wrong" sh -c "[ $? = 1 ] && grep -q /nonexistent err"
+needs_webvtt "the example says what is wrong" sh -c "[ $? = 1 ] && grep -q /nonexistent err"

@@ -88,6 +88,7 @@ skip_reason () { # COMMAND
   case $1 in
   *analytics-meta*) gst-inspect-1.0 vlfusion | grep -q analytics-meta || echo "built without GStreamer's analytics library" ;;
   *openh264enc*) gst-inspect-1.0 --exists openh264enc && gst-inspect-1.0 --exists h264parse || echo "gstreamer1.0-plugins-bad is not installed" ;;
+  *webvttenc*) gst-inspect-1.0 --exists webvttenc || echo "gstreamer1.0-plugins-bad is not installed" ;;
   *rtspsrc*)
     [ -n "$python" ] && start rtsp "$python" "$root/tests/pipelines/rtsp-server.py"
     [ -s rtsp.port ] || echo "gir1.2-gst-rtsp-server-1.0 or python3-gi is not installed" ;;
