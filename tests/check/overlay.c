@@ -74,6 +74,13 @@ drawn_size (GstBuffer *buffer, gint *width, gint *height)
   *height = bottom - top + 1;
 }
 
+/* Whether labels must be there; what runs without fonts names a file that has none. */
+#ifdef HAVE_PANGOCAIRO
+#define HAVE_LETTERS (!g_getenv ("FONTCONFIG_FILE"))
+#else
+#define HAVE_LETTERS FALSE
+#endif
+
 /* Labels and captions look the same on a screen whatever the shape of the pixels. */
 GST_START_TEST (test_pixel_aspect)
 {
@@ -90,8 +97,9 @@ GST_START_TEST (test_pixel_aspect)
                 &height[i]);
     gst_harness_teardown (h);
   }
-  if (height[0] <= 0) /* no fonts, no labels */
+  if (height[0] <= 0 && !HAVE_LETTERS)
     return;
+  fail_unless (height[0] > 0, "no label");
   fail_unless_equals_int (height[0], height[1]);
   fail_unless (ABS (width[0] - 2 * width[1]) <= 4, "%d and %d wide", width[0], width[1]);
 }
