@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The manual pages say what the programs do: the options of each page are those of its --help, letter and argument included; the
-# environment variables of gst-vlfusion(7) and of README.md are those that the sources read.
+# environment variables of gst-vlfusion(7) and of README.md are those that the sources read, and so are the values of VLF_TIERS.
 #   manuals.sh ROOT TOOL...
 set -u
 root=$1
@@ -31,6 +31,18 @@ variables_of_readme () {
   sed -n '/^| variable |/,/^$/s/^| \(`.*`\) |.*/\1/p' "$1" | grep -oE 'VLF_[A-Z_]+' | sort -u
 }
 
+# The names of an entry's values, one a line.
+tiers_of_sources () {
+  grep -oE '\{ "[a-z0-9-]+", VLF_TIERS?_' "$1" | cut -d '"' -f 2 | sort
+}
+tiers_of_page () {
+  sed -n '/^\.B VLF_TIERS$/,/separated by commas/p' "$1" | sed -e 's/.*none, or some of//' -e 's/, separated.*//' -e 's/\\-/-/g' | grep -v '^[.A-Z]' |
+    grep -oE '[a-z0-9-]+' | grep -vx and | sort
+}
+tiers_of_readme () {
+  sed -n 's/^| `VLF_TIERS=none`.*allows some of \([^.]*\)\..*/\1/p' "$1" | tr -d '` ' | tr ',' '\n' | sort
+}
+
 for tool; do
   name=$(basename "$tool")
   page=$root/docs/man/$name.1
@@ -44,6 +56,11 @@ done
 variables_of_page "$root/docs/man/gst-vlfusion.7" >"$folder/found"
 same "gst-vlfusion(7) has the variables that the sources read"
 variables_of_readme "$root/README.md" >"$folder/found"
+same "README.md has them too"
+tiers_of_sources "$root/kernels/tier.c" >"$folder/wanted"
+tiers_of_page "$root/docs/man/gst-vlfusion.7" >"$folder/found"
+same "gst-vlfusion(7) has the values of VLF_TIERS"
+tiers_of_readme "$root/README.md" >"$folder/found"
 same "README.md has them too"
 
 number=$((number + 1))
