@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The manual pages say what the programs do: the options of each page are those of its --help, letter and argument included; the
-# environment variables of gst-vlfusion(7) and of README.md are those that the sources read, and so are the values of VLF_TIERS.
+# environment variables of gst-vlfusion(7) and of README.md are those that the sources read, and so are the values of VLF_TIERS; docs/models.md has
+# the keys of vlfusion.json.
 #   manuals.sh ROOT TOOL...
 set -u
 root=$1
@@ -43,6 +44,13 @@ tiers_of_readme () {
   sed -n 's/^| `VLF_TIERS=none`.*allows some of \([^.]*\)\..*/\1/p' "$1" | tr -d '` ' | tr ',' '\n' | sort
 }
 
+keys_of_sources () {
+  sed -n '/^read_stop_words/,/^read_tokenizer/p' "$1" | grep -oE '\(c, "[a-z_]+"' | cut -d '"' -f 2 | sort -u
+}
+keys_of_models () {
+  sed -n '/^| key |/,/^$/s/^| `\([a-z_]*\)` |.*/\1/p' "$1" | sort
+}
+
 for tool; do
   name=$(basename "$tool")
   page=$root/docs/man/$name.1
@@ -62,6 +70,9 @@ tiers_of_page "$root/docs/man/gst-vlfusion.7" >"$folder/found"
 same "gst-vlfusion(7) has the values of VLF_TIERS"
 tiers_of_readme "$root/README.md" >"$folder/found"
 same "README.md has them too"
+keys_of_sources "$root/models/model.c" >"$folder/wanted"
+keys_of_models "$root/docs/models.md" >"$folder/found"
+same "docs/models.md has the keys of vlfusion.json"
 
 number=$((number + 1))
 if command -v groff >/dev/null; then
