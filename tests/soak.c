@@ -9,8 +9,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PERIOD  10   /* seconds between samples */
-#define WARM_UP 60   /* seconds of each run that do not count */
+#define PERIOD  10                     /* seconds between samples */
+#define WARM_UP 60                     /* seconds of each run that do not count */
+#define LEAST   (WARM_UP + 3 * PERIOD) /* seconds of a run that can be judged */
 #define GROWTH  0.02 /* of the resident memory, from the first third to the last, that still counts as flat */
 #define SLACK   4096 /* KiB: the same for what is small */
 #define HEADER  "kind,run,second,frames,rss_kib,descriptors,threads,p50_us,p95_us,p99_us,cpu_ms,held_up\n"
@@ -396,7 +397,7 @@ main (int argc, char **argv)
     g_print ("%s has %u of %u seconds: nothing is left to do\n", argv[3], past, wanted);
     return 0;
   }
-  soak.end = wanted - past;
+  soak.end = MAX (wanted - past, MIN (wanted, LEAST));
   fresh = !g_file_test (argv[3], G_FILE_TEST_EXISTS);
   soak.csv = fopen (argv[3], "a");
   if (!soak.csv)

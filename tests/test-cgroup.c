@@ -66,7 +66,7 @@ test_version_1 (void)
 {
   put ("memory/v/w", "memory.limit_in_bytes", "9223372036854771712\n");
   put ("memory/v/w", "memory.usage_in_bytes", "5000\n");
-  g_assert_cmpuint (room_of_member ("4:memory:/v/w\n"), ==, MIN (9223372036854771712u, G_MAXSIZE) - 5000);
+  g_assert_cmpuint (room_of_member ("4:memory:/v/w\n"), ==, MIN (9223372036854771712u - 5000, G_MAXSIZE));
   put ("memory/v/w", "memory.limit_in_bytes", "8000\n");
   g_assert_cmpuint (room_of_member ("9:cpu:/v\n4:hugetlb,memory:/v/w\n"), ==, 3000);
   put ("memory/v/w", "memory.stat", "inactive_file 7\ntotal_inactive_file 700\ntotal_active_file 300\ntotal_rss 9\n");

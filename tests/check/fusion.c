@@ -143,7 +143,7 @@ GST_START_TEST (test_prompt_change)
   fail_unless_equals_uint64 (fusion_generation (f), 1);
   g_atomic_int_set (&fake.text_ms, 200);
   g_object_set (f->element, "prompt", "two\nthree", NULL);
-  for (; generation == 1 && frames < 10000; frames++) {
+  for (; generation == 1 && frames < 10000; frames++, g_usleep (1000)) {
     GstBuffer *out = fusion_pass (f);
     GstVlMeta *meta = fusion_meta (out);
 
@@ -305,7 +305,7 @@ GST_START_TEST (test_text_error)
   fail_unless_equals_uint64 (fusion_generation (f), 1);
   g_atomic_int_set (&fake.text_error, VLF_ERROR_UNSUPPORTED + 1);
   g_object_set (f->element, "prompt", "two", NULL);
-  for (guint i = 0; i < 2000 && !warnings; i++) {
+  for (guint i = 0; i < 2000 && !warnings; i++, g_usleep (1000)) {
     fail_unless_equals_uint64 (fusion_generation (f), 1);
     warnings = fusion_messages (f, GST_MESSAGE_WARNING, NULL);
     g_usleep (1000);
@@ -316,7 +316,7 @@ GST_START_TEST (test_text_error)
   fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_WARNING, NULL), 0);
   g_atomic_int_set (&fake.text_error, 0);
   g_object_set (f->element, "prompt", "three", NULL);
-  for (guint i = 0; i < 2000 && fusion_generation (f) == 1; i++)
+  for (guint i = 0; i < 2000 && fusion_generation (f) == 1; i++, g_usleep (1000))
     g_usleep (1000);
   fail_unless_equals_uint64 (fusion_generation (f), 2);
   fusion_free (f);
@@ -330,7 +330,7 @@ GST_START_TEST (test_text_error_latest)
   guint warnings = 0;
 
   fusion_set_caps (f, "RGB", 8, 8);
-  for (guint i = 0; i < 2000 && fusion_generation (f) == 0; i++)
+  for (guint i = 0; i < 2000 && fusion_generation (f) == 0; i++, g_usleep (1000))
     g_usleep (1000);
   g_atomic_int_set (&fake.text_error, VLF_ERROR_UNSUPPORTED + 1);
   g_object_set (f->element, "prompt", "two", NULL);

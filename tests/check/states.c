@@ -486,7 +486,7 @@ GST_START_TEST (test_latest_writable)
 
   fusion_set_caps (f, "I420", 16, 16);
   g_atomic_int_set (&fake.run_ms, 300);
-  for (guint i = 0; i < 50 && !g_atomic_int_get (&fake.runs); i++, g_usleep (10000)) {
+  for (guint i = 0; i < 6000 && !g_atomic_int_get (&fake.runs); i++, g_usleep (10000)) {
     out = fusion_pass (f);
     fail_unless (gst_buffer_is_writable (out) && gst_buffer_is_all_memory_writable (out));
     gst_buffer_unref (out);

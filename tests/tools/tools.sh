@@ -117,6 +117,15 @@ works "  writes a file" "$tools/vlf-inspect" "$folder/texts"
 shows "  of texts, layers, tokens and numbers" '^text_embeddings +F32 +\[2, [0-9]+, [0-9]+, [0-9]+\]'
 refuses "--embed with a captioner" 'has no text embeddings' "$tools/vlf-run" --model "$blip/caption/model" --embed "$folder/texts" --prompt a
 refuses "--embed to nowhere" 'nonexistent/texts: cannot be written' "$tools/vlf-run" --model "$model" --embed /nonexistent/texts --prompt a
+bank=$golden/contrastive/model
+printf 'a red circle\n\na blue star\n' >"$folder/lines"
+works "--texts" "$tools/vlf-run" --model "$bank" --texts "$folder/lines" --save "$folder/bank"
+works "  writes a bank" "$tools/vlf-inspect" "$folder/bank"
+shows "  of the lines that are not blank" '^text_embeddings +F32 +\[2, [0-9]+\]'
+printf 'a red circle\na blue\000 star\nring\n' >"$folder/nul"
+refuses "--texts with a NUL" 'nul: line 2: expected UTF-8, found other bytes' "$tools/vlf-run" --model "$bank" --texts "$folder/nul" --save "$folder/bank"
+printf 'ring\na \377 star' >"$folder/latin"
+refuses "--texts that are not UTF-8" 'latin: line 2: expected UTF-8' "$tools/vlf-run" --model "$bank" --texts "$folder/latin" --save "$folder/bank"
 usage "--embed without --prompt" "$tools/vlf-run" --embed "$folder/texts"
 usage "--caption beside --prompt" "$tools/vlf-run" --image "$picture" --caption --prompt a
 usage "no mode" "$tools/vlf-run"
