@@ -131,7 +131,7 @@ vlf_watch_is_stuck (VlfWatch *watch, GError **error)
 {
   gint64 silence = g_get_monotonic_time () - __atomic_load_n (&watch->sign, __ATOMIC_RELAXED);
 
-  if (watch->seconds == 0 || silence < watch->seconds * G_USEC_PER_SEC)
+  if (watch->seconds == 0 || silence < (gint64) watch->seconds * G_USEC_PER_SEC)
     return FALSE;
   g_mutex_lock (&watch->mutex);
   if (watch->device)

@@ -113,6 +113,20 @@ gst_vl_asking_change (GstVlAsking *from, GstVlAskingField field, gchar **list)
   return self;
 }
 
+GstVlAsking *
+gst_vl_asking_rescue (GstVlAsking *self, GstVlAsking *other)
+{
+  VlfBank *bank = gst_vl_asking_bank (other);
+  GstVlAsking *rescued;
+
+  if (!bank || gst_vl_asking_bank (self) || g_strcmp0 (self->bank, other->bank) != 0)
+    return NULL;
+  rescued = gst_vl_asking_forget (self);
+  copy_encoded (rescued, self);
+  rescued->loaded = vlf_bank_ref (bank);
+  return rescued;
+}
+
 VlfText *
 gst_vl_asking_encode_prompt (GstVlAsking *self, VlfModel *model, const gchar *prompt, gboolean markup, GError **error)
 {

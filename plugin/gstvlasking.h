@@ -29,6 +29,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GstVlAsking, gst_vl_asking_unref)
 /* @from with another @field: @list, NULL-terminated, taken over; of the bank at most one, its file, which is read again. Keeps what is
  * encoded of the others. */
 GstVlAsking *gst_vl_asking_change (GstVlAsking *from, GstVlAskingField field, gchar **list);
+/* @self with the bank that @other has read of the same file; NULL: @other has none, or @self has one. */
+GstVlAsking *gst_vl_asking_rescue (GstVlAsking *self, GstVlAsking *other);
 /* @from with nothing encoded: encoded texts belong to a model. */
 GstVlAsking *gst_vl_asking_forget (GstVlAsking *from);
 

@@ -80,10 +80,9 @@ struct _GstVlCaption {
   gchar **asked;         /* and */
   GstVlManner *asked_by; /* in the last job */
   guint64 generation, told;
-  gboolean told_invalid;
   GstVlManner *good, *bad; /* one that worked, one that cannot work; NULL: none */
   GstVlCues cues;
-  gpointer cued; /* the text pad that they are of; only compared */
+  GstVlTextSrc *cued; /* the text pad that they are of, a reference so that no other has its address; NULL: none */
 };
 
 static GstStaticPadTemplate text_src_template =
@@ -145,20 +144,6 @@ caption_prepare (GstVlInference *base, const GPtrArray *texts)
   return &job->job;
 }
 
-/* Once a stream: a model that gives such numbers goes on to. */
-static void
-tell_invalid (GstVlCaption *self, const VlfResult *result)
-{
-  for (guint i = 0; i < result->n_prompts && !self->told_invalid; i++) {
-    if (!result->prompts[i].invalid)
-      continue;
-    self->told_invalid = TRUE;
-    GST_ELEMENT_WARNING (self, STREAM, FAILED,
-                         ("The model's output is not a number; what it writes means nothing."),
-                         ("weights or activations of %s are NaN or infinite", result->model));
-  }
-}
-
 static GstVlResult *
 caption_finish (GstVlInference *base, GstVlJob *base_job)
 {
@@ -172,7 +157,6 @@ caption_finish (GstVlInference *base, GstVlJob *base_job)
   if (job->rejected)
     gst_vl_manner_replace (&self->bad, job->rejected);
   gst_vl_manner_replace (&self->good, job->manner);
-  tell_invalid (self, base_job->result);
   return gst_vl_result_from_vlf (base_job->result, base_job->pts, base_job->generation);
 }
 
@@ -243,9 +227,8 @@ push_texts (GstVlCaption *self, GstVlTextSrc *pad, GstBuffer *buffer, GstVlResul
   GstFlowReturn ret = GST_FLOW_OK;
   GstMiniObject *item;
 
-  if (self->cued != pad)
+  if (g_set_object (&self->cued, pad))
     gst_vl_cues_reset (&self->cues);
-  self->cued = pad;
   if (!GST_CLOCK_TIME_IS_VALID (pts) || segment->format != GST_FORMAT_TIME || segment->rate < 0)
     return GST_FLOW_OK;
   gst_vl_cues_add_frame (&self->cues, &rules, pts, frame_duration (self, buffer), text, &items);
@@ -300,13 +283,13 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
 static void
 forget_stream (GstVlCaption *self)
 {
+  g_clear_object (&self->cued);
   gst_vl_cues_reset (&self->cues);
   g_clear_pointer (&self->asked, g_strfreev);
   g_clear_pointer (&self->asked_by, gst_vl_manner_unref);
   g_clear_pointer (&self->good, gst_vl_manner_unref);
   g_clear_pointer (&self->bad, gst_vl_manner_unref);
   self->generation = self->told = 0;
-  self->told_invalid = FALSE;
 }
 
 static gboolean

@@ -105,7 +105,6 @@ struct _GstVlfusion {
   GstVlTextFile *file;
 
   /* Guarded by the object lock. */
-  gboolean told_invalid; /* streaming thread */
   GstVlAttention attention;
   VlfReuseMode reuse;
   GstVlChoice choice;
@@ -240,13 +239,15 @@ fusion_prepare (GstVlInference *base, const GPtrArray *texts)
   return &job->job;
 }
 
-/* Once for each list of prompts. */
+/* What encoding found, once for each list of prompts. */
 static void
-tell_truncated (GstVlFusion *self, GstVlPromptSet *set)
+tell_encoded (GstVlFusion *self, GstVlPromptSet *set)
 {
   if (set->checked)
     return;
   set->checked = TRUE;
+  if (set->refused)
+    GST_ELEMENT_WARNING (self, STREAM, DECODE, ("A text is asked as it stands: %s", set->refused->message), (NULL));
   for (guint i = 0; i < set->n; i++) {
     glong length = g_utf8_strlen (set->prompts[i], -1);
     g_autofree gchar *begin = g_utf8_substring (set->prompts[i], 0, MIN (length, 40));
@@ -259,21 +260,6 @@ tell_truncated (GstVlFusion *self, GstVlPromptSet *set)
   }
 }
 
-/* Once a stream: a model that gives such numbers goes on to. */
-static void
-tell_invalid (GstVlFusion *self, const VlfResult *result)
-{
-  for (guint i = 0; i < result->n_prompts && !self->told_invalid; i++) {
-    if (!result->prompts[i].invalid)
-      continue;
-    self->told_invalid = TRUE;
-    GST_ELEMENT_WARNING (
-        self, STREAM, FAILED,
-        ("The model's answer to \"%s\" is not a number; it has no match, map or embedding.", result->prompts[i].text),
-        ("weights or activations of %s are NaN or infinite", result->model));
-  }
-}
-
 static GstVlResult *
 fusion_finish (GstVlInference *base, GstVlJob *base_job)
 {
@@ -282,8 +268,7 @@ fusion_finish (GstVlInference *base, GstVlJob *base_job)
   const VlfEmbeddings *file = gst_vl_prompt_set_file (job->set);
   GstVlResult *result = gst_vl_result_from_vlf (base_job->result, base_job->pts, job->set->generation);
 
-  tell_truncated (GST_VL_FUSION (base), job->set);
-  tell_invalid (GST_VL_FUSION (base), base_job->result);
+  tell_encoded (GST_VL_FUSION (base), job->set);
   if (file && !isnan (file->threshold))
     gst_vl_result_set_threshold (result, file->threshold);
   else if (model)
@@ -459,8 +444,6 @@ change_state (GstElement *element, GstStateChange transition)
 
   if (transition == GST_STATE_CHANGE_NULL_TO_READY || transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     read_texts (self);
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
-    self->told_invalid = FALSE;
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
     gst_vl_text_file_rest (self->file);

@@ -27,6 +27,7 @@ struct _GstVlPrompts {
   GstVlPromptSet *asked; /* own and more, as last handed out; or NULL */
   GstVlPromptSet *basis; /* what was own then, for comparing without copies; or NULL */
   guint64 generation;
+  gboolean idle;       /* frames have passed with the model there and nothing to ask */
   VlfModel *model;     /* that the texts belong to */
   GstVlWorker *worker; /* started when first needed */
   Encoding *encoding;  /* on the worker, or NULL */
@@ -50,6 +51,7 @@ set_clear (gpointer data)
   g_free (set->texts);
   g_free (set->sources);
   g_strfreev (set->prompts);
+  g_clear_error (&set->refused);
   gst_vl_asking_unref (set->asking);
 }
 
@@ -68,7 +70,7 @@ set_alloc (guint n, gboolean markup, GstVlAsking *asking)
 
   set->markup = markup;
   set->asking = gst_vl_asking_ref (asking);
-  set->n = n;
+  set->n = set->own = n;
   set->prompts = g_new0 (gchar *, n + 1);
   set->sources = g_new0 (GstVlPromptSource, MAX (n, 1));
   set->texts = g_new0 (VlfText *, MAX (n, 1));
@@ -109,6 +111,7 @@ set_join (const GstVlPromptSet *own, const GPtrArray *more, const GPtrArray *enc
 {
   GstVlPromptSet *set = set_alloc (own->n + (more ? more->len : 0), own->markup, asking);
 
+  set->own = own->n;
   for (guint i = 0; i < own->n; i++)
     set_fill (set, i, own->prompts[i], own->sources[i].of, own->sources[i].place);
   for (guint i = own->n; i < set->n; i++)
@@ -131,16 +134,22 @@ same_set (const GstVlPromptSet *a, const GstVlPromptSet *b)
 static void
 set_reuse (GstVlPromptSet *set, GstVlPromptSet *from)
 {
-  if (from && (from->markup != set->markup || !g_strv_equal ((const gchar *const *) from->asking->templates,
-                                                             (const gchar *const *) set->asking->templates)))
-    return;
-  for (guint i = 0; i < set->n; i++) {
-    for (guint j = 0; from && j < from->n && !set->texts[i]; j++) {
-      VlfText *text = g_atomic_pointer_get (&from->texts[j]);
+  g_autoptr (GHashTable) places = NULL;
 
-      if (text && same_prompt (set, i, from, j))
-        set->texts[i] = vlf_text_ref (text);
-    }
+  if (!from || from->markup != set->markup ||
+      !g_strv_equal ((const gchar *const *) from->asking->templates, (const gchar *const *) set->asking->templates))
+    return;
+  places = g_hash_table_new (g_str_hash, g_str_equal); /* prompt -> its last place in @from, from 1 */
+  for (guint j = 0; j < from->n; j++)
+    g_hash_table_insert (places, from->prompts[j], GUINT_TO_POINTER (j + 1));
+  for (guint i = 0; i < set->n; i++) {
+    const guint same = i < from->n && same_prompt (set, i, from, i)
+                           ? i + 1
+                           : GPOINTER_TO_UINT (g_hash_table_lookup (places, set->prompts[i]));
+    VlfText *text = same ? g_atomic_pointer_get (&from->texts[same - 1]) : NULL;
+
+    if (text && !set->texts[i] && same_prompt (set, i, from, same - 1))
+      set->texts[i] = vlf_text_ref (text);
   }
 }
 
@@ -156,14 +165,36 @@ encode_prompt (const GstVlPromptSet *set, guint i, VlfModel *model, GError **err
   return gst_vl_asking_encode_prompt (set->asking, model, set->prompts[i], set->markup, error);
 }
 
+/* Nobody refuses what comes from a stream before it is asked: a text that cannot be read as it is meant, such as marks that mean nothing to
+ * the model, is read as it stands. */
+static VlfText *
+encode_streamed (GstVlPromptSet *set, guint i, VlfModel *model, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  VlfText *text = encode_prompt (set, i, model, &why);
+
+  if (text)
+    return text;
+  if (g_error_matches (why, VLF_ERROR, VLF_ERROR_UNSUPPORTED) || g_error_matches (why, VLF_ERROR, VLF_ERROR_RANGE) ||
+      g_error_matches (why, VLF_ERROR, VLF_ERROR_FORMAT))
+    text = vlf_text_new (model, set->prompts[i], NULL);
+  if (!text)
+    g_propagate_error (error, g_steal_pointer (&why));
+  else if (!set->refused)
+    set->refused = g_steal_pointer (&why);
+  return text;
+}
+
 gboolean
 gst_vl_prompt_set_encode (GstVlPromptSet *set, VlfModel *model, GError **error)
 {
   if (!gst_vl_asking_encode (set->asking, model, error))
     return FALSE;
   for (guint i = 0; i < set->n; i++) {
-    VlfText *text = set->texts[i] ? set->texts[i] : encode_prompt (set, i, model, error);
+    VlfText *text = set->texts[i];
 
+    if (!text)
+      text = i < set->own ? encode_prompt (set, i, model, error) : encode_streamed (set, i, model, error);
     if (!text)
       return FALSE;
     g_atomic_pointer_set (&set->texts[i], text);
@@ -395,6 +426,7 @@ gst_vl_prompts_forget (GstVlPrompts *self)
     vlf_watch_leave (self->encoding->watch);
   self->worker = NULL;
   drop_encoding (self);
+  self->idle = FALSE;
   forget_asking (self);
   g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
   g_clear_pointer (&self->basis, gst_vl_prompt_set_unref);
@@ -409,6 +441,20 @@ set_own (GstVlPrompts *self, GstVlPromptSet *set)
   self->own = set;
 }
 
+/* A bank that has become unreadable must not refuse the prompts to come: they go with what was read of it before. */
+static void
+rescue_bank (GstVlPrompts *self, GstVlAsking *failed)
+{
+  GstVlAsking *rescued = NULL;
+
+  g_mutex_lock (&self->lock);
+  if (self->asking == failed && (rescued = gst_vl_asking_rescue (failed, self->own->asking)))
+    self->asking = rescued;
+  g_mutex_unlock (&self->lock);
+  if (rescued)
+    gst_vl_asking_unref (failed); /* the encoding has another reference */
+}
+
 /* An encoding that has ended takes effect; one that failed is told and forgotten, and so is one that hangs in the driver. */
 static void
 collect_encoding (GstVlPrompts *self, GError **error)
@@ -420,9 +466,10 @@ collect_encoding (GstVlPrompts *self, GError **error)
       drop_encoding (self);
     return;
   }
-  if (self->encoding->error)
+  if (self->encoding->error) {
+    rescue_bank (self, self->encoding->set->asking);
     g_propagate_error (error, g_steal_pointer (&self->encoding->error));
-  else
+  } else
     set_own (self, gst_vl_prompt_set_ref (self->encoding->set));
   drop_encoding (self);
 }
@@ -440,7 +487,7 @@ start_encoding (GstVlPrompts *self, GstVlPromptSet *set)
   gst_vl_worker_push (self->worker, &self->encoding->task);
 }
 
-/* The newest list of the application's is taken up: at once where nothing is in force yet, else by way of the worker, so that no frame waits
+/* The newest list of the application's is taken up: at once where the stream begins with it, else by way of the worker, so that no frame waits
  * for it and one that is impossible leaves the old one. */
 static void
 take_wanted (GstVlPrompts *self, GError **error)
@@ -452,7 +499,7 @@ take_wanted (GstVlPrompts *self, GError **error)
     return;
   set = make_wanted (self, &self->taken);
   set_reuse (set, self->asked);
-  if (self->model && (self->own->n > 0 || self->own->asking->bank) && !set_is_encoded (set))
+  if (self->model && (self->own->n > 0 || self->own->asking->bank || self->idle) && !set_is_encoded (set))
     start_encoding (self, set);
   else
     set_own (self, set);
@@ -501,6 +548,7 @@ gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *mor
   take_wanted (self, error);
   if (self->own->n + more->len == 0 && !self->own->asking->bank) {
     g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
+    self->idle = self->model != NULL;
     return NULL;
   }
   if (is_asked (self, more, encoded))

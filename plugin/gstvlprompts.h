@@ -15,13 +15,14 @@ typedef struct {
 /* A list of prompts that are asked together. The strings never change; the texts are filled in by whoever encodes them, which is one
  * thread at a time. Reference-counted. */
 typedef struct {
-  guint64 generation; /* counts the lists that came into force, from 1 */
-  guint n;
+  guint64 generation;         /* counts the lists that came into force, from 1 */
+  guint n, own;               /* the first @own are the application's, the others came with the stream */
   gchar **prompts;            /* [n], then NULL */
   GstVlPromptSource *sources; /* [n] */
   gboolean markup;            /* they have marks, see models/markup.h */
   GstVlAsking *asking;        /* how they are asked */
   VlfText **texts;            /* [n]; NULL: not encoded yet */
+  GError *refused;            /* why encoding read one that came with the stream as it stands; NULL: none */
   gboolean checked;           /* what encoding said has been told the user */
 } GstVlPromptSet;
 

@@ -31,6 +31,21 @@ gst_vl_stream_measure (GstVlStream *self, const GstVlJob *job, gboolean waited)
 }
 
 void
+gst_vl_stream_tell_invalid (GstVlStream *self, const VlfResult *result)
+{
+  for (guint i = 0; i < result->n_prompts && !self->told_invalid; i++) {
+    if (!result->prompts[i].invalid)
+      continue;
+    self->told_invalid = TRUE;
+    GST_ELEMENT_WARNING (
+        self->owner, STREAM, FAILED,
+        ("The model's answer to \"%s\" is not a number; it has no match, map or embedding, and no text means anything.",
+         result->prompts[i].text),
+        ("weights or activations of %s are NaN or infinite", result->model));
+  }
+}
+
+void
 gst_vl_stream_tell_result (GstVlStream *self)
 {
   const GstVlInstant at = { gst_vl_result_get_source_pts (self->last), self->last_time, self->last_running_time };
@@ -53,24 +68,6 @@ void
 gst_vl_stream_end_events (GstVlStream *self, const gchar *reason)
 {
   gst_vl_events_end (self->events, GST_ELEMENT (self->owner), reason);
-}
-
-void
-gst_vl_stream_begin_segment (GstVlStream *self, GstEvent *event)
-{
-  const GstSegment *old = &GST_BASE_TRANSFORM (self->owner)->segment, *segment;
-  gboolean backwards;
-  GstClockTime first;
-
-  gst_event_parse_segment (event, &segment);
-  if (!self->last || old->format != GST_FORMAT_TIME || segment->format != GST_FORMAT_TIME)
-    return;
-  if (segment->base == old->base && segment->time == old->time) /* the same again, or a longer one */
-    return;
-  backwards = segment->rate < 0;
-  first = gst_segment_to_stream_time (segment, GST_FORMAT_TIME, backwards ? segment->stop : segment->start);
-  if (backwards != (old->rate < 0) || (backwards ? first > self->last_time : first < self->last_time))
-    gst_vl_stream_end_events (self, "segment");
 }
 
 void

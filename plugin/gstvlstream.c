@@ -65,6 +65,7 @@ gst_vl_stream_start (GstVlStream *self)
 {
   gst_vl_stream_forget (self);
   gst_video_info_init (&self->info);
+  self->told_invalid = FALSE;
   GST_OBJECT_LOCK (self->owner);
   memset (&self->stats, 0, sizeof self->stats);
   self->latency = 0;
@@ -94,6 +95,26 @@ gst_vl_stream_set_info (GstVlStream *self, const GstVideoInfo *info)
   self->info = *info;
 }
 
+void
+gst_vl_stream_begin_segment (GstVlStream *self, GstEvent *event)
+{
+  const GstSegment *old = &GST_BASE_TRANSFORM (self->owner)->segment, *segment;
+  gboolean backwards;
+  GstClockTime first;
+
+  gst_event_parse_segment (event, &segment);
+  if (old->format != GST_FORMAT_TIME || segment->format != GST_FORMAT_TIME)
+    return;
+  if (segment->base == old->base && segment->time == old->time && segment->start == old->start)
+    return; /* the same again, or a longer one */
+  backwards = segment->rate < 0;
+  first = gst_segment_to_stream_time (segment, GST_FORMAT_TIME, backwards ? segment->stop : segment->start);
+  if (backwards == (old->rate < 0) && (backwards ? first <= self->last_time : first >= self->last_time))
+    return;
+  gst_vl_stream_end_events (self, "segment");
+  abandon_running (self); /* of which an event would be told behind this one's */
+}
+
 static gboolean
 read_flag (GstVlStream *self, const gboolean *flag)
 {
@@ -114,6 +135,7 @@ take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
   }
   gst_vl_stream_measure (self, job, waited);
   forget_result (self);
+  gst_vl_stream_tell_invalid (self, job->result);
   self->last = GST_VL_INFERENCE_GET_CLASS (self->owner)->finish (self->owner, job);
   self->last_time = job->stream_time;
   self->last_running_time = job->running_time;
@@ -331,8 +353,9 @@ static void
 depart (GstVlTask *task, GstVlWorker *worker)
 {
   GstVlStream *self = gst_vl_worker_get_data (worker);
+  g_autoptr (GstElement) owner = gst_object_ref (GST_ELEMENT (self->owner)); /* whoever gets the frame may drop it */
   GstVlJob *job = ((Departure *) task)->job;
-  GstPad *pad = GST_BASE_TRANSFORM_SINK_PAD (self->owner);
+  GstPad *pad = GST_BASE_TRANSFORM_SINK_PAD (owner);
 
   if (!gst_vl_engine_wait (self->engine, job))
     return;

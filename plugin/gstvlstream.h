@@ -35,7 +35,7 @@ typedef struct {
 
   /* With the stream lock of the sink pad: of the streaming thread, and of the pusher. */
   GstVideoInfo info;
-  gboolean live, backwards, complained;
+  gboolean live, backwards, complained, told_invalid;
   GPtrArray *encoded;     /* see gst_vl_inference_get_encoded(); else NULL */
   GstVlJob *running;      /* beside the stream, or NULL */
   GstVlResult *last;      /* newest result, or NULL */

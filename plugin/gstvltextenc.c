@@ -54,6 +54,7 @@ typedef struct {
   GstVlJob job;
   gchar *text;
   gboolean markup;
+  GError *refused; /* why its marks were not read; NULL: they were */
   VlfEmbeddings *encoded;
 } TextJob;
 
@@ -76,7 +77,11 @@ encode (GstVlJob *base, VlfModel *model, VlfSession *session, GError **error)
   TextJob *job = (TextJob *) base;
 
   (void) session;
-  job->encoded = vlf_model_encode_texts (model, (const char *const *) &job->text, 1, job->markup, error);
+  job->encoded = vlf_model_encode_texts (model, (const char *const *) &job->text, 1, job->markup, &job->refused);
+  if (!job->encoded && job->markup && g_error_matches (job->refused, VLF_ERROR, VLF_ERROR_UNSUPPORTED))
+    job->encoded = vlf_model_encode_texts (model, (const char *const *) &job->text, 1, FALSE, error);
+  else if (!job->encoded)
+    g_propagate_error (error, g_steal_pointer (&job->refused));
   return job->encoded != NULL;
 }
 
@@ -86,6 +91,7 @@ clear_job (GstVlJob *base)
   TextJob *job = (TextJob *) base;
 
   g_free (job->text);
+  g_clear_error (&job->refused);
   vlf_embeddings_unref (job->encoded);
 }
 
@@ -109,6 +115,8 @@ encode_text (GstVlTextEnc *self, gchar *text, GstFlowReturn *ret)
     *ret = GST_FLOW_ERROR;
   } else {
     buffer = gst_vl_encoded_to_buffer (job->encoded, 0);
+    if (job->refused)
+      GST_ELEMENT_WARNING (self, STREAM, DECODE, ("A text is encoded as it stands: %s", job->refused->message), (NULL));
     if (job->encoded->texts[0].truncated)
       GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
                            ("The text \"%.40s...\" is longer than the model reads; its end is ignored.", job->text),

@@ -4,6 +4,7 @@
 #include "plugin/gstvlfilewatch.h"
 #include "plugin/gstvlworker.h"
 
+#define MOST     4096                 /* texts, each of which is asked of every frame */
 #define PATIENCE (G_USEC_PER_SEC / 5) /* for a reading under way at the end */
 
 typedef struct {
@@ -64,6 +65,12 @@ read_file (GstVlTask *task, GstVlWorker *worker)
 
   (void) worker;
   reading->embeddings = vlf_embeddings_load (reading->path, &reading->error);
+  if (!reading->embeddings || reading->embeddings->n <= MOST)
+    return;
+  g_set_error (&reading->error, VLF_ERROR, VLF_ERROR_RANGE,
+               "%s: expected at most %d texts, which are asked of every frame, found %u; the property bank takes more",
+               reading->path, MOST, reading->embeddings->n);
+  g_clear_pointer (&reading->embeddings, vlf_embeddings_unref);
 }
 
 static void

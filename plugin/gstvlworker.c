@@ -210,6 +210,8 @@ gst_vl_worker_close (GstVlWorker *worker, gint64 patience)
 
   if (!worker)
     return TRUE;
+  if (worker->thread == g_thread_self ()) /* from one of its own tasks, after which it ends */
+    deadline = 0;
   g_mutex_lock (&worker->lock);
   worker->closing = worker->interrupted = TRUE;
   g_cond_broadcast (&worker->changed);

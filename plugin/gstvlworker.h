@@ -42,7 +42,7 @@ void gst_vl_worker_interrupt (GstVlWorker *worker, gboolean interrupted);
 /* A long task asks now and then whether it should stop early. */
 gboolean gst_vl_worker_is_closing (GstVlWorker *worker);
 /* Ends the thread, which first lets go of the tasks that have not begun, waiting at most @patience microseconds for it; then it is left to
- * end by itself, and FALSE. NULL is fine. */
+ * end by itself, and FALSE; so it is at once where one of its own tasks calls this. NULL is fine. */
 gboolean gst_vl_worker_close (GstVlWorker *worker, gint64 patience);
 
 G_END_DECLS

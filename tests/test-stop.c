@@ -74,6 +74,26 @@ test_fingerprint (void)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_CANCELLED);
 }
 
+/* However long somebody is willing to wait, it is not over at once. */
+static void
+test_patience (void)
+{
+  static const char *const seconds[] = { "2148", "4300", "86400", "1000000" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (seconds); i++) {
+    VlfWatch *watch;
+
+    g_setenv ("VLF_WATCHDOG", seconds[i], TRUE);
+    watch = vlf_watch_new ();
+    vlf_watch_begin (watch);
+    g_usleep (G_USEC_PER_SEC / 2);
+    g_assert_false (vlf_watch_is_stuck (watch, NULL));
+    vlf_watch_end ();
+    vlf_watch_unref (watch);
+  }
+  g_setenv ("VLF_WATCHDOG", "2", TRUE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -83,5 +103,6 @@ main (int argc, char **argv)
   folder = argv[1];
   g_test_add_func ("/stop/fingerprint", test_fingerprint);
   g_test_add_func ("/stop/loading", test_stop);
+  g_test_add_func ("/stop/patience", test_patience);
   return g_test_run ();
 }

@@ -263,6 +263,31 @@ GST_START_TEST (test_templates)
 }
 GST_END_TEST
 
+/* A bank that can no longer be read stays as it was, and with it the prompts to come are asked. */
+GST_START_TEST (test_bank_gone)
+{
+  g_autofree gchar *path = bank_file (LINES);
+  g_autofree gchar *properties = g_strdup_printf ("prompt=a bank=%s bank-results=1", path);
+  Fusion *f = fusion_new (properties);
+  guint warnings = 0;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  fail_unless_equals_uint64 (fusion_generation (f), 1);
+  g_unlink (path);
+  for (guint i = 0; i < 3000 && !warnings; i++, g_usleep (1000)) {
+    gst_buffer_unref (fusion_pass (f));
+    warnings = fusion_messages (f, GST_MESSAGE_WARNING, NULL);
+  }
+  fail_unless_equals_int (warnings, 1);
+  g_object_set (f->element, "prompt", "b", NULL);
+  for (guint i = 0; i < 2000 && fusion_generation (f) == 1; i++)
+    g_usleep (1000);
+  fusion_expect_prompts (f, "b|first");
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_WARNING, NULL), 0);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* While a bank is read, whatever else is set or asked for does not wait for it, and neither does the stream. */
 GST_START_TEST (test_bank_slow)
 {
@@ -299,6 +324,7 @@ bank_suite (void)
   tcase_add_test (tc, test_bank_change);
   tcase_add_test (tc, test_bank_file);
   tcase_add_test (tc, test_bank_restart);
+  tcase_add_test (tc, test_bank_gone);
   tcase_add_test (tc, test_bank_slow);
   tcase_add_test (tc, test_unknown);
   tcase_add_test (tc, test_templates);

@@ -471,6 +471,32 @@ GST_START_TEST (test_null_at_eos)
 }
 GST_END_TEST
 
+static GstPadProbeReturn
+stop_at_frame (GstPad *pad, GstPadProbeInfo *info, gpointer element)
+{
+  (void) pad;
+  (void) info;
+  gst_element_set_state (element, GST_STATE_NULL);
+  return GST_PAD_PROBE_DROP;
+}
+
+/* The same by whoever sees a frame come out, on the thread that lets held frames go. */
+GST_START_TEST (test_null_at_frame)
+{
+  Fusion *f = fusion_new ("prompt=a");
+  GstPad *src = gst_element_get_static_pad (f->element, "src");
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  gst_pad_add_probe (src, GST_PAD_PROBE_TYPE_BUFFER, stop_at_frame, f->element, NULL);
+  fail_unless_equals_int (fusion_push (f, fusion_frame (f, 0)), GST_FLOW_OK);
+  for (guint i = 0; i < 4000 && GST_STATE (f->element) != GST_STATE_NULL; i++)
+    g_usleep (5000);
+  fail_unless_equals_int (GST_STATE (f->element), GST_STATE_NULL);
+  gst_object_unref (src);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* Before PAUSED nothing can be asked of text pads: they take no caps, as no model can judge them. */
 GST_START_TEST (test_pads_in_null)
 {
@@ -510,6 +536,7 @@ duties_suite (void)
   tcase_add_test (tc, test_seqnums_down);
   tcase_add_test (tc, test_seqnums_up);
   tcase_add_test (tc, test_null_at_eos);
+  tcase_add_test (tc, test_null_at_frame);
   tcase_add_test (tc, test_pads_in_null);
   return s;
 }

@@ -189,6 +189,8 @@ vlf_text_new_marked (VlfModel *model, const char *prompt, GError **error)
   g_auto (VlfMarkup) markup = { 0 };
 
   vlf_markup_parse (&markup, prompt);
+  if (strcmp (markup.text, prompt) != 0 && fails (&fake.mark_error, "marks", error))
+    return NULL;
   return vlf_text_new (model, markup.text, error);
 }
 
@@ -225,9 +227,10 @@ vlf_model_encode_texts (VlfModel *model, const char *const *prompts, guint n, gb
   const float values[FAKE_DIM] = { 1, 2, 3 };
   VlfEmbedding text = { .text = prompts[0], .tokens = 1, .values = values };
 
-  (void) marked;
   g_assert_cmpuint (n, ==, 1);
   take (&fake.text_ms);
+  if (marked && fails (&fake.mark_error, "marks", error))
+    return NULL;
   if (fails (&fake.text_error, "text", error))
     return NULL;
   return vlf_embeddings_copy (vlf_model_fingerprint (model), &text, 1, 1, FAKE_DIM, error);

@@ -10,6 +10,7 @@ typedef struct {
   gint load_ms, text_ms, run_ms; /* how long each takes; loading asks for its progress in steps of 5 ms */
   gint check_error, load_error;  /* a VlfError + 1: vlf_model_check() or vlf_model_open() fails so; 0: not */
   gint text_error, run_error;    /* the same of vlf_text_new() and of vlf_session_run() */
+  gint mark_error;               /* of vlf_text_new_marked() alone, of prompts that have marks */
   gint left;                     /* vlf_session_is_left() */
   gint match;                    /* of every prompt, thousandths, from 1 on; 0: fake_match() */
   gint truncate_at;              /* longest prompt, characters; 0: no limit */

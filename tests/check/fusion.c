@@ -345,6 +345,27 @@ GST_START_TEST (test_text_error_latest)
 }
 GST_END_TEST
 
+/* The same where nothing was asked before: that is what stays. */
+GST_START_TEST (test_text_error_after_nothing)
+{
+  Fusion *f = fusion_new ("mode=latest");
+  guint warnings = 0;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  for (guint i = 0; i < 2000 && !fusion_messages (f, GST_MESSAGE_ELEMENT, NULL) && i < 50; i++, g_usleep (2000))
+    fail_unless_equals_uint64 (fusion_generation (f), 0); /* until the model is there */
+  g_atomic_int_set (&fake.text_error, VLF_ERROR_UNSUPPORTED + 1);
+  g_object_set (f->element, "prompt", "two", NULL);
+  for (guint i = 0; i < 2000 && !warnings; i++, g_usleep (1000)) {
+    fail_unless_equals_uint64 (fusion_generation (f), 0);
+    warnings = fusion_messages (f, GST_MESSAGE_WARNING, NULL);
+  }
+  fail_unless_equals_int (warnings, 1);
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_ERROR, NULL), 0);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* Frames of another size or format in the middle of a stream. */
 GST_START_TEST (test_renegotiate)
 {
@@ -447,6 +468,7 @@ fusion_suite (void)
   tcase_add_test (tc, test_truncated);
   tcase_add_test (tc, test_text_error);
   tcase_add_test (tc, test_text_error_latest);
+  tcase_add_test (tc, test_text_error_after_nothing);
   tcase_add_test (tc, test_renegotiate);
   tcase_add_test (tc, test_broken_frame);
   tcase_add_test (tc, test_no_timestamps);

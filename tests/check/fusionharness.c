@@ -207,7 +207,8 @@ fusion_expect_prompts (Fusion *f, const gchar *expected)
   g_autoptr (GString) all = g_string_new (NULL);
 
   for (guint i = 0; meta && i < gst_vl_result_get_n_prompts (meta->result); i++) {
-    gfloat first = gst_vl_result_peek_embedding (meta->result, i, NULL)[0];
+    const gfloat *embedding = gst_vl_result_peek_embedding (meta->result, i, NULL);
+    const gfloat first = embedding ? embedding[0] : 0;
 
     g_string_append_printf (all, "%s%s", i ? "|" : "", gst_vl_result_get_text (meta->result, i));
     if (first != 0)

@@ -332,6 +332,27 @@ GST_START_TEST (test_stats)
 }
 GST_END_TEST
 
+/* Marks that mean nothing to the model are no reason to end a stream that a subtitle came with. */
+GST_START_TEST (test_marks_refused)
+{
+  Fusion *f = fusion_new ("prompt-markup=true");
+  GstHarness *t = gst_harness_new_with_element (f->element, "text_%u", NULL);
+  static const gchar *const cue = "in (John 3:5) it says";
+  GstBuffer *text = gst_buffer_new_memdup (cue, strlen (cue));
+
+  fake.mark_error = VLF_ERROR_UNSUPPORTED + 1;
+  gst_harness_set_src_caps_str (t, "text/x-raw,format=utf8");
+  fusion_set_caps (f, "RGB", 8, 8);
+  GST_BUFFER_PTS (text) = 0;
+  GST_BUFFER_DURATION (text) = GST_SECOND;
+  fail_unless_equals_int (gst_harness_push (t, text), GST_FLOW_OK);
+  fusion_expect_prompts (f, cue);
+  fusion_expect_message (f->bus, GST_MESSAGE_WARNING, "as it stands");
+  gst_harness_teardown (t);
+  fusion_free (f);
+}
+GST_END_TEST
+
 static Suite *
 reports_suite (void)
 {
@@ -345,6 +366,7 @@ reports_suite (void)
   tcase_add_test (tc, test_messages);
   tcase_add_test (tc, test_message_times);
   tcase_add_test (tc, test_markup);
+  tcase_add_test (tc, test_marks_refused);
   tcase_add_test (tc, test_percentiles);
   tcase_add_test (tc, test_stats);
   return s;

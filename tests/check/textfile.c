@@ -216,6 +216,28 @@ GST_START_TEST (test_file_torture)
 }
 GST_END_TEST
 
+/* Each text is asked of every frame: what no stream could bear is refused, and the old prompts stay. */
+GST_START_TEST (test_file_of_many)
+{
+  Fusion *f = fusion_new ("prompt=a");
+  static const gfloat numbers[FAKE_DIM] = { 1 };
+  VlfEmbedding *texts = g_new0 (VlfEmbedding, 4097);
+  GError *error = NULL;
+
+  make_folder ();
+  for (guint i = 0; i < 4097; i++)
+    texts[i] = (VlfEmbedding){ .text = "b", .tokens = 1, .values = numbers };
+  fail_unless (vlf_embeddings_save (path, "0123", texts, 4097, 1, FAKE_DIM, &error));
+  fusion_set_caps (f, "RGB", 8, 8);
+  await_prompts (f, "a=0", "a=0");
+  g_object_set (f->element, "text-embeddings", path, NULL);
+  await_warning (f, "a=0", "at most 4096 texts");
+  g_free (texts);
+  remove_folder ();
+  fusion_free (f);
+}
+GST_END_TEST
+
 static Suite *
 textfile_suite (void)
 {
@@ -228,6 +250,7 @@ textfile_suite (void)
   tcase_add_test (tc, test_file_at_start);
   tcase_add_test (tc, test_file_of_other_model);
   tcase_add_test (tc, test_file_torture);
+  tcase_add_test (tc, test_file_of_many);
   return s;
 }
 
