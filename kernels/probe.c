@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* vlf-probe DEVICE TIERS [KEY]: builds the kernels with the instructions of TIERS, a sum of VlfTier, and compares their products with ones made
- * by hand, and what work-items share with the reference. Prints "proven" and ends with 0 if all are exact and those of 16 bits are quicker than f32; anything else, a crash included, is
- * a refusal. With KEY it ends after VLF_TIER_LIMIT and keeps its verdict there. See tier.h. */
+ * by hand, and what work-items share with the reference. Prints "proven" and ends with 0 if all are exact and those of 16 bits are quicker than f32;
+ * ends with 2 where it could not try: the device does not open, or these kernels are not those of KEY; anything else, a crash included, is a
+ * refusal. With KEY it ends after VLF_TIER_LIMIT and keeps its verdict there. See tier.h. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,7 @@
 #include <unistd.h>
 #include "kernels/int8.h"
 #include "kernels/ops_cl.h"
+#include "kernels/program.h"
 #include "kernels/tier.h"
 
 #define MAX_ROWS    85u
@@ -199,15 +202,39 @@ try_shared (VlfQueue *queue)
 }
 
 static gboolean
-try_device (const char *name, guint tiers)
+try_tiers (VlfQueue *queue, guint tiers)
 {
-  g_autoptr (VlfDevice) device = tiers && vlf_tier_permitted (tiers) ? vlf_device_open (name, NULL) : NULL;
-  g_autoptr (VlfQueue) queue = device ? vlf_queue_new (device, NULL) : NULL;
-
-  return queue && vlf_cl_tiers (device) == tiers && (!(tiers & VLF_TIER_SUBGROUPS) || try_shared (queue)) &&
+  return vlf_cl_tiers (vlf_queue_device (queue)) == tiers && (!(tiers & VLF_TIER_SUBGROUPS) || try_shared (queue)) &&
          (!(tiers & (VLF_TIERS_BYTES | VLF_TIER_SUBGROUPS)) || try_all (queue, VLF_I8, VLF_INT8_MAX)) &&
          try_halves (queue, VLF_BF16_DOT, tiers, VLF_TIERS_BF16) &&
          try_halves (queue, VLF_F16_DOT, tiers, VLF_TIER_MMA);
+}
+
+/* Whether @key is that of the program with @tiers here: whoever asks may be of another version. */
+static gboolean
+is_asked (const VlfDevice *device, guint tiers, const char *key)
+{
+  g_autofree gchar *own = vlf_program_key (device->cl, tiers);
+
+  return !key || g_str_equal (key, own);
+}
+
+static VlfVerdict
+try_device (const char *name, guint tiers, const char *key)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfDevice) device = NULL;
+  g_autoptr (VlfQueue) queue = NULL;
+
+  if (tiers == 0 || !vlf_tier_permitted (tiers))
+    return VLF_VERDICT_REFUSED;
+  device = vlf_device_open (name, NULL);
+  if (!device || !is_asked (device, tiers, key))
+    return VLF_VERDICT_UNKNOWN;
+  queue = vlf_queue_new (device, &error);
+  if (!queue && !g_error_matches (error, VLF_ERROR, VLF_ERROR_BUILD))
+    return VLF_VERDICT_UNKNOWN;
+  return queue && try_tiers (queue, tiers) ? VLF_VERDICT_PROVEN : VLF_VERDICT_REFUSED;
 }
 
 /* Whoever started this process may be gone when the driver hangs, and may have left signals blocked. */
@@ -223,19 +250,47 @@ limit_time (void)
   alarm (VLF_TIER_LIMIT);
 }
 
+/* Where memory is short, Linux is to end this process, which may be tried again, and not whoever started it. */
+static void
+go_first (void)
+{
+  FILE *file = fopen ("/proc/self/oom_score_adj", "we");
+
+  if (!file)
+    return;
+  fputs ("1000", file);
+  fclose (file);
+}
+
+/* Where the answer goes. What GLib and drivers print to standard output from here on goes where their errors go, so that nothing mixes. */
+static int
+take_output (void)
+{
+  const int answer = fcntl (STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+  dup2 (STDERR_FILENO, STDOUT_FILENO);
+  return answer;
+}
+
 int
 main (int argc, char **argv)
 {
+  const int answer = take_output ();
   const guint tiers = argc >= 3 ? (guint) strtoul (argv[2], NULL, 10) : 0;
-  gboolean proven;
+  const char *key = argc == 4 ? argv[3] : NULL;
+  VlfVerdict verdict;
 
-  if (argc == 4)
+  if (key) {
     limit_time ();
+    go_first ();
+  }
   vlf_tier_assume (tiers, FALSE);
-  proven = tiers && try_device (argv[1], tiers);
-  if (argc == 4)
-    vlf_tier_keep (argv[3], proven);
-  if (proven)
-    puts ("proven");
-  return proven ? EXIT_SUCCESS : EXIT_FAILURE;
+  verdict = try_device (argv[1], tiers, key);
+  if (key)
+    vlf_tier_keep (key, verdict);
+  if (verdict == VLF_VERDICT_PROVEN)
+    dprintf (answer, "proven\n");
+  return verdict == VLF_VERDICT_PROVEN    ? EXIT_SUCCESS
+         : verdict == VLF_VERDICT_REFUSED ? EXIT_FAILURE
+                                          : VLF_TIER_EXIT_UNKNOWN;
 }

@@ -13,14 +13,14 @@
 #define OPTIONS "-cl-denorms-are-zero -cl-mad-enable -cl-no-signed-zeros"
 
 static gchar *
-gpu_options (const VlfClDevice *cl)
+gpu_options (const VlfClDevice *cl, guint tiers)
 {
   g_autofree gchar *version = vlf_cl_device_string (cl->id, CL_DEVICE_OPENCL_C_VERSION);
-  const gboolean by_hand = (cl->tiers & VLF_TIER_BY_HAND) != 0;
-  const guint subgroups = !(cl->tiers & VLF_TIER_SUBGROUPS) ? 0 : by_hand ? 3 : vlf_cl_subgroups (cl->id);
+  const gboolean by_hand = (tiers & VLF_TIER_BY_HAND) != 0;
+  const guint subgroups = !(tiers & VLF_TIER_SUBGROUPS) ? 0 : by_hand ? 3 : vlf_cl_subgroups (cl->id);
   GString *options = g_string_new (OPTIONS " -DVLF_GPU=1");
 
-  if (cl->tiers & VLF_TIER_MMA)
+  if (tiers & VLF_TIER_MMA)
     g_string_append_printf (options, " -DVLF_MMA=%d", by_hand ? 2 : 1);
   if (subgroups > 0)
     g_string_append_printf (options, " -DVLF_SUBGROUPS=%u", subgroups);
@@ -31,19 +31,19 @@ gpu_options (const VlfClDevice *cl)
 }
 
 gchar *
-vlf_program_options (const VlfClDevice *cl)
+vlf_program_options (const VlfClDevice *cl, guint tiers)
 {
   if (cl->family == VLF_FAMILY_CPU)
     return g_strdup_printf ("-cl-std=CL1.2 " OPTIONS " -DVLF_CPU=1 -DVLF_WIDTH=%u -DVLF_INT8=%d -DVLF_BF16=%d",
                             cl->width,
-                            cl->tiers & VLF_TIER_AMX_INT8    ? 3
-                            : cl->tiers & VLF_TIER_INT8_AVX2 ? 2
-                            : cl->tiers & VLF_TIER_INT8      ? 1
-                                                             : 0,
-                            cl->tiers & VLF_TIER_AMX_BF16 ? 2
-                            : cl->tiers & VLF_TIER_BF16   ? 1
-                                                          : 0);
-  return gpu_options (cl);
+                            tiers & VLF_TIER_AMX_INT8    ? 3
+                            : tiers & VLF_TIER_INT8_AVX2 ? 2
+                            : tiers & VLF_TIER_INT8      ? 1
+                                                         : 0,
+                            tiers & VLF_TIER_AMX_BF16 ? 2
+                            : tiers & VLF_TIER_BF16   ? 1
+                                                      : 0);
+  return gpu_options (cl, tiers);
 }
 
 static void
@@ -90,9 +90,10 @@ digest_device (GChecksum *sum, const VlfClDevice *cl)
   digest_processor (sum);
 }
 
-static gchar *
-program_key (const VlfClDevice *cl, const char *options)
+gchar *
+vlf_program_key (const VlfClDevice *cl, guint tiers)
 {
+  g_autofree gchar *options = vlf_program_options (cl, tiers);
   g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
 
   digest_string (sum, FORMAT);
@@ -220,8 +221,8 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
     g_free (*options);
     g_free (*key);
     cl->tiers = sets[i];
-    *options = vlf_program_options (cl);
-    *key = program_key (cl, *options);
+    *options = vlf_program_options (cl, sets[i]);
+    *key = vlf_program_key (cl, sets[i]);
     if (sets[i] == 0 || (vlf_tier_proven (device, sets[i], *key, &patience) && vlf_tier_permitted (sets[i])))
       return;
   }

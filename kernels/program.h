@@ -9,8 +9,10 @@ G_BEGIN_DECLS
  * VLF_ERROR_BUILD and the compiler's words. Thread-safe, and quick once it is there. */
 gboolean vlf_program_open (VlfDevice *device, GError **error);
 
-/* How the program is built for the family, vectors and tiers of @cl. Free with g_free(). */
-gchar *vlf_program_options (const VlfClDevice *cl);
+/* How the program with @tiers, of VlfTier, is built for the family and vectors of @cl, and its key in the cache, which stands for these, the
+ * sources, the driver and this machine's processor. Free with g_free(). */
+gchar *vlf_program_options (const VlfClDevice *cl, guint tiers);
+gchar *vlf_program_key (const VlfClDevice *cl, guint tiers);
 
 /* A key for the cache that stands for @what of @cl: its driver, its vectors and this machine's processor. Free with g_free(). */
 gchar *vlf_program_device_key (const VlfClDevice *cl, const char *what);

@@ -219,11 +219,14 @@ is_under_way (const char *verdict)
 }
 
 void
-vlf_tier_keep (const char *key, gboolean proven)
+vlf_tier_keep (const char *key, VlfVerdict verdict)
 {
   g_autofree gchar *verdict_at = verdict_key (key);
 
-  store_verdict (verdict_at, proven ? PROVEN : REFUSED);
+  if (verdict == VLF_VERDICT_UNKNOWN)
+    vlf_cache_remove (verdict_at);
+  else
+    store_verdict (verdict_at, verdict == VLF_VERDICT_PROVEN ? PROVEN : REFUSED);
 }
 
 /* Says in the cache that a probe begins. FALSE where the cache keeps nothing: then no verdict would be kept either. */
@@ -282,22 +285,29 @@ find_probe (void)
   return path;
 }
 
-/* Starts @p with its output in @output. Not through fork(), since this process has threads. 0: it did not start. */
+/* Starts @p with its output in @output. Not through fork(), since this process has threads; in a group of its own, as keys of the terminal are
+ * not meant for it, which looks on for the next process. 0: it did not start. */
 static pid_t
 spawn (const Probe *p, int output)
 {
   g_autofree gchar *number = g_strdup_printf ("%u", p->tiers);
   char *const argv[] = { p->path, p->device, number, p->key, NULL };
   posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
   pid_t pid = 0;
 
   if (posix_spawn_file_actions_init (&actions) != 0)
     return 0;
-  posix_spawn_file_actions_addopen (&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2 (&actions, output, STDOUT_FILENO);
-  posix_spawn_file_actions_addopen (&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-  if (posix_spawn (&pid, p->path, &actions, NULL, argv, environ) != 0)
-    pid = 0;
+  if (posix_spawnattr_init (&attributes) == 0) {
+    posix_spawnattr_setflags (&attributes, POSIX_SPAWN_SETPGROUP);
+    posix_spawnattr_setpgroup (&attributes, 0);
+    posix_spawn_file_actions_addopen (&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2 (&actions, output, STDOUT_FILENO);
+    posix_spawn_file_actions_addopen (&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    if (posix_spawn (&pid, p->path, &actions, &attributes, argv, environ) != 0)
+      pid = 0;
+    posix_spawnattr_destroy (&attributes);
+  }
   posix_spawn_file_actions_destroy (&actions);
   return pid;
 }
@@ -329,8 +339,27 @@ read_answer (int fd, char *to, gsize size)
   return TRUE;
 }
 
+/* What a probe that ended with @status and said @answer found. Who was ended from outside, by a user or for want of memory, found nothing. */
+static VlfVerdict
+read_verdict (int status, const char *answer)
+{
+  if (WIFSIGNALED (status)) {
+    switch (WTERMSIG (status)) {
+    case SIGINT:
+    case SIGTERM:
+    case SIGHUP:
+    case SIGQUIT:
+    case SIGKILL: return VLF_VERDICT_UNKNOWN;
+    default: return VLF_VERDICT_REFUSED;
+    }
+  }
+  if (WEXITSTATUS (status) == VLF_TIER_EXIT_UNKNOWN)
+    return VLF_VERDICT_UNKNOWN;
+  return status == 0 && strcmp (answer, PROVEN "\n") == 0 ? VLF_VERDICT_PROVEN : VLF_VERDICT_REFUSED;
+}
+
 /* Runs the probe to its end, one way or the other. */
-static gboolean
+static VlfVerdict
 run_probe (const Probe *p)
 {
   char answer[64] = "";
@@ -339,31 +368,32 @@ run_probe (const Probe *p)
   pid_t pid;
 
   if (pipe2 (ends, O_CLOEXEC) != 0)
-    return FALSE;
+    return VLF_VERDICT_UNKNOWN;
   pid = spawn (p, ends[1]);
   close (ends[1]);
   in_time = pid > 0 && read_answer (ends[0], answer, sizeof answer);
   close (ends[0]);
   if (pid <= 0)
-    return FALSE;
+    return VLF_VERDICT_UNKNOWN;
   if (!in_time)
     kill (pid, SIGKILL);
   while (waitpid (pid, &status, 0) < 0 && errno == EINTR)
     ;
-  return in_time && status == 0 && strcmp (answer, PROVEN "\n") == 0;
+  return in_time ? read_verdict (status, answer) : VLF_VERDICT_REFUSED;
 }
 
 static gpointer
 probe_thread (gpointer data)
 {
+  static const char *const names[] = { "not known yet", REFUSED, PROVEN };
   Probe *p = data;
-  const gboolean proven = run_probe (p);
+  const VlfVerdict verdict = run_probe (p);
 
-  vlf_tier_keep (p->key, proven);
-  g_info ("%s: instructions beyond OpenCL C (%u) are %s", p->device, p->tiers, proven ? PROVEN : REFUSED);
+  vlf_tier_keep (p->key, verdict);
+  g_info ("%s: instructions beyond OpenCL C (%u) are %s", p->device, p->tiers, names[verdict]);
   g_mutex_lock (&p->mutex);
   p->done = TRUE;
-  p->proven = proven;
+  p->proven = verdict == VLF_VERDICT_PROVEN;
   g_cond_signal (&p->ended);
   g_mutex_unlock (&p->mutex);
   g_atomic_rc_box_release_full (p, probe_clear);

@@ -56,8 +56,16 @@ gboolean vlf_tier_takes_assembly (const char *version);
  * vlf-probe. Thread-safe. */
 gboolean vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key, gint64 *patience);
 
-/* Keeps the verdict on the program of @key: for vlf-probe too, as whoever started it may be gone. */
-void vlf_tier_keep (const char *key, gboolean proven);
+typedef enum {
+  VLF_VERDICT_UNKNOWN, /* the probe could not try, or did not come to an end */
+  VLF_VERDICT_REFUSED, /* the numbers were wrong, the program did not compile, or trying crashed or hung */
+  VLF_VERDICT_PROVEN,
+} VlfVerdict;
+
+#define VLF_TIER_EXIT_UNKNOWN 2 /* what vlf-probe ends with where it could not try */
+
+/* Keeps the verdict on the program of @key: for vlf-probe too, as whoever started it may be gone. Unknown: the next process asks again. */
+void vlf_tier_keep (const char *key, VlfVerdict verdict);
 
 /* From now on just @tiers are there and proven: only for vlf-probe, before it opens a device, and for tests. @permitted: neither is the
  * kernel asked, where a test stands in for the processor. */

@@ -301,10 +301,8 @@ test_device (Fixture *f, gconstpointer unused)
 static gchar *
 build_log (const VlfClDevice *cl, VlfFamily family, guint width, guint tiers)
 {
-  const VlfClDevice wanted = {
-    .family = family, .platform = cl->platform, .id = cl->id, .width = width, .tiers = tiers
-  };
-  g_autofree gchar *options = vlf_program_options (&wanted), *strict = g_strconcat (options, " -Werror", NULL);
+  const VlfClDevice wanted = { .family = family, .platform = cl->platform, .id = cl->id, .width = width };
+  g_autofree gchar *options = vlf_program_options (&wanted, tiers), *strict = g_strconcat (options, " -Werror", NULL);
   const char **source = (const char **) vlf_cl_source;
   cl_int status;
   cl_program program = vlf_cl_api ()->CreateProgramWithSource (cl->context, vlf_cl_source_lines, source, NULL, &status);

@@ -2,10 +2,13 @@
 /* Instructions beyond OpenCL C are used only where a probe has proven them: whatever else becomes of the probe, kernels are built without
  * and give the same numbers. Usage: test-tier VLF-PROBE. */
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include "kernels/cl_device.h"
 #include "kernels/tier.h"
+#include "kernels/tiles.h"
 #include "tests/amx-trap.h"
 
 #define ROWS    13u
@@ -116,6 +119,19 @@ calls (const Fixture *f)
   return (guint) n;
 }
 
+/* From here on whoever builds a program has something to say, on standard output where it does not take care. */
+static void
+be_talkative (void)
+{
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
+  const VlfTiles tiles = vlf_tiles_shipped (((const VlfClDevice *) device->cl)->width);
+
+  vlf_tiles_store (device, &tiles);
+  g_log_writer_default_set_use_stderr (TRUE); /* of this process */
+  g_setenv ("G_MESSAGES_DEBUG", "all", TRUE);
+}
+
+/* What a probe says besides its answer does not matter. */
 static void
 test_proven (Fixture *f, gconstpointer script)
 {
@@ -125,7 +141,9 @@ test_proven (Fixture *f, gconstpointer script)
   (void) f;
   (void) script;
   g_setenv ("VLF_PROBE_WAIT", "300", TRUE); /* for a busy machine */
+  be_talkative ();
   g_assert_cmpuint (multiply (fast), ==, seeming);
+  g_unsetenv ("G_MESSAGES_DEBUG");
   g_setenv ("VLF_PROBE", "/nonexistent", TRUE); /* the verdict is kept */
   g_assert_cmpuint (multiply (again), ==, seeming);
   g_assert_cmpmem (fast, sizeof fast, again, sizeof again);
@@ -173,6 +191,55 @@ test_no_probe (Fixture *f, gconstpointer script)
   (void) script;
   g_setenv ("VLF_PROBE", "/nonexistent", TRUE);
   g_assert_cmpuint (multiply (y), ==, 0);
+}
+
+/* Whatever ended the probe from outside, or kept it from trying, said nothing about the instructions: the next one is asked again. */
+static void
+test_interrupted (Fixture *f, gconstpointer script)
+{
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
+
+  (void) script;
+  for (guint i = 1; i <= 2; i++) {
+    gint64 patience = G_TIME_SPAN_HOUR;
+
+    g_assert_false (vlf_tier_proven (device, VLF_TIER_INT8, "some program", &patience));
+    g_assert_cmpint (patience, >, 0);
+    g_assert_cmpuint (calls (f), ==, i);
+  }
+}
+
+/* Neither does one that could not be started; this one has neither a head that names a shell nor machine code. */
+static void
+test_not_started (Fixture *f, gconstpointer script)
+{
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
+  g_autofree gchar *good = NULL;
+  gint64 patience = G_TIME_SPAN_HOUR;
+  gsize size;
+
+  (void) script;
+  g_assert_true (g_file_get_contents (f->probe, &good, &size, NULL));
+  g_assert_true (g_file_set_contents_full (f->probe, "?", 1, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+  g_assert_false (vlf_tier_proven (device, VLF_TIER_INT8, "some program", &patience));
+  g_assert_true (g_file_set_contents_full (f->probe, good, (gssize) size, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+  g_assert_true (vlf_tier_proven (device, VLF_TIER_INT8, "some program", &patience));
+  g_assert_cmpuint (calls (f), ==, 1);
+}
+
+/* Keys of the terminal reach the group of processes that it runs, which the probe outlives. */
+static void
+test_group (Fixture *f, gconstpointer script)
+{
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
+  g_autofree gchar *path = g_build_filename (f->folder, "group", NULL), *group = NULL;
+  gint64 patience = G_TIME_SPAN_HOUR;
+
+  (void) script;
+  g_assert_true (vlf_tier_proven (device, VLF_TIER_INT8, "some program", &patience));
+  g_assert_true (g_file_get_contents (path, &group, NULL, NULL));
+  g_assert_cmpint (g_ascii_strtoll (group, NULL, 10), >, 0);
+  g_assert_cmpint (g_ascii_strtoll (group, NULL, 10), !=, getpgrp ());
 }
 
 typedef struct {
@@ -272,6 +339,31 @@ test_orphan (Fixture *f, gconstpointer script)
   g_assert_cmpint (patience, ==, G_TIME_SPAN_HOUR);
 }
 
+/* Nor does it say anything of a device that does not open, or of kernels other than its own: whoever asks may be of another version. */
+static void
+test_stranger (Fixture *f, gconstpointer script)
+{
+  static const char *const names[] = { "no such device", "cpu" };
+  g_autofree gchar *tiers = g_strdup_printf ("%d", VLF_TIER_INT8);
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
+  gint64 patience = G_TIME_SPAN_HOUR;
+
+  (void) script;
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    const gchar *command[] = { real_probe, names[i], tiers, "some program", NULL };
+    g_autofree gchar *said = NULL;
+    gint status = 0;
+
+    g_assert_true (
+        g_spawn_sync (NULL, (gchar **) command, NULL, G_SPAWN_DEFAULT, NULL, NULL, &said, NULL, &status, NULL));
+    g_assert_cmpstr (said, ==, "");
+    g_assert_true (WIFEXITED (status));
+    g_assert_cmpint (WEXITSTATUS (status), ==, VLF_TIER_EXIT_UNKNOWN);
+  }
+  g_assert_true (vlf_tier_proven (device, VLF_TIER_INT8, "some program", &patience));
+  g_assert_cmpuint (calls (f), ==, 1);
+}
+
 /* What the drivers call themselves. */
 static void
 test_assembly (void)
@@ -352,9 +444,16 @@ test_permission (void)
 int
 main (int argc, char **argv)
 {
+  static const char *const interruptions[] = { "kill -INT $$",  "kill -TERM $$", "kill -HUP $$",
+                                               "kill -QUIT $$", "kill -KILL $$", "exit 2" };
+  static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
   g_test_init (&argc, &argv, NULL);
   if (argc < 2)
     g_error ("usage: test-tier VLF-PROBE");
+  for (guint i = 0; i < G_N_ELEMENTS (signals); i++)
+    signal (signals[i],
+            SIG_DFL); /* shells start what is in the background without some of them, which a probe inherits */
   real_probe = argv[1];
   g_test_add_func ("/tier/best", test_best);
   g_test_add_func ("/tier/wishes", test_wishes);
@@ -367,10 +466,19 @@ main (int argc, char **argv)
   g_test_add ("/tier/other-words", Fixture, "echo maybe", set_up, test_refused, tear_down);
   g_test_add ("/tier/proven-but-crashed", Fixture, "echo proven; kill -ILL $$", set_up, test_refused, tear_down);
   g_test_add ("/tier/endless-words", Fixture, "yes proven", set_up, test_refused, tear_down);
+  for (guint i = 0; i < G_N_ELEMENTS (interruptions); i++) {
+    g_autofree gchar *path = g_strdup_printf ("/tier/interrupted/%u", i);
+
+    g_test_add (path, Fixture, interruptions[i], set_up, test_interrupted, tear_down);
+  }
+  g_test_add ("/tier/not-started", Fixture, "echo proven", set_up, test_not_started, tear_down);
+  g_test_add ("/tier/group", Fixture, "cut -d ' ' -f 5 /proc/$$/stat > \"${0%/*}/group\"; echo proven", set_up,
+              test_group, tear_down);
   g_test_add ("/tier/slow", Fixture, "sleep 8", set_up, test_slow, tear_down);
   g_test_add ("/tier/impatient", Fixture, "while [ ! -e \"${0%/*}/go\" ]; do sleep 0.1; done; echo proven", set_up,
               test_impatient, tear_down);
   g_test_add ("/tier/orphan", Fixture, "exit 1", set_up, test_orphan, tear_down);
+  g_test_add ("/tier/stranger", Fixture, "echo proven", set_up, test_stranger, tear_down);
   g_test_add ("/tier/no-cache", Fixture, "echo proven", set_up, test_no_cache, tear_down);
   g_test_add ("/tier/no-probe", Fixture, NULL, set_up, test_no_probe, tear_down);
   return g_test_run ();
