@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -264,22 +265,40 @@ probe_clear (gpointer data)
   g_cond_clear (&p->ended);
 }
 
-/* vlf-probe: where the environment says, as installed, or in the build tree beside what this code is part of. NULL: there is none. */
+/* The file of the program or library that this code is part of; NULL where the system does not tell. The loader calls a program as its caller
+ * did, so that a relative name is none of a file, or of one in the current folder, which may be anybody's. */
 static gchar *
-find_probe (void)
+own_path (void)
 {
   Dl_info self;
+
+  if (!dladdr (&assumed, &self) || !self.dli_fname)
+    return NULL;
+  return g_path_is_absolute (self.dli_fname) ? g_strdup (self.dli_fname) : g_file_read_link ("/proc/self/exe", NULL);
+}
+
+/* vlf-probe of the build tree that this code is part of; NULL where it is installed. One that belongs to somebody else is none. */
+static gchar *
+built_probe (void)
+{
+  g_autofree gchar *own = own_path (), *folder = own ? g_path_get_dirname (own) : NULL;
+  g_autofree gchar *path = folder ? g_build_filename (folder, "..", "kernels", "vlf-probe", NULL) : NULL;
+  GStatBuf ours, its;
+
+  if (path && g_stat (own, &ours) == 0 && g_stat (path, &its) == 0 && its.st_uid == ours.st_uid)
+    return g_steal_pointer (&path);
+  return NULL;
+}
+
+gchar *
+vlf_tier_find_probe (void)
+{
   gchar *path = g_strdup (g_getenv ("VLF_PROBE"));
 
   if (!path)
+    path = built_probe ();
+  if (!path)
     path = g_build_filename (VLF_LIBEXECDIR, "vlf-probe", NULL);
-  if (!g_getenv ("VLF_PROBE") && !g_file_test (path, G_FILE_TEST_IS_EXECUTABLE) && dladdr (&assumed, &self) &&
-      self.dli_fname) {
-    g_autofree gchar *folder = g_path_get_dirname (self.dli_fname);
-
-    g_free (path);
-    path = g_build_filename (folder, "..", "kernels", "vlf-probe", NULL);
-  }
   if (!g_file_test (path, G_FILE_TEST_IS_EXECUTABLE))
     g_clear_pointer (&path, g_free);
   return path;
@@ -460,7 +479,7 @@ vlf_tier_proven (const VlfDevice *device, guint tiers, const char *key, gint64 *
     return strcmp (verdict, PROVEN) == 0;
   if (verdict && is_under_way (verdict))
     *patience = 0;
-  path = *patience > 0 ? find_probe () : NULL;
+  path = *patience > 0 ? vlf_tier_find_probe () : NULL;
   p = path && announce (verdict_at) ? probe_start (path, vlf_device_name (device), tiers, key) : NULL;
   proven = p && wait_for (p, patience);
   if (p)

@@ -67,6 +67,9 @@ typedef enum {
 /* Keeps the verdict on the program of @key: for vlf-probe too, as whoever started it may be gone. Unknown: the next process asks again. */
 void vlf_tier_keep (const char *key, VlfVerdict verdict);
 
+/* vlf-probe: where VLF_PROBE says, in the build tree that this code is part of, or as installed. Free with g_free(); NULL: there is none. */
+gchar *vlf_tier_find_probe (void);
+
 /* From now on just @tiers are there and proven: only for vlf-probe, before it opens a device, and for tests. @permitted: neither is the
  * kernel asked, where a test stands in for the processor. */
 void vlf_tier_assume (guint tiers, gboolean permitted);

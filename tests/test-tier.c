@@ -3,6 +3,7 @@
  * and give the same numbers. Usage: test-tier VLF-PROBE. */
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 #define ROWS    13u
 #define INPUTS  97u
 #define OUTPUTS 50u
+
+#define FIND "find" /* in place of a path: prints where the probe is */
 
 static const char *real_probe;
 
@@ -364,6 +367,81 @@ test_stranger (Fixture *f, gconstpointer script)
   g_assert_cmpuint (calls (f), ==, 1);
 }
 
+/* @path without links, as the system names it; NULL: there is no such file. */
+static gchar *
+resolve (const char *path)
+{
+  char *resolved = realpath (path, NULL);
+  gchar *copy = g_strdup (resolved);
+
+  free (resolved);
+  return copy;
+}
+
+/* What @program finds, called by its bare name in @folder; NULL: nothing. */
+static gchar *
+found_by (const char *program, const char *folder)
+{
+  const gchar *command[] = { program, "test-tier", FIND, NULL };
+  g_auto (GStrv) env = g_environ_unsetenv (g_get_environ (), "VLF_PROBE");
+  g_autofree gchar *said = NULL, *found = NULL;
+  gint status = -1;
+
+  g_assert_true (g_spawn_sync (folder, (gchar **) command, env, G_SPAWN_FILE_AND_ARGV_ZERO, NULL, NULL, &said, NULL,
+                               &status, NULL));
+  g_assert_cmpint (status, ==, 0);
+  found = g_canonicalize_filename (said, folder);
+  return resolve (found);
+}
+
+/* The probe is that of the program's build tree, and not what anybody put beside the current folder. */
+static void
+test_found (Fixture *f, gconstpointer script)
+{
+  g_autofree gchar *kernels = g_build_filename (f->folder, "kernels", NULL);
+  g_autofree gchar *planted = g_build_filename (kernels, "vlf-probe", NULL);
+  g_autofree gchar *self = g_file_read_link ("/proc/self/exe", NULL), *found = NULL;
+  g_autofree gchar *expected = resolve (real_probe);
+
+  (void) script;
+  g_assert_cmpint (g_mkdir (kernels, 0700), ==, 0);
+  g_assert_cmpint (g_rename (f->probe, planted), ==, 0);
+  found = found_by (self, kernels);
+  g_assert_cmpstr (found, ==, expected);
+  g_remove (planted);
+  g_rmdir (kernels);
+}
+
+/* One of another owner than the program itself is passed over. */
+static void
+test_owner (Fixture *f, gconstpointer script)
+{
+  g_autofree gchar *kernels = g_build_filename (f->folder, "kernels", NULL);
+  g_autofree gchar *probe = g_build_filename (kernels, "vlf-probe", NULL);
+  g_autofree gchar *program = g_build_filename (kernels, "program", NULL), *self = NULL, *path = NULL;
+  g_autofree gchar *ours = NULL, *theirs = NULL;
+  gsize size;
+
+  (void) script;
+  if (geteuid () != 0) {
+    g_test_skip ("only root gives files away");
+    return;
+  }
+  g_assert_true (g_file_get_contents ("/proc/self/exe", &self, &size, NULL));
+  g_assert_cmpint (g_mkdir (kernels, 0700), ==, 0);
+  g_assert_true (g_file_set_contents_full (program, self, (gssize) size, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+  g_assert_cmpint (g_rename (f->probe, probe), ==, 0);
+  path = resolve (probe);
+  ours = found_by (program, f->folder);
+  g_assert_cmpstr (ours, ==, path);
+  g_assert_cmpint (chown (probe, 1, 1), ==, 0);
+  theirs = found_by (program, f->folder);
+  g_assert_cmpstr (theirs, !=, path);
+  g_remove (probe);
+  g_remove (program);
+  g_rmdir (kernels);
+}
+
 /* What the drivers call themselves. */
 static void
 test_assembly (void)
@@ -448,6 +526,12 @@ main (int argc, char **argv)
                                                "kill -QUIT $$", "kill -KILL $$", "exit 2" };
   static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
+  if (argc == 2 && g_str_equal (argv[1], FIND)) {
+    g_autofree gchar *path = vlf_tier_find_probe ();
+
+    g_print ("%s", path ? path : "none");
+    return 0;
+  }
   g_test_init (&argc, &argv, NULL);
   if (argc < 2)
     g_error ("usage: test-tier VLF-PROBE");
@@ -479,6 +563,8 @@ main (int argc, char **argv)
               test_impatient, tear_down);
   g_test_add ("/tier/orphan", Fixture, "exit 1", set_up, test_orphan, tear_down);
   g_test_add ("/tier/stranger", Fixture, "echo proven", set_up, test_stranger, tear_down);
+  g_test_add ("/tier/found", Fixture, "exit 1", set_up, test_found, tear_down);
+  g_test_add ("/tier/owner", Fixture, "exit 1", set_up, test_owner, tear_down);
   g_test_add ("/tier/no-cache", Fixture, "echo proven", set_up, test_no_cache, tear_down);
   g_test_add ("/tier/no-probe", Fixture, NULL, set_up, test_no_probe, tear_down);
   return g_test_run ();
