@@ -125,6 +125,7 @@ vlf_cl_device_new (cl_platform_id platform, cl_device_id id, VlfFamily family, G
   g_autofree gchar *name = vlf_cl_platform_string (platform, CL_PLATFORM_NAME);
   g_autofree gchar *driver = vlf_cl_device_string (id, CL_DRIVER_VERSION);
 
+  g_mutex_init (&device->building);
   g_mutex_init (&device->mutex);
   vlf_cl_alone_init (&device->alone, name, driver);
   vlf_cl_slabs_init (&device->slabs, family, name, id);
@@ -135,6 +136,15 @@ vlf_cl_device_new (cl_platform_id platform, cl_device_id id, VlfFamily family, G
     return device;
   vlf_cl_device_free (device, FALSE);
   return NULL;
+}
+
+static void
+clear_mutex (GMutex *mutex)
+{
+  if (!g_mutex_trylock (mutex))
+    return; /* in a child of fork(): a thread of the parent's had it */
+  g_mutex_unlock (mutex);
+  g_mutex_clear (mutex);
 }
 
 void
@@ -150,7 +160,8 @@ vlf_cl_device_free (VlfClDevice *device, gboolean abandon)
     vlf_cl_api ()->ReleaseContext (device->context);
   vlf_cl_slabs_clear (&device->slabs);
   vlf_cl_alone_clear (&device->alone);
-  g_mutex_clear (&device->mutex);
+  clear_mutex (&device->building);
+  clear_mutex (&device->mutex);
   g_free (device->key);
   g_free (device);
 }

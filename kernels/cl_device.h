@@ -31,9 +31,10 @@ typedef struct {
   VlfClAlone alone;
   VlfClSlabs slabs;
 
-  GMutex mutex;            /* of all below */
+  GMutex building; /* held while the program is made, for minutes: tried, never waited for; comes before mutex */
+  GMutex mutex;    /* of all below */
   cl_command_queue upload; /* for buffer_write() */
-  cl_program program;      /* NULL until the first queue opens */
+  cl_program program;      /* NULL until the first queue opens; the same from then on */
   gchar *key;              /* where in the cache the program belongs; NULL: it is there */
 } VlfClDevice;
 

@@ -228,27 +228,69 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
   }
 }
 
+static gboolean
+has_program (VlfClDevice *cl)
+{
+  gboolean has;
+
+  g_mutex_lock (&cl->mutex);
+  has = cl->program != NULL;
+  g_mutex_unlock (&cl->mutex);
+  return has;
+}
+
+/* With building. */
+static gboolean
+make_program (VlfDevice *device, GError **error)
+{
+  VlfClDevice *cl = device->cl;
+  g_autofree gchar *options = NULL, *key = NULL;
+  cl_program program;
+
+  choose_program (device, &options, &key);
+  if (cl->family == VLF_FAMILY_CPU)
+    cl->tiles = vlf_tiles_load (device);
+  program = load_program (cl, options, key);
+  if (program)
+    g_clear_pointer (&key, g_free);
+  else
+    program = compile_program (device, options, error);
+  if (!program)
+    return FALSE;
+  g_mutex_lock (&cl->mutex);
+  cl->program = program;
+  cl->key = g_steal_pointer (&key);
+  g_mutex_unlock (&cl->mutex);
+  return TRUE;
+}
+
+/* Takes building. Whoever waits for it gives signs of life: whether the thread that has it is stuck is for its own watch to say. */
+static gboolean
+begin_building (VlfDevice *device, GError **error)
+{
+  VlfClDevice *cl = device->cl;
+
+  while (!g_mutex_trylock (&cl->building)) {
+    if (!vlf_device_check (device, error))
+      return FALSE;
+    vlf_watch_alive ();
+    g_usleep (10000);
+  }
+  return TRUE;
+}
+
 gboolean
 vlf_program_open (VlfDevice *device, GError **error)
 {
   VlfClDevice *cl = device->cl;
   gboolean good;
 
-  g_mutex_lock (&cl->mutex);
-  if (!cl->program) {
-    g_autofree gchar *options = NULL, *key = NULL;
-
-    choose_program (device, &options, &key);
-    if (cl->family == VLF_FAMILY_CPU)
-      cl->tiles = vlf_tiles_load (device);
-    cl->program = load_program (cl, options, key);
-    if (!cl->program) {
-      cl->program = compile_program (device, options, error);
-      cl->key = cl->program ? g_steal_pointer (&key) : NULL;
-    }
-  }
-  good = cl->program != NULL;
-  g_mutex_unlock (&cl->mutex);
+  if (has_program (cl))
+    return TRUE;
+  if (!begin_building (device, error))
+    return FALSE;
+  good = has_program (cl) || make_program (device, error);
+  g_mutex_unlock (&cl->building);
   return good;
 }
 
@@ -270,11 +312,9 @@ vlf_program_store (VlfDevice *device, const char *key)
   VlfClDevice *cl = device->cl;
   g_autoptr (GBytes) binary = NULL;
 
-  g_mutex_lock (&cl->mutex);
   if (vlf_cl_alone_begin (&cl->alone) == CL_SUCCESS)
     binary = program_binary (cl->program);
   vlf_cl_alone_end (&cl->alone);
-  g_mutex_unlock (&cl->mutex);
   if (binary)
     vlf_cache_store (key, binary);
 }

@@ -19,7 +19,7 @@ gchar *vlf_program_device_key (const VlfClDevice *cl, const char *what);
 
 /* If vlf_program_open() had to compile: the key to store the program under, once; then NULL. Free with g_free(). */
 gchar *vlf_program_take_key (VlfDevice *device);
-/* Puts the program into the cache. */
+/* Puts the program into the cache, which on PoCL takes as long as compiling it. For whoever has the key. */
 void vlf_program_store (VlfDevice *device, const char *key);
 
 /* Runs every kernel once, on next to nothing. PoCL compiles a kernel for its group size when it first runs, and what it has compiled

@@ -4,6 +4,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <utime.h>
 #include "kernels/cache.h"
@@ -297,6 +298,200 @@ test_device (Fixture *f, gconstpointer unused)
   vlf_cl_api ()->CreateProgramWithSource = real_compile;
 }
 
+/* A call of OpenCL's while a program is made that ends when it is told: well (1) or not (-1). */
+typedef struct {
+  VlfDevice *device;
+  VlfWatch *watch;
+  gint at_it, go, sent, opened; /* atomic */
+  VlfConstant *constant;        /* what was sent */
+  GError *error;
+} Build;
+
+static Build *held;
+static VlfClApi real_api;
+
+static gboolean
+hold_call (void)
+{
+  g_atomic_int_set (&held->at_it, 1);
+  while (!g_atomic_int_get (&held->go))
+    g_usleep (10000);
+  return g_atomic_int_get (&held->go) > 0;
+}
+
+static cl_int
+hold_build (cl_program program, cl_uint n, const cl_device_id *ids, const char *options,
+            void (*notify) (cl_program, void *), void *user)
+{
+  return hold_call () ? real_api.BuildProgram (program, n, ids, options, notify, user) : CL_BUILD_PROGRAM_FAILURE;
+}
+
+static cl_int
+hold_info (cl_program program, cl_program_info what, size_t size, void *to, size_t *needed)
+{
+  return hold_call () ? real_api.GetProgramInfo (program, what, size, to, needed) : CL_OUT_OF_HOST_MEMORY;
+}
+
+static gpointer
+make_and_keep (gpointer data)
+{
+  const Build *b = data;
+  const gboolean good = vlf_program_open (b->device, NULL);
+
+  if (good)
+    vlf_program_store (b->device, KEY);
+  return GINT_TO_POINTER (good);
+}
+
+/* Sends numbers to the device whose program another thread builds, and waits for that program. */
+static gpointer
+wait_for_program (gpointer data)
+{
+  static const float numbers[5] = { 1, 2, 3, 4, 5 };
+  Build *b = data;
+  gboolean good;
+
+  vlf_watch_begin (b->watch);
+  vlf_watch_use (b->device);
+  b->constant = vlf_constant_new_from_data (b->device, numbers, 1, 1, 5, NULL);
+  g_atomic_int_set (&b->sent, 1);
+  good = vlf_program_open (b->device, &b->error);
+  g_atomic_int_set (&b->opened, 1);
+  vlf_watch_end ();
+  return GINT_TO_POINTER (good);
+}
+
+/* A new device, a thread that makes its program and is held at it, or at keeping it, and one that may be silent for 3 s. */
+static void
+hold (Build *b, gboolean keeping, GThread *threads[2])
+{
+  *b = (Build){ .device = vlf_device_open ("auto", NULL) };
+  g_assert_nonnull (b->device);
+  g_setenv ("VLF_WATCHDOG", "3", TRUE);
+  b->watch = vlf_watch_new ();
+  g_unsetenv ("VLF_WATCHDOG");
+  held = b;
+  real_api = *vlf_cl_api ();
+  if (keeping)
+    vlf_cl_api ()->GetProgramInfo = hold_info;
+  else
+    vlf_cl_api ()->BuildProgram = hold_build;
+  threads[0] = g_thread_new ("builder", make_and_keep, b);
+  while (!g_atomic_int_get (&b->at_it))
+    g_usleep (10000);
+  threads[1] = g_thread_new ("waiter", wait_for_program, b);
+}
+
+static void
+let_go (Build *b)
+{
+  *vlf_cl_api () = real_api;
+  g_atomic_int_set (&b->device->lost, 0); /* so that it is cleared up */
+  vlf_constant_free (b->constant);
+  vlf_watch_unref (b->watch);
+  vlf_device_unref (b->device);
+  g_clear_error (&b->error);
+}
+
+/* Who sends numbers does not wait while another thread builds the program of the same device; who needs the program is not stuck then. */
+static void
+test_building (Fixture *f, gconstpointer unused)
+{
+  GThread *threads[2];
+  gint64 end;
+  Build b;
+
+  (void) f;
+  (void) unused;
+  hold (&b, FALSE, threads);
+  while (!g_atomic_int_get (&b.sent)) {
+    g_assert_false (vlf_watch_is_stuck (b.watch, NULL));
+    g_usleep (10000);
+  }
+  for (end = g_get_monotonic_time () + 5 * G_USEC_PER_SEC; g_get_monotonic_time () < end; g_usleep (10000))
+    g_assert_false (vlf_watch_is_stuck (b.watch, NULL));
+  g_assert_false (g_atomic_int_get (&b.opened));
+  g_atomic_int_set (&b.go, 1);
+  g_assert_true (GPOINTER_TO_INT (g_thread_join (threads[0])));
+  g_assert_true (GPOINTER_TO_INT (g_thread_join (threads[1])));
+  g_assert_no_error (b.error);
+  let_go (&b);
+}
+
+/* Nor does who sends numbers wait while it is kept, for which PoCL compiles all of it. */
+static void
+test_keeping (Fixture *f, gconstpointer unused)
+{
+  GThread *threads[2];
+  Build b;
+
+  (void) f;
+  (void) unused;
+  hold (&b, TRUE, threads);
+  while (!g_atomic_int_get (&b.opened)) {
+    g_assert_false (vlf_watch_is_stuck (b.watch, NULL));
+    g_usleep (10000);
+  }
+  g_atomic_int_set (&b.go, -1);
+  g_assert_true (GPOINTER_TO_INT (g_thread_join (threads[0])));
+  g_assert_true (GPOINTER_TO_INT (g_thread_join (threads[1])));
+  let_go (&b);
+}
+
+/* The device is given up while its driver hangs in a build: whoever waits for that leaves. */
+static void
+test_hung_build (Fixture *f, gconstpointer unused)
+{
+  GThread *threads[2];
+  Build b;
+
+  (void) f;
+  (void) unused;
+  hold (&b, FALSE, threads);
+  while (!g_atomic_int_get (&b.sent))
+    g_usleep (10000);
+  g_atomic_int_set (&b.device->lost, 1);
+  while (!g_atomic_int_get (&b.opened))
+    g_usleep (10000);
+  g_assert_false (GPOINTER_TO_INT (g_thread_join (threads[1])));
+  g_assert_error (b.error, VLF_ERROR, VLF_ERROR_DEVICE);
+  g_atomic_int_set (&b.go, -1);
+  g_thread_join (threads[0]);
+  let_go (&b);
+}
+
+/* A child that is forked while another thread builds neither waits for it nor breaks off when it lets go of the device. */
+static void
+test_forked_build (Fixture *f, gconstpointer unused)
+{
+  GThread *threads[2];
+  int status = -1;
+  pid_t child;
+  Build b;
+
+  (void) f;
+  (void) unused;
+  hold (&b, FALSE, threads);
+  while (!g_atomic_int_get (&b.sent))
+    g_usleep (10000);
+  child = fork ();
+  if (child == 0) {
+    alarm (20);
+    if (vlf_program_open (b.device, NULL))
+      _exit (1);
+    for (guint n = b.device->refs; n > 0; n--)
+      vlf_device_unref (b.device);
+    _exit (0);
+  }
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_atomic_int_set (&b.go, -1);
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+  g_thread_join (threads[0]);
+  g_thread_join (threads[1]);
+  let_go (&b);
+}
+
 /* What the compiler says of the program for @family, @width and @tiers of @cl. */
 static gchar *
 build_log (const VlfClDevice *cl, VlfFamily family, guint width, guint tiers)
@@ -379,6 +574,10 @@ main (int argc, char **argv)
                 { "/cache/prune", test_prune },
                 { "/cache/off", test_off },
                 { "/cache/device", test_device },
+                { "/program/building", test_building },
+                { "/program/keeping", test_keeping },
+                { "/program/hung-build", test_hung_build },
+                { "/program/forked-build", test_forked_build },
                 { "/program/warnings", test_warnings } };
 
   g_test_init (&argc, &argv, NULL);
