@@ -180,14 +180,17 @@ vlf_do_item (const VlfMemory *memory, __global const VlfStep *s, uint i)
     vlf_step_rows (memory, s + j, first, n);
 }
 
-/* FALSE: that takes too long. */
+/* FALSE: that takes too long. Looking is cheap but orders nothing, and PoCL's mem_fence() is empty: only its atomic operations acquire what
+ * those of others released, without which a processor that reads ahead (ARMv8.0) may have read what was there before they wrote. */
 bool
 vlf_wait_for (volatile __global uint *done, const uint items)
 {
   for (uint i = 0; i < PATIENCE; i++) {
     if (*done >= items) {
-      mem_fence (CLK_GLOBAL_MEM_FENCE); /* nothing that others wrote is read before this */
-      return true;
+      const bool all = atomic_add (done, 0) >= items;
+
+      mem_fence (CLK_GLOBAL_MEM_FENCE); /* of runtimes where it is the other way round */
+      return all;
     }
   }
   return false;
