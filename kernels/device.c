@@ -152,7 +152,7 @@ choose (GPtrArray *candidates, const char *wish, GError **error)
     guint score = suits (c, which);
 
     if (score == 0 && which[0] != '\0' && strstr (name, which))
-      score = 1;
+      score = g_str_equal (name, which) ? 2 : 1; /* the whole name before one that begins with it */
     if (score > best_score) {
       best = c;
       best_score = score;
