@@ -560,6 +560,37 @@ test_prompts (void)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_FORMAT);
 }
 
+/* Bytes on the device while @n prompts are asked. */
+static gsize
+memory_of_prompts (guint n)
+{
+  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func ((GDestroyNotify) vlf_text_unref);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
+  g_autoptr (VlfResult) result = NULL;
+  guint8 pixels[3] = { 1, 2, 3 };
+  VlfImage image = make_image (pixels, 1, 1, 1);
+
+  for (guint i = 0; i < n; i++) {
+    g_autofree gchar *prompt = g_strdup_printf ("star %u above two rings and a heart", i);
+
+    g_ptr_array_add (texts, encode (model, prompt));
+  }
+  run (session, &image, 1, (VlfText *const *) texts->pdata, n, &result);
+  return vlf_model_device_memory (model);
+}
+
+/* What texts are encoded with is given back from one group of prompts to the next. Of each, what is kept are 40,000 bytes; its text tower takes
+ * 240,000. */
+static void
+test_many_prompts (void)
+{
+  const gsize few = memory_of_prompts (32), many = memory_of_prompts (320);
+
+  g_assert_cmpuint ((many - few) / (320 - 32), <, 80000);
+}
+
 static void
 test_sharing (void)
 {
@@ -617,6 +648,7 @@ main (int argc, char **argv)
   g_test_add_func ("/session/options", test_options);
   g_test_add_func ("/session/no-texts", test_no_texts);
   g_test_add_func ("/session/prompts", test_prompts);
+  g_test_add_func ("/session/many-prompts", test_many_prompts);
   g_test_add_func ("/session/sharing", test_sharing);
   return g_test_run ();
 }
