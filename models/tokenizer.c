@@ -7,6 +7,12 @@
 
 #define MAX_BYTES ((gsize) 16 << 20)
 
+/* What normalisation may make of @n bytes. A character of real tokenizers becomes eleven times as long at most; without a limit sixteen
+ * steps of a hostile one would make a letter all the memory there is. */
+#define MAX_GROWTH      64u
+#define MAX_NORMAL      ((gsize) 128 << 20)
+#define NORMAL_LIMIT(n) (MIN (MAX_GROWTH * (n), MAX_NORMAL) + 256)
+
 /* --- the object --- */
 
 /* Contents by id, of the vocabulary first: an added token that is also there has the same content. */
@@ -158,6 +164,7 @@ typedef struct {
   VlfBpeScratch scratch;
   VlfTokens *tokens;
   gsize allocated;
+  gboolean grown; /* normalisation made too much of the text */
 } Encoding;
 
 static gboolean
@@ -258,7 +265,7 @@ static gboolean encode_parts (Encoding *e, const VlfSlice *text, gboolean normal
 static gboolean
 normalise_and_encode (Encoding *e, const VlfSlice *text)
 {
-  VlfAligned normal = { 0 };
+  VlfAligned normal = { .limit = NORMAL_LIMIT (text->length) };
   VlfSlice slice;
   gboolean ok;
 
@@ -266,6 +273,7 @@ normalise_and_encode (Encoding *e, const VlfSlice *text)
     return encode_parts (e, text, TRUE);
   vlf_normalise (&e->tokenizer->normaliser, text, &normal);
   slice = vlf_aligned_slice (&normal, 0, normal.length);
+  e->grown |= normal.full;
   ok = !normal.failed && encode_parts (e, &slice, TRUE);
   vlf_aligned_clear (&normal);
   return ok;
@@ -386,7 +394,14 @@ vlf_tokenizer_encode (const VlfTokenizer *tokenizer, const char *text, gssize le
   if (ok && finish (&e, max_length))
     return TRUE;
   vlf_tokens_clear (tokens);
-  g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for the tokens of %" G_GSIZE_FORMAT " bytes of text",
-               n);
+  if (e.grown)
+    g_set_error (
+        error, VLF_ERROR, VLF_ERROR_RANGE,
+        "expected a normalizer in tokenizer.json that makes a text at most %u times as long, found one that makes "
+        "more of %" G_GSIZE_FORMAT " bytes",
+        MAX_GROWTH, n);
+  else
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for the tokens of %" G_GSIZE_FORMAT " bytes of text",
+                 n);
   return FALSE;
 }

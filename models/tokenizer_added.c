@@ -3,7 +3,6 @@
 #include <string.h>
 
 #define MAX_CONTENT 512
-#define MAX_ADDED   16384
 
 /* Contents as they are looked for in a text, with the index of their token in @tokens. */
 typedef struct {
@@ -99,9 +98,9 @@ vlf_added_add (VlfAdded *added, const VlfAddedToken *token, const VlfVocab *voca
     *known = copy;
     return TRUE;
   }
-  if (length > MAX_CONTENT || added->tokens->len == MAX_ADDED) {
+  if (length > MAX_CONTENT || added->tokens->len == VLF_MAX_ADDED) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "expected at most %u added tokens of at most %u bytes, found more",
-                 MAX_ADDED, MAX_CONTENT);
+                 VLF_MAX_ADDED, MAX_CONTENT);
     return FALSE;
   }
   copy.content = g_strdup (token->content);
@@ -111,27 +110,44 @@ vlf_added_add (VlfAdded *added, const VlfAddedToken *token, const VlfVocab *voca
   return TRUE;
 }
 
-void
-vlf_added_finish (VlfAdded *added, const VlfNormaliser *normaliser)
+/* Token @i as its matcher will look for it. */
+static gboolean
+add_content (VlfAdded *added, guint i, const VlfNormaliser *normaliser, GError **error)
+{
+  const VlfAddedToken *token = &g_array_index (added->tokens, VlfAddedToken, i);
+  Matcher *matcher = &added->matchers[token->normalized != FALSE];
+  guint32 nowhere[MAX_CONTENT] = { 0 };
+  VlfSlice content = { token->content, nowhere, nowhere, strlen (token->content) };
+  VlfAligned normalised = { .limit = VLF_MAX_CONTENT };
+  gboolean ok = FALSE;
+
+  vlf_normalise (token->normalized ? normaliser : NULL, &content, &normalised);
+  if (normalised.full) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                 "expected added tokens of at most %u bytes when normalised, found one that becomes longer",
+                 VLF_MAX_CONTENT);
+  } else if (normalised.failed) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %u added tokens", added->tokens->len);
+  } else {
+    ok = normalised.length == 0 || vlf_vocab_add (matcher->contents, normalised.text, normalised.length, i, error);
+    if (normalised.length > 0)
+      matcher->starts[(guint8) normalised.text[0]] = TRUE;
+  }
+  vlf_aligned_clear (&normalised);
+  return ok;
+}
+
+gboolean
+vlf_added_finish (VlfAdded *added, const VlfNormaliser *normaliser, GError **error)
 {
   for (guint i = 0; i < G_N_ELEMENTS (added->matchers); i++)
     added->matchers[i].contents = vlf_vocab_new ();
-  for (guint i = 0; i < added->tokens->len; i++) {
-    const VlfAddedToken *token = &g_array_index (added->tokens, VlfAddedToken, i);
-    Matcher *matcher = &added->matchers[token->normalized != FALSE];
-    guint32 nowhere[MAX_CONTENT] = { 0 };
-    VlfSlice content = { token->content, nowhere, nowhere, strlen (token->content) };
-    VlfAligned normalised = { 0 };
-
-    vlf_normalise (token->normalized ? normaliser : NULL, &content, &normalised);
-    if (normalised.length > 0) {
-      vlf_vocab_add (matcher->contents, normalised.text, normalised.length, i);
-      matcher->starts[(guint8) normalised.text[0]] = TRUE;
-    }
-    vlf_aligned_clear (&normalised);
-  }
+  for (guint i = 0; i < added->tokens->len; i++)
+    if (!add_content (added, i, normaliser, error))
+      return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (added->matchers); i++)
     vlf_vocab_sort (added->matchers[i].contents);
+  return TRUE;
 }
 
 /* --- cutting --- */

@@ -5,7 +5,8 @@
 #include <string.h>
 #include "models/tokenizer_private.h"
 
-#define WHOLE_BYTES 6 /* a longer user-perceived character is looked up code point by code point */
+#define WHOLE_BYTES 6    /* a longer user-perceived character is looked up code point by code point */
+#define MAX_TARGET  256u /* bytes that a character becomes; of NFKC at most 33 */
 
 struct _VlfCharsmap {
   guint32 *units; /* [n] of the trie */
@@ -140,6 +141,22 @@ vlf_charsmap_apply (const VlfCharsmap *map, const VlfSlice *slice, VlfAligned *t
 
 /* ---- loading ---- */
 
+/* The targets are looked at again for every character of a text. */
+static gboolean
+check_targets (const VlfCharsmap *map, GError **error)
+{
+  for (gsize at = 0, n; at < map->length; at += n + 1) {
+    n = strlen (map->targets + at);
+    if (n <= MAX_TARGET)
+      continue;
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                 "precompiled_charsmap: expected characters that become %u bytes or less, found %" G_GSIZE_FORMAT,
+                 MAX_TARGET, n);
+    return FALSE;
+  }
+  return TRUE;
+}
+
 /* The trie's bytes in 32 bits, the trie, the targets; all little-endian. */
 VlfCharsmap *
 vlf_charsmap_new (const char *base64, GError **error)
@@ -168,7 +185,10 @@ vlf_charsmap_new (const char *base64, GError **error)
   map->targets = g_malloc0 (map->length + 1);
   memcpy (map->targets, data + sizeof bytes + bytes, map->length);
   map->length++;
-  return map;
+  if (check_targets (map, error))
+    return map;
+  vlf_charsmap_free (map);
+  return NULL;
 }
 
 void

@@ -188,7 +188,10 @@ load_vocab (VlfTokenizer *tokenizer, const VlfJson *vocab, const char *file, GEr
                    "%s: \"%.100s\": expected an id of at most %u, found another value", file, shown, VLF_MAX_TOKEN_ID);
       return FALSE;
     }
-    vlf_vocab_add (tokenizer->vocab, content, length, (guint) id);
+    if (!vlf_vocab_add (tokenizer->vocab, content, length, (guint) id, error)) {
+      g_prefix_error (error, "%s: ", file);
+      return FALSE;
+    }
   }
   vlf_vocab_sort (tokenizer->vocab);
   return TRUE;
@@ -276,7 +279,10 @@ load_words (VlfTokenizer *tokenizer, const char *text, gsize length, GError **er
                    VLF_MAX_TOKEN_ID + 1);
       return FALSE;
     }
-    vlf_vocab_add (tokenizer->vocab, line, (gsize) (stop - line), id);
+    if (!vlf_vocab_add (tokenizer->vocab, line, (gsize) (stop - line), id, error)) {
+      g_prefix_error (error, "vocab.txt: ");
+      return FALSE;
+    }
   }
   vlf_vocab_sort (tokenizer->vocab);
   return TRUE;
@@ -414,14 +420,12 @@ vlf_tokenizer_load (VlfTokenizer *tokenizer, int dir_fd, const char *model_type,
   VlfTokenizerFiles files = { 0 };
   VlfTokenizerClass class_;
   VlfModelSettings settings = { 0 };
-  gboolean ok = load_files (dir_fd, &files, error) && choose_class (&files, model_type, &class_, error) &&
-                set_class (tokenizer, &files, class_, &settings, error) &&
-                load_model (tokenizer, &files, &settings, error) &&
-                vlf_tokenizer_add_specials (tokenizer, &files, class_, error) &&
-                set_around (tokenizer, &files, class_, error) && set_rest (tokenizer, &files, class_, error);
+  gboolean ok =
+      load_files (dir_fd, &files, error) && choose_class (&files, model_type, &class_, error) &&
+      set_class (tokenizer, &files, class_, &settings, error) && load_model (tokenizer, &files, &settings, error) &&
+      vlf_tokenizer_add_specials (tokenizer, &files, class_, error) && set_around (tokenizer, &files, class_, error) &&
+      set_rest (tokenizer, &files, class_, error) && vlf_added_finish (tokenizer->added, &tokenizer->normaliser, error);
 
-  if (ok)
-    vlf_added_finish (tokenizer->added, &tokenizer->normaliser);
   files_clear (&files);
   return ok;
 }

@@ -331,11 +331,12 @@ vlf_normalise (const VlfNormaliser *normaliser, const VlfSlice *slice, VlfAligne
   VlfSlice from = *slice;
   VlfAligned held = { 0 };
 
-  for (guint i = 0; normaliser && i < normaliser->n; i++) {
-    VlfAligned next = { 0 };
+  for (guint i = 0; normaliser && i < normaliser->n && !to->failed; i++) {
+    VlfAligned next = { .limit = to->limit };
 
     do_step (&normaliser->steps[i], &from, &next);
     to->failed |= next.failed;
+    to->full |= next.full;
     vlf_aligned_clear (&held);
     held = next;
     from = vlf_aligned_slice (&held, 0, held.length);

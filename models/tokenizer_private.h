@@ -18,12 +18,14 @@ typedef struct {
   gsize length;
 } VlfSlice;
 
-/* A text under construction; zeroed is empty. Appending remembers when memory did not suffice. */
+/* A text under construction; zeroed is empty. Appending remembers when memory did not suffice, or the limit. */
 typedef struct {
   char *text;
   guint32 *begin, *end;
   gsize length, allocated;
+  gsize limit; /* about the most bytes; 0: none */
   gboolean failed;
+  gboolean full; /* @failed, and it was the limit */
 } VlfAligned;
 
 void vlf_aligned_append (VlfAligned *to, gunichar c, guint32 begin, guint32 end);
@@ -82,7 +84,8 @@ gboolean vlf_replace_parse (VlfReplace *replace, const char *pattern, const char
 
 /* SentencePiece's table of characters and what they become: tokenizer_charsmap.c. */
 typedef struct _VlfCharsmap VlfCharsmap;
-/* From the base64 of tokenizer.json's precompiled_charsmap. VLF_ERROR_FORMAT if it is none. */
+/* From the base64 of tokenizer.json's precompiled_charsmap. VLF_ERROR_FORMAT if it is none, VLF_ERROR_RANGE if what a character becomes
+ * is too long. */
 VlfCharsmap *vlf_charsmap_new (const char *base64, GError **error);
 void vlf_charsmap_free (VlfCharsmap *charsmap); /* NULL is fine */
 void vlf_charsmap_apply (const VlfCharsmap *charsmap, const VlfSlice *slice, VlfAligned *to);
@@ -107,7 +110,7 @@ void vlf_normaliser_clear (VlfNormaliser *normaliser);
 gboolean vlf_normaliser_add (VlfNormaliser *normaliser, const VlfNormalStep *step);
 gboolean vlf_normaliser_add_plain (VlfNormaliser *normaliser, VlfNormal flags); /* in their order above */
 
-/* @slice, normalised, behind what @to has. @normaliser: NULL copies. */
+/* @slice, normalised, behind what @to has, whose limit holds for what every step makes. @normaliser: NULL copies. */
 void vlf_normalise (const VlfNormaliser *normaliser, const VlfSlice *slice, VlfAligned *to);
 
 /* --- words: tokenizer_text.c --- */
@@ -132,12 +135,14 @@ gsize vlf_marked_word (const char *text, const char *end); /* up to the next VLF
 /* --- vocabulary: tokenizer_vocab.c --- */
 
 #define VLF_MAX_TOKEN_ID 999999u
+#define VLF_MAX_CONTENT  4096u /* bytes of a token; those of real models have some hundred */
 
 /* Contents of tokens and their ids. Found by sorting: hostile contents cannot make it slow. */
 typedef struct _VlfVocab VlfVocab;
 VlfVocab *vlf_vocab_new (void);
 void vlf_vocab_free (VlfVocab *vocab);
-void vlf_vocab_add (VlfVocab *vocab, const char *content, gsize length, guint id);
+/* VLF_ERROR_RANGE above VLF_MAX_CONTENT: encoding looks at all of a content again and again, and a captioner writes it as often. */
+gboolean vlf_vocab_add (VlfVocab *vocab, const char *content, gsize length, guint id, GError **error);
 /* After the last vlf_vocab_add(), before the calls below. Of a content that is there twice the higher id counts. */
 void vlf_vocab_sort (VlfVocab *vocab);
 gint vlf_vocab_find (const VlfVocab *vocab, const char *content, gsize length);
@@ -148,6 +153,8 @@ guint vlf_vocab_size (const VlfVocab *vocab); /* entries */
 const char *vlf_vocab_content (const VlfVocab *vocab, guint entry, guint *id);
 
 /* --- added tokens: tokenizer_added.c --- */
+
+#define VLF_MAX_ADDED 16384u
 
 typedef struct {
   const char *content;
@@ -161,8 +168,8 @@ void vlf_added_free (VlfAdded *added);
 /* Adds a copy of @token or, if there is one of the same content, changes its flags. Its id is that in @vocab, else
  * one beyond what is taken. */
 gboolean vlf_added_add (VlfAdded *added, const VlfAddedToken *token, const VlfVocab *vocab, GError **error);
-void
-vlf_added_finish (VlfAdded *added, const VlfNormaliser *normaliser); /* after the last one, before the calls below */
+/* After the last one, before the calls below. VLF_ERROR_RANGE if @normaliser makes a content too long, or VLF_ERROR_NO_MEMORY. */
+gboolean vlf_added_finish (VlfAdded *added, const VlfNormaliser *normaliser, GError **error);
 gint vlf_added_find (const VlfAdded *added, const char *content);
 guint vlf_added_size (const VlfAdded *added);
 const VlfAddedToken *vlf_added_nth (const VlfAdded *added, guint n);

@@ -257,6 +257,35 @@ add_named (Naming *naming, const VlfTokenizerFiles *files, VlfTokenizerClass cla
   return add_other_keys (naming, files, error) && add_lists (naming, files, error);
 }
 
+/* Entries of one list are looked for in others, one by one. */
+static gboolean
+check_lists (const VlfTokenizerFiles *files, GError **error)
+{
+  const struct {
+    const char *name;
+    const VlfJson *list;
+  } lists[] = {
+    { "tokenizer.json: added_tokens", vlf_json_get (files->whole, "added_tokens") },
+    { "added_tokens.json", files->added },
+    { "tokenizer_config.json", files->config },
+    { "tokenizer_config.json: added_tokens_decoder", vlf_json_get (files->config, "added_tokens_decoder") },
+    { "tokenizer_config.json: extra_special_tokens", vlf_json_get (files->config, "extra_special_tokens") },
+    { "tokenizer_config.json: additional_special_tokens", vlf_json_get (files->config, "additional_special_tokens") },
+    { "special_tokens_map.json: extra_special_tokens", vlf_json_get (files->special, "extra_special_tokens") },
+    { "special_tokens_map.json: additional_special_tokens",
+      vlf_json_get (files->special, "additional_special_tokens") },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (lists); i++) {
+    if (vlf_json_size (lists[i].list) <= VLF_MAX_ADDED)
+      continue;
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: expected at most %u entries, found %u", lists[i].name,
+                 VLF_MAX_ADDED, vlf_json_size (lists[i].list));
+    return FALSE;
+  }
+  return TRUE;
+}
+
 gboolean
 vlf_tokenizer_add_specials (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerClass class_,
                             GError **error)
@@ -267,6 +296,8 @@ vlf_tokenizer_add_specials (VlfTokenizer *tokenizer, const VlfTokenizerFiles *fi
   Naming naming = { .tokenizer = tokenizer };
   gboolean ok;
 
+  if (!check_lists (files, error))
+    return FALSE;
   for (; entry; entry = vlf_json_next (entry)) {
     VlfAddedToken token = read_token (entry, FALSE);
 

@@ -12,6 +12,8 @@ aligned_reserve (VlfAligned *to, gsize more)
   char *text;
   guint32 *begin, *end;
 
+  if (to->limit > 0 && wanted > to->limit)
+    to->failed = to->full = TRUE;
   if (to->failed || wanted <= to->allocated)
     return !to->failed;
   /* Each one that grew stays valid when the next does not. */

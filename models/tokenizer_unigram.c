@@ -62,9 +62,11 @@ read_entry (VlfUnigram *unigram, const VlfJson *entry, guint id, VlfVocab *to, G
     return FALSE;
   }
   unigram->scores[id] = as_tokenizers (unigram->scores[id]);
-  vlf_vocab_add (to, content, length, id);
   unigram->unknown_score = MIN (unigram->unknown_score, unigram->scores[id] - UNKNOWN_PENALTY);
-  return TRUE;
+  if (vlf_vocab_add (to, content, length, id, error))
+    return TRUE;
+  g_prefix_error (error, "model.vocab: ");
+  return FALSE;
 }
 
 static gboolean

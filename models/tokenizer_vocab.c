@@ -33,12 +33,19 @@ vlf_vocab_free (VlfVocab *vocab)
   g_free (vocab);
 }
 
-void
-vlf_vocab_add (VlfVocab *vocab, const char *content, gsize length, guint id)
+gboolean
+vlf_vocab_add (VlfVocab *vocab, const char *content, gsize length, guint id, GError **error)
 {
-  Entry entry = { g_string_chunk_insert_len (vocab->contents, content, (gssize) length), (guint32) length, id };
+  Entry entry = { .length = (guint32) length, .id = id };
 
+  if (length > VLF_MAX_CONTENT) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "token %u: expected at most %u bytes, found %" G_GSIZE_FORMAT, id,
+                 VLF_MAX_CONTENT, length);
+    return FALSE;
+  }
+  entry.content = g_string_chunk_insert_len (vocab->contents, content, (gssize) length);
   g_array_append_val (vocab->entries, entry);
+  return TRUE;
 }
 
 /* As memcmp() and shorter first, so that entries with a common beginning lie together, the shortest of them in
