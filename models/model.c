@@ -3,9 +3,11 @@
 #include "models/model.h"
 #include <string.h>
 #include "kernels/watch.h"
+#include "models/caption.h"
 
 #define DEFAULT_MODEL     "vlf-shapes"
 #define DEFAULT_THRESHOLD 0.5
+#define MAX_STOP_WORDS    4096 /* all are looked at for each word of a text */
 
 /* Words that say nothing about where to look. A model's vlfusion.json may have its own list. */
 static const char *const default_stop_words[] = { "a",   "an",    "the",  "of",   "and",  "or",   "is",
@@ -25,7 +27,21 @@ find_below (const char *folder, const char *name)
   return NULL;
 }
 
-/* Names are looked up only where they are single names: "../x" never is. */
+/* Names are looked up only where they are single names: "../x" and "." never are. */
+static gboolean
+is_single_name (const char *name)
+{
+  return !strchr (name, G_DIR_SEPARATOR) && strcmp (name, ".") != 0 && strcmp (name, "..") != 0;
+}
+
+/* Where a model of that name may come with the current folder, which others may have filled: the two that are taken when nobody named one
+ * are no such. */
+static gboolean
+may_be_here (const char *name)
+{
+  return strcmp (name, DEFAULT_MODEL) != 0 && strcmp (name, VLF_DEFAULT_CAPTIONER) != 0;
+}
+
 static gchar *
 search (const char *name)
 {
@@ -47,17 +63,15 @@ gchar *
 vlf_model_find (const char *name, GError **error)
 {
   const char *wanted = name && *name ? name : DEFAULT_MODEL;
-  gchar *found = NULL;
+  gchar *found = is_single_name (wanted) ? search (wanted) : NULL;
 
-  if (name && *name && g_file_test (name, G_FILE_TEST_IS_DIR))
-    return g_strdup (name);
-  if (!strchr (wanted, G_DIR_SEPARATOR))
-    found = search (wanted);
+  if (!found && may_be_here (wanted) && g_file_test (wanted, G_FILE_TEST_IS_DIR))
+    found = g_strdup (wanted);
   if (!found)
     g_set_error (error, VLF_ERROR, VLF_ERROR_NOT_FOUND,
-                 "model \"%s\": no such directory; looked for it as a path, below VLF_MODEL_PATH (%s), %s%s%s", wanted,
+                 "model \"%s\": no such directory; looked for it below VLF_MODEL_PATH (%s), %s%s%s%s", wanted,
                  g_getenv ("VLF_MODEL_PATH") ? g_getenv ("VLF_MODEL_PATH") : "not set", VLF_DATADIR "/models",
-                 *VLF_SOURCE_MODELS ? " and " : "", VLF_SOURCE_MODELS);
+                 *VLF_SOURCE_MODELS ? ", " : "", VLF_SOURCE_MODELS, may_be_here (wanted) ? ", and as a path" : "");
   return found;
 }
 
@@ -83,6 +97,12 @@ read_stop_words (VlfModel *model, VlfConfig *c)
 
   if (!list) {
     model->stop_words = g_strdupv ((gchar **) default_stop_words);
+    return;
+  }
+  if (vlf_json_type (list) != VLF_JSON_ARRAY || vlf_json_size (list) > MAX_STOP_WORDS) {
+    vlf_config_fail (c, vlf_json_type (list) == VLF_JSON_ARRAY ? VLF_ERROR_RANGE : VLF_ERROR_FORMAT,
+                     "stop_words: expected an array of at most %u words, found %s of %u", MAX_STOP_WORDS,
+                     vlf_json_type_name (list), vlf_json_size (list));
     return;
   }
   for (const VlfJson *word = vlf_json_first (list); word; word = vlf_json_next (word)) {

@@ -32,8 +32,9 @@ typedef struct {
   gpointer user;
 } VlfModelOptions;
 
-/* Where the model that users call @name lies: a directory itself, else looked up below VLF_MODEL_PATH, the source tree's or the
- * prefix's share folder. NULL or "": the shipped default. Free with g_free(); NULL with VLF_ERROR_NOT_FOUND naming where it looked. */
+/* Where the model that users call @name lies: a name is looked up below VLF_MODEL_PATH, the prefix's share folder or the source tree's; else
+ * it is a directory itself, unless a shipped model is called so. NULL or "": the shipped default. Free with g_free(); NULL with
+ * VLF_ERROR_NOT_FOUND naming where it looked. */
 gchar *vlf_model_find (const char *name, GError **error);
 
 /* Checks what can be checked without reading weights: config ranges, tokenizer, names and shapes of all tensors, the device. Cheap. */
