@@ -6,16 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
+gchar *
+cli_clean (const char *text)
+{
+  g_autofree gchar *valid = g_utf8_make_valid (text, -1);
+  GString *clean = g_string_new (NULL);
+
+  for (const char *c = valid; *c; c = g_utf8_next_char (c))
+    g_string_append_unichar (clean, g_unichar_isprint (g_utf8_get_char (c)) ? g_utf8_get_char (c) : ' ');
+  return g_string_free (clean, FALSE);
+}
+
 /* Messages may quote what a file or user wrote, newlines included. */
 static void
 complain (const char *message)
 {
-  g_autofree gchar *line = g_strdup (message);
+  g_autofree gchar *line = cli_clean (message);
 
   g_strchomp (line);
-  for (char *c = line; *c; c++)
-    if ((guchar) *c < 0x20 || *c == 0x7f)
-      *c = ' ';
   fprintf (stderr, "%s: %s\n", g_get_prgname (), line);
 }
 

@@ -18,6 +18,10 @@ CliStatus cli_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
 /* One line on stderr about what was done differently from what was asked. */
 void cli_note (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
+/* A copy of what a file or user wrote, so that it can neither begin a line nor speak to the terminal: control, format and unassigned
+ * characters are spaces, what is not UTF-8 is U+FFFD. */
+gchar *cli_clean (const char *text);
+
 /* All of @text to stdout; a closed or full one is an error. */
 gboolean cli_print (const char *text, GError **error);
 

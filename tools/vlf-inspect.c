@@ -16,6 +16,15 @@ append_size (GString *to, guint64 bytes)
   g_string_append (to, size);
 }
 
+/* What a file says, in @width columns. */
+static void
+append_clean (GString *to, const char *text, int width)
+{
+  g_autofree gchar *clean = cli_clean (text);
+
+  g_string_append_printf (to, "%-*s", width, clean);
+}
+
 static void
 append_tensors (GString *to, const VlfSafetensors *files)
 {
@@ -25,8 +34,9 @@ append_tensors (GString *to, const VlfSafetensors *files)
     const VlfTensorInfo *info = vlf_safetensors_nth (files, i);
     g_autofree gchar *shape = vlf_tensor_shape_string (info);
 
-    g_string_append_printf (to, "%-72s %-5s %-20s %12" G_GSIZE_FORMAT "\n", info->name,
-                            vlf_tensor_type_name (info->type), shape, info->bytes);
+    append_clean (to, info->name, 72);
+    g_string_append_printf (to, " %-5s %-20s %12" G_GSIZE_FORMAT "\n", vlf_tensor_type_name (info->type), shape,
+                            info->bytes);
     total += info->bytes;
   }
   g_string_append_printf (to, "%u tensors, ", vlf_safetensors_size (files));
@@ -62,7 +72,9 @@ append_parts (GString *to, const VlfSafetensors *files)
       if (same)
         elements += vlf_safetensors_nth (files, i++)->elements;
     }
-    g_string_append_printf (to, "  %-44s %12" G_GUINT64_FORMAT " parameters\n", part, elements);
+    g_string_append (to, "  ");
+    append_clean (to, part, 44);
+    g_string_append_printf (to, " %12" G_GUINT64_FORMAT " parameters\n", elements);
   }
 }
 
@@ -71,12 +83,15 @@ static void
 append_scalar (GString *to, const VlfJson *value)
 {
   char digits[G_ASCII_DTOSTR_BUF_SIZE];
+  g_autoptr (GString) written = g_string_new (NULL);
   double number;
 
-  if (vlf_json_type (value) == VLF_JSON_DOUBLE && vlf_json_double (value, &number))
+  if (vlf_json_type (value) == VLF_JSON_DOUBLE && vlf_json_double (value, &number)) {
     g_string_append (to, g_ascii_formatd (digits, sizeof digits, "%.9g", number));
-  else
-    vlf_json_canonical (value, to);
+  } else {
+    vlf_json_canonical (value, written);
+    append_clean (to, written->str, 0);
+  }
 }
 
 /* The scalars of @object, one a line; objects inside it one level deeper. */
@@ -92,7 +107,10 @@ append_config (GString *to, const VlfJson *object, const char *prefix)
 
       append_config (to, v, inner);
     } else if (type == VLF_JSON_INT || type == VLF_JSON_DOUBLE || type == VLF_JSON_STRING || type == VLF_JSON_BOOL) {
-      g_string_append_printf (to, "  %s%s: ", prefix, key);
+      g_string_append (to, "  ");
+      append_clean (to, prefix, 0);
+      append_clean (to, key, 0);
+      g_string_append (to, ": ");
       append_scalar (to, v);
       g_string_append_c (to, '\n');
     }
@@ -119,6 +137,14 @@ check_runnable (const char *directory, GError **error)
   return vlf_model_check (&options, error);
 }
 
+static void
+append_line (GString *to, const char *name, const char *value)
+{
+  g_string_append_printf (to, "%s: ", name);
+  append_clean (to, value, 0);
+  g_string_append_c (to, '\n');
+}
+
 static gboolean
 inspect_directory (const char *name, gboolean tensors, GString *to, GError **error)
 {
@@ -134,9 +160,11 @@ inspect_directory (const char *name, gboolean tensors, GString *to, GError **err
   if (!fingerprint)
     return FALSE;
   class = vlf_json_string (vlf_json_first (vlf_config_get (config, "architectures")), NULL);
-  g_string_append_printf (to, "directory: %s\nmodel type: %s\narchitecture: %s\nfingerprint: %s\nrunnable: yes\n",
-                          directory, vlf_config_string (config, "model_type", "?"), class ? class : "not named",
-                          fingerprint);
+  append_line (to, "directory", directory);
+  append_line (to, "model type", vlf_config_string (config, "model_type", "?"));
+  append_line (to, "architecture", class ? class : "not named");
+  append_line (to, "fingerprint", fingerprint);
+  append_line (to, "runnable", "yes");
   g_string_append (to, "config.json:\n");
   append_config (to, vlf_config_get (config, ""), "");
   g_string_append (to, "parts:\n");

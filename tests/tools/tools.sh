@@ -94,6 +94,73 @@ works "vlf-inspect of a file" "$tools/vlf-inspect" "$model/model.safetensors"
 shows "  lists tensors" '^itm_score.fc.weight +F32 +\[2, 128\] +1024$'
 works "vlf-inspect --devices" "$tools/vlf-inspect" --devices
 shows "  lists some" '^0: '
+
+# NAME: nothing in the last output speaks to a terminal: neither control characters but line feeds, nor the second half of them (C1)
+tame () {
+  status=0
+  LC_ALL=C tr -d '\n\040-\176\200-\377' <"$folder/output" | grep -q . && status=1
+  LC_ALL=C grep -q "$(printf '\302[\200-\237]')" "$folder/output" && status=1
+  verdict "$1" $status
+}
+
+# What a file says can neither forge a line of the report nor set a title or colours.
+cat >"$folder/header" <<'EOF'
+{"\u001b]0;title\u0007 \u009b31m\nfingerprint: 0":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}
+EOF
+{ printf "\\$(printf %03o "$(wc -c <"$folder/header")")\\0\\0\\0\\0\\0\\0\\0"; cat "$folder/header"; printf '\0\0\0\0'; } >"$folder/evil"
+works "vlf-inspect of a tensor with a title, a colour and a line" "$tools/vlf-inspect" "$folder/evil"
+tame "  writes none of them"
+shows "  but the rest" '^ \]0;title   31m fingerprint: 0 +F32'
+mkdir "$folder/named"
+cp "$model"/* "$folder/named"
+sed -e '1s/^{/{"\\u001bk\\nrunnable: 1": 1, "\\u009bx": "\\u009by", "z_config": {"\\u001bk\\nrunnable: 2": 2},/' \
+  -e 's/"BridgeTowerForImageAndTextRetrieval"/"BridgeTowerForImageAndTextRetrieval\\u001b\\nrunnable: 0"/' "$model/config.json" >"$folder/named/config.json"
+works "vlf-inspect of a config with such names" "$tools/vlf-inspect" "$folder/named"
+tame "  writes none of them"
+shows "  but the rest" '^architecture: BridgeTowerForImageAndTextRetrieval  runnable: 0$'
+[ "$(grep -c '^runnable' "$folder/output")" = 1 ]
+verdict "  says once whether it runs" $?
+
+# Stop words are read for each word of a text.
+stop_words () {
+  echo "{\"stop_words\": $1}" >"$folder/named/vlfusion.json"
+}
+many=$(yes '"a",' | head -4095 | tr -d '\n')
+stop_words "[$many\"b\"]"
+works "4096 stop words" "$tools/vlf-inspect" "$folder/named"
+stop_words "[$many\"b\",\"c\"]"
+refuses "4097 stop words" 'vlfusion.json: stop_words: expected an array of at most 4096 words, found an array of 4097' "$tools/vlf-inspect" "$folder/named"
+stop_words '"a"'
+refuses "stop words that are no list" 'stop_words: expected an array of at most 4096 words, found a string' "$tools/vlf-inspect" "$folder/named"
+stop_words null
+works "stop words that are null" "$tools/vlf-inspect" "$folder/named"
+
+# FOLDER NAME COMMAND...: it works in that folder
+works_in () {
+  where=$1 name=$2
+  shift 2
+  works "$name" sh -c 'cd "$1" && shift && exec "$@"' sh "$where" "$@"
+}
+
+# A folder that was downloaded or shared cannot put its models before those that have names.
+mkdir "$folder/here" "$folder/path"
+cp -r "$model" "$folder/here/both"
+cp -r "$model" "$folder/here/mine"
+cp -r "$model" "$folder/path/both"
+mkdir "$folder/here/vlf-shapes" "$folder/here/vlf-captions"
+named_before=$VLF_MODEL_PATH
+export VLF_MODEL_PATH="$folder/path:$named_before"
+works_in "$folder/here" "a name that the current folder has, too" "$tools/vlf-inspect" both
+shows "  is looked up" "^directory: $folder/path/both$"
+works_in "$folder/here" "a name that only the current folder has" "$tools/vlf-inspect" mine
+shows "  is there" '^directory: mine$'
+works_in "$folder/here" "a path" "$tools/vlf-inspect" ./both
+shows "  is a path" '^directory: ./both$'
+works_in "$folder/here/both" "the current folder" "$tools/vlf-inspect" .
+shows "  is a path, too" '^directory: .$'
+works_in "$folder/here" "the default captioner" "$tools/vlf-run" --image "$picture" --caption
+export VLF_MODEL_PATH="$named_before"
+
 works "vlf-bench --whole" "$tools/vlf-bench" --whole --frames 3 --model "$model" --synthetic-tokens 10
 shows "  measures beside the peak" '"tokens": 10,.*"ms": [0-9.e+]+,.*"of_peak": [0-9.e-]+'
 printf 'run 2\n' >"$folder/requests"
