@@ -74,22 +74,27 @@ read_tensor (const char *path, const VlfSafetensors *file, const VlfTensorInfo *
 
 /* ---- texts ---- */
 
-/* The parts of @list between @separator, one for each text. */
+/* The parts of @list between @separator, one for each text. They are counted first: a header has room for a hundred million of them. */
 static gboolean
-name_texts (VlfEmbeddings *self, const char *path, const char *key, const char *list, const char *separator,
-            GError **error)
+name_texts (VlfEmbeddings *self, const char *path, const char *key, const char *list, char separator, GError **error)
 {
-  g_auto (GStrv) parts = g_strsplit (list, separator, -1);
-  guint n = g_strv_length (parts);
+  guint n = *list ? 1 : 0;
 
+  for (const char *p = strchr (list, separator); p; p = strchr (p + 1, separator))
+    n++;
   if (n != self->n) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT,
                  "%s: metadata %s: expected %u texts, one for each embedding, found %u", path, key, self->n, n);
     return FALSE;
   }
-  for (guint i = 0; i < n; i++)
-    if (!vlf_embeddings_name_text (self, path, i, parts[i], strlen (parts[i]), error))
+  for (guint i = 0; i < n; i++) {
+    const char *end = strchr (list, separator);
+    const gsize length = end ? (gsize) (end - list) : strlen (list);
+
+    if (!vlf_embeddings_name_text (self, path, i, list, length, error))
       return FALSE;
+    list += length + 1;
+  }
   return TRUE;
 }
 
@@ -247,7 +252,7 @@ read_own (const char *path, const VlfSafetensors *file, const VlfTensorInfo *inf
     return NULL;
   }
   self = read_tensor (path, file, info, TRUE, error);
-  if (!self || !name_texts (self, path, "text", vlf_safetensors_metadata (file, "text"), "\n", error) ||
+  if (!self || !name_texts (self, path, "text", vlf_safetensors_metadata (file, "text"), '\n', error) ||
       !read_mask (self, path, file, error) || !vlf_embeddings_check_finite (self, path, error) ||
       !read_words (self, path, vlf_safetensors_metadata (file, "words"), error))
     return NULL;
@@ -309,7 +314,7 @@ read_table (const char *path, const VlfSafetensors *file, const VlfTensorInfo *i
   const char *labels = vlf_safetensors_metadata (file, "labels");
   g_autoptr (VlfEmbeddings) self = read_tensor (path, file, info, FALSE, error);
 
-  if (!self || !(labels ? name_texts (self, path, "labels", labels, ",", error) : number_texts (self, path, error)) ||
+  if (!self || !(labels ? name_texts (self, path, "labels", labels, ',', error) : number_texts (self, path, error)) ||
       !read_numbers (self, path, file, error) || !vlf_embeddings_check_finite (self, path, error) ||
       !vlf_embeddings_normalize (self, path, error))
     return NULL;

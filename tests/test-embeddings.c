@@ -4,6 +4,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
 #include "models/safetensors_write.h"
 
 static gchar *path; /* of the one file that each test writes anew */
@@ -397,6 +398,23 @@ test_bad_dlstreamer (void)
   }
 }
 
+/* More labels than anybody can have cost no more than the file. */
+static void
+test_many_labels (void)
+{
+  const gsize many = 12 << 20;
+  g_autofree gchar *labels = g_strnfill (many, ',');
+  const BadFile file = { { "labels", labels }, "embeddings", 2, { 2, 4 }, VLF_TENSOR_F32, 0, NULL };
+  struct rusage before, after;
+
+  save (&file, zeros, NULL);
+  getrusage (RUSAGE_SELF, &before);
+  expect_error (VLF_ERROR_FORMAT, "metadata labels: expected 2 texts, one for each embedding, found 12582913");
+  getrusage (RUSAGE_SELF, &after);
+  g_assert_cmpint (after.ru_maxrss - before.ru_maxrss, <,
+                   20 * (many >> 10)); /* KiB; one string for each takes 32 bytes or more */
+}
+
 /* ---- Hailo's ---- */
 
 static void
@@ -483,6 +501,7 @@ main (int argc, char **argv)
   g_test_add_func ("/embeddings/dlstreamer", test_dlstreamer);
   g_test_add_func ("/embeddings/dlstreamer/bare", test_dlstreamer_bare);
   g_test_add_func ("/embeddings/bad/dlstreamer", test_bad_dlstreamer);
+  g_test_add_func ("/embeddings/bad/many-labels", test_many_labels);
   g_test_add_func ("/embeddings/hailo", test_hailo);
   g_test_add_func ("/embeddings/bad/json", test_bad_json);
   status = g_test_run ();
