@@ -21,4 +21,8 @@ typedef enum {
   VLF_ERROR_CANCELLED,   /* the caller asked to stop */
 } VlfError;
 
+/* The bytes of @text, UTF-8, that a message quotes with "%.*s": @most or fewer, since half a character is no UTF-8 and some readers of
+ * messages refuse all of it then. */
+int vlf_shown (const char *text, int most);
+
 G_END_DECLS

@@ -157,14 +157,16 @@ set_build_error (const VlfDevice *device, cl_program program, cl_int status, GEr
 {
   const VlfClDevice *cl = device->cl;
   g_autofree gchar *log = NULL;
+  const char *reason;
   gsize size = 0;
 
   vlf_cl_api ()->GetProgramBuildInfo (program, cl->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size);
   log = g_try_malloc0 (size + 1);
   if (log && size > 0)
     vlf_cl_api ()->GetProgramBuildInfo (program, cl->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
-  g_set_error (error, VLF_ERROR, VLF_ERROR_BUILD, "%s: the kernels did not compile: %s: %.2000s", device->name,
-               vlf_cl_status_name (status), log && log[0] != '\0' ? log : "no reason given");
+  reason = log && log[0] != '\0' ? log : "no reason given";
+  g_set_error (error, VLF_ERROR, VLF_ERROR_BUILD, "%s: the kernels did not compile: %s: %.*s", device->name,
+               vlf_cl_status_name (status), vlf_shown (reason, 2000), reason);
 }
 
 static cl_program

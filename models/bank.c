@@ -123,8 +123,8 @@ check_file (const VlfModel *model, const VlfEmbeddings *from, const char *path, 
                  from->layers);
   else if (from->model && strcmp (from->model, model->fingerprint) != 0)
     g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
-                 "%s: expected embeddings of model \"%s\" (fingerprint %.16s), found those of %.16s", path, model->name,
-                 model->fingerprint, from->model);
+                 "%s: expected embeddings of model \"%s\" (fingerprint %.16s), found those of %.*s", path, model->name,
+                 model->fingerprint, vlf_shown (from->model, 16), from->model);
   else
     return TRUE;
   return FALSE;

@@ -125,8 +125,8 @@ vlf_embeddings_check_finite (const VlfEmbeddings *self, const char *name, GError
     for (gsize k = 0; k < (gsize) self->layers * text->tokens * self->dim; k++)
       if (!isfinite (text->values[k])) {
         g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT,
-                     "%s: text %u \"%.80s\": expected finite numbers, found %s at place %" G_GSIZE_FORMAT, name, i,
-                     text->text, isnan (text->values[k]) ? "NaN" : "an infinite one", k);
+                     "%s: text %u \"%.*s\": expected finite numbers, found %s at place %" G_GSIZE_FORMAT, name, i,
+                     vlf_shown (text->text, 80), text->text, isnan (text->values[k]) ? "NaN" : "an infinite one", k);
         return FALSE;
       }
   }
@@ -144,8 +144,8 @@ vlf_embeddings_normalize (VlfEmbeddings *self, const char *name, GError **error)
       sum += (double) vector[k] * vector[k];
     if (!(sqrt (sum) > LEAST_LENGTH)) {
       g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
-                   "%s: text %u \"%.80s\": expected a vector with a direction, found zeros", name, i,
-                   self->texts[i].text);
+                   "%s: text %u \"%.*s\": expected a vector with a direction, found zeros", name, i,
+                   vlf_shown (self->texts[i].text, 80), self->texts[i].text);
       return FALSE;
     }
     for (guint k = 0; k < self->dim; k++)

@@ -274,8 +274,8 @@ read_number (const char *path, const VlfSafetensors *file, const char *key, doub
   *number = g_ascii_strtod (text, &end);
   if (end > text && !*end && isfinite (*number))
     return TRUE;
-  g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "%s: metadata %s: expected a number, found \"%.40s\"", path, key,
-               text);
+  g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "%s: metadata %s: expected a number, found \"%.*s\"", path, key,
+               vlf_shown (text, 40), text);
   return FALSE;
 }
 

@@ -215,9 +215,9 @@ vlf_text_check_markup (const VlfModel *model, const VlfMarkup *markup, GError **
       continue;
     g_set_error (
         error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-        "prompt \"%.80s\": expected no weights of words, as in model \"%s\" the picture does not look at words, "
+        "prompt \"%.*s\": expected no weights of words, as in model \"%s\" the picture does not look at words, "
         "found %g; BridgeTower models take them",
-        markup->text, model->name, weight);
+        vlf_shown (markup->text, 80), markup->text, model->name, weight);
     return FALSE;
   }
   return TRUE;

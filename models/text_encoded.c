@@ -64,8 +64,8 @@ vlf_model_check_encoding (const VlfModel *model, const VlfEncoding *found, GErro
   else if (found->fingerprint && strcmp (found->fingerprint, expected.fingerprint) != 0)
     g_set_error (
         error, VLF_ERROR, VLF_ERROR_RANGE,
-        "text embeddings: expected those of model \"%s\" (fingerprint %.16s, %s), found those of %.16s (%s); " WAY_OUT,
-        model->name, expected.fingerprint, shape, found->fingerprint, other);
+        "text embeddings: expected those of model \"%s\" (fingerprint %.16s, %s), found those of %.*s (%s); " WAY_OUT,
+        model->name, expected.fingerprint, shape, vlf_shown (found->fingerprint, 16), found->fingerprint, other);
   else if (found->layers != expected.layers || found->dim != expected.dim || (expected.pooled && !found->pooled))
     g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "text embeddings: expected %s of model \"%s\", found %s; " WAY_OUT,
                  shape, model->name, other);
@@ -115,9 +115,9 @@ guess_words (VlfText *text, guint tokens, GError **error)
     return TRUE;
   g_set_error (
       error, VLF_ERROR, VLF_ERROR_RANGE,
-      "text embedding of \"%.80s\": expected %u tokens, which the text has here, or words that say which is which, "
+      "text embedding of \"%.*s\": expected %u tokens, which the text has here, or words that say which is which, "
       "found %u tokens",
-      text->prompt, text->n_tokens, tokens);
+      vlf_shown (text->prompt, 80), text->prompt, text->n_tokens, tokens);
   return FALSE;
 }
 
@@ -126,15 +126,15 @@ check_numbers (const VlfEmbedding *embedding, gsize n, GError **error)
 {
   for (gsize i = 0; i < n; i++)
     if (!isfinite (embedding->values[i])) {
-      g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "text embedding of \"%.80s\": expected finite numbers, found %g",
-                   embedding->text, embedding->values[i]);
+      g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "text embedding of \"%.*s\": expected finite numbers, found %g",
+                   vlf_shown (embedding->text, 80), embedding->text, embedding->values[i]);
       return FALSE;
     }
   for (guint w = 0; w < embedding->n_words; w++)
     if (!(embedding->words[w].weight >= 0 && embedding->words[w].weight <= VLF_MARKUP_MAX_WEIGHT)) {
       g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
-                   "text embedding of \"%.80s\": word weights: expected 0 to 10, found %g", embedding->text,
-                   embedding->words[w].weight);
+                   "text embedding of \"%.*s\": word weights: expected 0 to 10, found %g",
+                   vlf_shown (embedding->text, 80), embedding->text, embedding->words[w].weight);
       return FALSE;
     }
   return TRUE;
@@ -149,8 +149,8 @@ vlf_text_new_encoded (VlfModel *model, const VlfEmbedding *embedding, GError **e
   if (!text || !check_numbers (embedding, n, error))
     return NULL;
   if (embedding->tokens == 0 || embedding->tokens > model->max_tokens) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "text embedding of \"%.80s\": expected 1 to %u tokens, found %u",
-                 embedding->text, model->max_tokens, embedding->tokens);
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "text embedding of \"%.*s\": expected 1 to %u tokens, found %u",
+                 vlf_shown (embedding->text, 80), embedding->text, model->max_tokens, embedding->tokens);
     return NULL;
   }
   text->n_tokens = embedding->tokens;

@@ -164,8 +164,8 @@ vlf_bpe_finish (VlfBpe *bpe, const VlfVocab *vocab, GError **error)
   bpe->unknown = unknown ? vlf_vocab_find (vocab, unknown, strlen (unknown)) : -1;
   if (!unknown || bpe->unknown >= 0)
     return TRUE;
-  g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "unk_token: expected a token of the vocabulary, found \"%.100s\"",
-               unknown);
+  g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "unk_token: expected a token of the vocabulary, found \"%.*s\"",
+               vlf_shown (unknown, 100), unknown);
   return FALSE;
 }
 

@@ -69,8 +69,8 @@ fail_class (const VlfTokenizerFiles *files, const char *model_type, GError **err
   else
     g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
                  "model_type: expected a model whose tokenizer is known (bridgetower, blip, clip, roberta, bert, or "
-                 "siglip with a tokenizer.json), found \"%.40s\"",
-                 model_type ? model_type : "null");
+                 "siglip with a tokenizer.json), found \"%.*s\"",
+                 model_type ? vlf_shown (model_type, 40) : 4, model_type ? model_type : "null");
   return FALSE;
 }
 
@@ -350,9 +350,9 @@ load_model (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfMo
   const char *expected = names[settings->kind], *found = vlf_json_string (type, NULL);
 
   if (type && !vlf_json_is (type, expected)) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-                 "tokenizer.json: model.type: expected \"%s\", found \"%.40s\"", expected,
-                 found ? found : vlf_json_type_name (type));
+    found = found ? found : vlf_json_type_name (type);
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "tokenizer.json: model.type: expected \"%s\", found \"%.*s\"",
+                 expected, vlf_shown (found, 40), found);
     return FALSE;
   }
   switch (settings->kind) {

@@ -14,7 +14,8 @@ static gboolean
 unsupported (const VlfJson *part, const char *field, GError **error)
 {
   g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-               "tokenizer.json: %s: expected a kind that is known here, found \"%.40s\"", field, type_of (part));
+               "tokenizer.json: %s: expected a kind that is known here, found \"%.*s\"", field,
+               vlf_shown (type_of (part), 40), type_of (part));
   return FALSE;
 }
 

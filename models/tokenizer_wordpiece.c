@@ -9,8 +9,8 @@ vlf_wordpiece_new (const VlfVocab *vocab, const char *prefix, const char *unknow
   VlfWordPiece *wordpiece;
 
   if (id < 0) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "unk_token: expected a token of the vocabulary, found \"%.100s\"",
-                 unknown ? unknown : "null");
+    g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "unk_token: expected a token of the vocabulary, found \"%.*s\"",
+                 unknown ? vlf_shown (unknown, 100) : 4, unknown ? unknown : "null");
     return NULL;
   }
   wordpiece = g_new0 (VlfWordPiece, 1);

@@ -32,10 +32,11 @@ check_buffer (GstBuffer *buffer, const GstVlTextMeta *meta, const VlfEncoding *e
       vlf_size_mul (row, meta->n_tokens, &size) && size == found && count_tokens (meta) > 0)
     return TRUE;
   g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
-               "encoded text \"%.80s\": expected %" G_GSIZE_FORMAT
+               "encoded text \"%.*s\": expected %" G_GSIZE_FORMAT
                " bytes, [%u, %u, %u] floats with the tokens that are there in "
                "front, found %" G_GSIZE_FORMAT " bytes and %u tokens in front",
-               meta->text, size, encoding->layers, meta->n_tokens, encoding->dim, found, count_tokens (meta));
+               vlf_shown (meta->text, 80), meta->text, size, encoding->layers, meta->n_tokens, encoding->dim, found,
+               count_tokens (meta));
   return FALSE;
 }
 
@@ -77,8 +78,8 @@ gst_vl_encoded_from_buffer (GstBuffer *buffer, const VlfEncoding *encoding, GErr
   tokens = count_tokens (meta);
   values = extract (buffer, encoding, meta->n_tokens, tokens);
   if (!values) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "encoded text \"%.80s\": no memory for its numbers",
-                 meta->text);
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "encoded text \"%.*s\": no memory for its numbers",
+                 vlf_shown (meta->text, 80), meta->text);
     return NULL;
   }
   words = g_new0 (VlfEmbeddedWord, MAX (meta->n_words, 1));

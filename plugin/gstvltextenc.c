@@ -119,7 +119,8 @@ encode_text (GstVlTextEnc *self, gchar *text, GstFlowReturn *ret)
       GST_ELEMENT_WARNING (self, STREAM, DECODE, ("A text is encoded as it stands: %s", job->refused->message), (NULL));
     if (job->encoded->texts[0].truncated)
       GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS,
-                           ("The text \"%.40s...\" is longer than the model reads; its end is ignored.", job->text),
+                           ("The text \"%.*s...\" is longer than the model reads; its end is ignored.",
+                            vlf_shown (job->text, 40), job->text),
                            (NULL));
   }
   gst_vl_job_unref (&job->job);

@@ -271,6 +271,11 @@ test_bad_masks (void)
   expect_error (other.code, other.part);
 }
 
+#define RED      "\xe7\xba\xa2" /* a character of three bytes */
+#define REDS_13  RED RED RED RED RED RED RED RED RED RED RED RED RED
+#define REDS_26  REDS_13 REDS_13
+#define MANY_RED REDS_26 REDS_26
+
 static void
 test_bad_numbers (void)
 {
@@ -278,6 +283,10 @@ test_bad_numbers (void)
     { "model", "fp", "text", "a\nb" }, "text_embeddings", 2, { 2, 4 }, VLF_TENSOR_F32, 0, NULL
   };
   static const BadFile table = { { "labels", "a,b" }, "embeddings", 2, { 2, 4 }, VLF_TENSOR_F32, 0, NULL };
+  static const BadFile chinese = { { "labels", "a," MANY_RED }, "embeddings", 2, { 2, 4 }, VLF_TENSOR_F32, 0, NULL };
+  static const BadFile scale = {
+    { "labels", "a,b", "logit_scale", MANY_RED }, "embeddings", 2, { 2, 4 }, VLF_TENSOR_F32, 0, NULL
+  };
   float values[8] = { 1, 1, 1, 1, 1, NAN, 1, 1 };
 
   save (&own, values, NULL);
@@ -288,6 +297,29 @@ test_bad_numbers (void)
   values[4] = values[5] = values[6] = values[7] = 0;
   save (&table, values, NULL);
   expect_error (VLF_ERROR_RANGE, "text 1 \"b\": expected a vector with a direction");
+
+  save (&chinese, values, NULL);
+  expect_error (VLF_ERROR_RANGE, "text 1 \"" REDS_26 "\": expected a vector with a direction");
+  values[5] = NAN;
+  save (&chinese, values, NULL);
+  expect_error (VLF_ERROR_FORMAT, "text 1 \"" REDS_26 "\": expected finite numbers");
+  values[5] = 1;
+  save (&scale, values, NULL);
+  expect_error (VLF_ERROR_FORMAT, "found \"" REDS_13 "\"");
+}
+
+/* What of a text a message quotes. */
+static void
+test_shown (void)
+{
+  g_assert_cmpint (vlf_shown ("", 4), ==, 0);
+  g_assert_cmpint (vlf_shown ("four", 4), ==, 4);
+  g_assert_cmpint (vlf_shown ("fives", 4), ==, 4);
+  g_assert_cmpint (vlf_shown ("a" RED, 4), ==, 4);
+  g_assert_cmpint (vlf_shown ("ab" RED, 4), ==, 2);
+  g_assert_cmpint (vlf_shown (RED RED, 4), ==, 3);
+  g_assert_cmpint (vlf_shown ("\xf0\x9f\x94\xb4", 3), ==, 0);
+  g_assert_cmpint (vlf_shown ("\x80\x80\x80\x80\x80", 4), ==, 0); /* not UTF-8, which harms nobody */
 }
 
 /* A header that promises more than the file has, and every shorter file. */
@@ -497,6 +529,7 @@ main (int argc, char **argv)
   g_test_add_func ("/embeddings/bad/own", test_bad_own);
   g_test_add_func ("/embeddings/bad/masks", test_bad_masks);
   g_test_add_func ("/embeddings/bad/numbers", test_bad_numbers);
+  g_test_add_func ("/embeddings/bad/shown", test_shown);
   g_test_add_func ("/embeddings/bad/truncated", test_truncated);
   g_test_add_func ("/embeddings/dlstreamer", test_dlstreamer);
   g_test_add_func ("/embeddings/dlstreamer/bare", test_dlstreamer_bare);

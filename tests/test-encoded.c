@@ -254,6 +254,10 @@ test_without_words (void)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
 }
 
+#define RED     "\xe7\xba\xa2" /* a character of three bytes */
+#define REDS_5  RED RED RED RED RED
+#define REDS_26 REDS_5 REDS_5 REDS_5 REDS_5 REDS_5 RED
+
 static void
 expect_refusal (VlfModel *model, VlfEncoding encoding, const char *part)
 {
@@ -285,6 +289,21 @@ test_refusals (void)
   g_assert_true (vlf_model_encoding (tower, &own, NULL));
   own.layers--;
   expect_refusal (tower, own, "tokens");
+  own.fingerprint = REDS_5 RED;
+  expect_refusal (tower, own, "found those of " REDS_5 " (");
+}
+
+/* The message quotes whole characters. */
+static void
+expect_refused_text (VlfModel *model, const VlfEmbedding *text, VlfError code, const char *what)
+{
+  g_autofree gchar *part = g_strdup_printf ("text embedding of \"" REDS_26 "\": %s", what);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (vlf_text_new_encoded (model, text, &error));
+  g_assert_error (error, VLF_ERROR, (gint) code);
+  if (!strstr (error->message, part))
+    g_error ("expected \"%s\", found \"%s\"", part, error->message);
 }
 
 static void
@@ -294,22 +313,17 @@ test_bad_numbers (void)
   g_autoptr (VlfEmbeddings) encoded = vlf_model_encode_texts (model, prompts, 1, FALSE, NULL);
   VlfEmbedding text = encoded->texts[0];
   VlfEmbeddedWord word = { "star", -1, TRUE };
-  g_autoptr (GError) error = NULL;
 
+  text.text = REDS_26 RED;
   encoded->values[encoded->dim - 1] = NAN;
-  g_assert_null (vlf_text_new_encoded (model, &text, &error));
-  g_assert_error (error, VLF_ERROR, VLF_ERROR_FORMAT);
-  g_clear_error (&error);
+  expect_refused_text (model, &text, VLF_ERROR_FORMAT, "expected finite numbers");
   encoded->values[encoded->dim - 1] = 0;
   text.n_words = 1;
   text.words = &word;
-  g_assert_null (vlf_text_new_encoded (model, &text, &error));
-  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
-  g_clear_error (&error);
+  expect_refused_text (model, &text, VLF_ERROR_RANGE, "word weights: expected 0 to 10");
   text.tokens = 0;
   word.weight = 1;
-  g_assert_null (vlf_text_new_encoded (model, &text, &error));
-  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  expect_refused_text (model, &text, VLF_ERROR_RANGE, "expected 1 to");
 }
 
 /* What travels of a BLIP text is its contrastive embedding: its cosine with the picture's. Asked it cannot be. */

@@ -164,10 +164,17 @@ vlf_model_device_memory (const VlfModel *model)
   return 0;
 }
 
+static gboolean
+is_too_long (const char *prompt)
+{
+  gint limit = g_atomic_int_get (&fake.truncate_at);
+
+  return limit > 0 && g_utf8_strlen (prompt, -1) > limit;
+}
+
 VlfText *
 vlf_text_new (VlfModel *model, const char *prompt, GError **error)
 {
-  gint limit = g_atomic_int_get (&fake.truncate_at);
   VlfText *text;
 
   take (&fake.text_ms);
@@ -177,7 +184,7 @@ vlf_text_new (VlfModel *model, const char *prompt, GError **error)
   text->model = model->number;
   text->refs = 1;
   text->prompt = g_strdup (prompt);
-  text->truncated = limit > 0 && g_utf8_strlen (prompt, -1) > limit;
+  text->truncated = is_too_long (prompt);
   g_atomic_int_inc (&fake.texts_made);
   g_atomic_int_inc (&fake.texts_alive);
   return text;
@@ -225,7 +232,7 @@ VlfEmbeddings *
 vlf_model_encode_texts (VlfModel *model, const char *const *prompts, guint n, gboolean marked, GError **error)
 {
   const float values[FAKE_DIM] = { 1, 2, 3 };
-  VlfEmbedding text = { .text = prompts[0], .tokens = 1, .values = values };
+  VlfEmbedding text = { .text = prompts[0], .tokens = 1, .values = values, .truncated = is_too_long (prompts[0]) };
 
   g_assert_cmpuint (n, ==, 1);
   take (&fake.text_ms);

@@ -94,6 +94,23 @@ GST_START_TEST (test_encoder)
 }
 GST_END_TEST
 
+#define RED      "\xe7\xba\xa2" /* a character of three bytes */
+#define REDS_13  RED RED RED RED RED RED RED RED RED RED RED RED RED
+#define REDS_26  REDS_13 REDS_13
+#define MANY_RED REDS_26 REDS_26
+
+/* A message quotes whole characters of a text. */
+GST_START_TEST (test_encoder_long)
+{
+  Encoder e = encoder_new ("", "utf8");
+
+  g_atomic_int_set (&fake.truncate_at, 20);
+  expect_encoded (&e, MANY_RED, MANY_RED);
+  fusion_expect_message (e.bus, GST_MESSAGE_WARNING, "\"" REDS_13 "...\" is longer than the model reads");
+  encoder_free (&e);
+}
+GST_END_TEST
+
 /* Gaps and the end go through, in their order. */
 GST_START_TEST (test_encoder_events)
 {
@@ -370,6 +387,7 @@ GST_START_TEST (test_bad_buffers)
     const gchar *part;
   } bad[] = { { encoded_buffer ("short", 1, 2, 1, 0, 9), "\"short\": expected 12 bytes" },
               { encoded_buffer ("long", 1, 4, 1, 0, 9), "found 16 bytes" },
+              { encoded_buffer (MANY_RED, 1, 2, 1, 0, 9), "\"" REDS_26 "\": expected 12 bytes" },
               { encoded_buffer (NULL, 0, 3, 1, 0, 9), "expected a buffer with a GstVlTextMeta" },
               { encoded_buffer ("nan", 1, 3, NAN, 0, 9), "\"nan\": expected finite numbers" },
               { gap, "and 0 tokens in front" } };
@@ -437,6 +455,7 @@ textenc_suite (void)
 
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_encoder);
+  tcase_add_test (tc, test_encoder_long);
   tcase_add_test (tc, test_encoder_events);
   tcase_add_test (tc, test_encoder_errors);
   tcase_add_test (tc, test_encoder_stops);
