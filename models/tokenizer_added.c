@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define MAX_CONTENT 512
+#define MAX_NORMAL  (2 * MAX_CONTENT) /* of a content as it is looked for */
 
 /* Contents as they are looked for in a text, with the index of their token in @tokens. */
 typedef struct {
@@ -118,14 +119,14 @@ add_content (VlfAdded *added, guint i, const VlfNormaliser *normaliser, GError *
   Matcher *matcher = &added->matchers[token->normalized != FALSE];
   guint32 nowhere[MAX_CONTENT] = { 0 };
   VlfSlice content = { token->content, nowhere, nowhere, strlen (token->content) };
-  VlfAligned normalised = { .limit = VLF_MAX_CONTENT };
+  VlfAligned normalised = { .limit = MAX_NORMAL };
   gboolean ok = FALSE;
 
   vlf_normalise (token->normalized ? normaliser : NULL, &content, &normalised);
   if (normalised.full) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
                  "expected added tokens of at most %u bytes when normalised, found one that becomes longer",
-                 VLF_MAX_CONTENT);
+                 MAX_NORMAL);
   } else if (normalised.failed) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %u added tokens", added->tokens->len);
   } else {
