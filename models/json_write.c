@@ -12,7 +12,7 @@ quote_char (GString *to, gunichar c)
   case '\r': g_string_append (to, "\\r"); break;
   case '\t': g_string_append (to, "\\t"); break;
   default:
-    if (c < 0x20 || c == 0x7f)
+    if (c < 0x20 || (c >= 0x7f && c < 0xa0)) /* also those that only terminals obey */
       g_string_append_printf (to, "\\u%04x", c);
     else
       g_string_append_unichar (to, c);

@@ -337,8 +337,8 @@ test_canonical (void)
   g_assert_cmpstr (text->str, ==,
                    "{\"a\":18446744073709551615,\"z\":{\"x\":true,\"y\":null},\"bb\":[1,2.5,-0,\"A\\n\\u0001\"]}");
   g_string_assign (text, "");
-  vlf_json_quote (text, "a\xff\xc3\"\\\x1f\x7f", -1);
-  g_assert_cmpstr (text->str, ==, "\"a\xef\xbf\xbd\xef\xbf\xbd\\\"\\\\\\u001f\\u007f\"");
+  vlf_json_quote (text, "a\xff\xc3\"\\\x1f\x7f\xc2\x9b\xc2\xa0", -1);
+  g_assert_cmpstr (text->str, ==, "\"a\xef\xbf\xbd\xef\xbf\xbd\\\"\\\\\\u001f\\u007f\\u009b\xc2\xa0\"");
   g_string_assign (text, "");
   vlf_json_quote (text, "a\0b", 3);
   g_assert_cmpstr (text->str, ==, "\"a\\u0000b\"");
