@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlblend.h"
+#include "kernels/size.h"
+#include "plugin/gstvlmapping.h"
 #include <math.h>
 
 /* Every 8-bit format is a few components, each with a plane, an offset, a distance between samples and a subsampling.
@@ -438,6 +440,24 @@ blend_rectangle (GstVideoOverlayRectangle *rectangle, GstVideoFrame *frame)
   ok = blend_source (&source, frame, &(GstVideoRectangle){ x, y, (gint) width, (gint) height });
   source_clear (&source);
   return ok;
+}
+
+gboolean
+gst_vl_blend_fits (const GstVideoFrame *frame)
+{
+  for (guint c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS (frame); c++) {
+    guint plane = (guint) GST_VIDEO_FRAME_COMP_PLANE (frame, c);
+    gint stride = GST_VIDEO_FRAME_COMP_STRIDE (frame, c);
+    gsize row, end;
+
+    if (stride < 0 ||
+        !vlf_size_mul ((gsize) GST_VIDEO_FRAME_COMP_WIDTH (frame, c), (gsize) GST_VIDEO_FRAME_COMP_PSTRIDE (frame, c),
+                       &row) ||
+        !vlf_size_mul ((gsize) GST_VIDEO_FRAME_COMP_HEIGHT (frame, c) - 1, (gsize) stride, &end) ||
+        !vlf_size_add (end, row, &end) || end > gst_vl_plane_size (frame, plane))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 gboolean

@@ -2,6 +2,7 @@
 #include "plugin/gstvlframe.h"
 #include "kernels/error.h"
 #include "kernels/size.h"
+#include "plugin/gstvlmapping.h"
 #include <string.h>
 
 GstCaps *
@@ -102,12 +103,8 @@ describe (VlfImage *image, const GstVideoFrame *video)
   image->height = GST_VIDEO_FRAME_HEIGHT (video);
   image->n_planes = GST_VIDEO_FRAME_N_PLANES (video);
   for (guint i = 0; i < image->n_planes; i++) {
-    const GstMapInfo *map = &video->map[video->meta ? i : 0]; /* one mapping for all planes where no meta splits them */
-
     image->planes[i].data = GST_VIDEO_FRAME_PLANE_DATA (video, i);
-    if (image->planes[i].data < map->data || image->planes[i].data > map->data + map->size)
-      return FALSE;
-    image->planes[i].size = map->size - (gsize) (image->planes[i].data - map->data);
+    image->planes[i].size = gst_vl_plane_size (video, i);
   }
   for (guint i = 0; i < 3; i++)
     if (!describe_component (image, video, i))
@@ -116,26 +113,12 @@ describe (VlfImage *image, const GstVideoFrame *video)
   return TRUE;
 }
 
-/* gst_video_frame_map() takes a contradiction between caps and meta for a programming error; here it is input. */
-static gboolean
-meta_agrees (const GstVideoInfo *info, GstBuffer *buffer)
-{
-  const GstVideoMeta *meta = gst_buffer_get_video_meta (buffer);
-
-  return !meta || (meta->format == GST_VIDEO_INFO_FORMAT (info) && meta->n_planes == GST_VIDEO_INFO_N_PLANES (info) &&
-                   meta->width >= (guint) GST_VIDEO_INFO_WIDTH (info) && meta->width <= GST_VL_MAX_SIDE &&
-                   meta->height >= (guint) GST_VIDEO_INFO_HEIGHT (info) && meta->height <= GST_VL_MAX_SIDE);
-}
-
 gboolean
 gst_vl_frame_map (GstVlFrame *frame, const GstVideoInfo *info, GstBuffer *buffer, GError **error)
 {
   memset (frame, 0, sizeof *frame);
-  if (meta_agrees (info, buffer) && gst_video_frame_map (&frame->video, info, buffer, GST_MAP_READ)) {
+  if (gst_vl_map_picture (&frame->video, info, buffer, GST_MAP_READ)) {
     frame->mapped = TRUE;
-    /* A padded buffer's meta may say more than the caps; the picture is what the caps say. */
-    frame->video.info.width = GST_VIDEO_INFO_WIDTH (info);
-    frame->video.info.height = GST_VIDEO_INFO_HEIGHT (info);
     if (describe (&frame->image, &frame->video))
       return TRUE;
     gst_vl_frame_clear (frame);

@@ -22,6 +22,7 @@
 #include "plugin/gstvlqueries.h"
 #include "plugin/gstvlblend.h"
 #include "plugin/gstvldrawing.h"
+#include "plugin/gstvlmapping.h"
 #include <gst/video/video.h>
 
 GST_DEBUG_CATEGORY_STATIC (vl_overlay_debug);
@@ -61,7 +62,8 @@ struct _GstVlOverlay {
 
   /* Streaming thread. */
   GstVideoInfo info;
-  gboolean attach; /* downstream lays the pictures over the frame */
+  gboolean attach;     /* downstream lays the pictures over the frame */
+  gboolean complained; /* of a frame that cannot be drawn on, since @info is what it is */
   GstVlLook look_now;
   guint look_now_serial;
   GstVlDrawing *drawing;
@@ -216,6 +218,8 @@ set_caps (GstVlOverlay *self, GstCaps *caps)
 
   if (!gst_video_info_from_caps (&info, caps))
     return FALSE;
+  if (!gst_video_info_is_equal (&info, &self->info))
+    self->complained = FALSE;
   self->info = info;
   gst_vl_drawing_reset (self->drawing);
   gst_pad_check_reconfigure (self->srcpad);
@@ -291,18 +295,34 @@ attach (GstBuffer *buffer, GstVideoOverlayComposition *composition)
   return buffer;
 }
 
+static void
+complain (GstVlOverlay *self, GstBuffer *buffer)
+{
+  if (!self->complained)
+    GST_ELEMENT_WARNING (self, STREAM, FORMAT,
+                         ("A frame passes undrawn: a buffer of %" G_GSIZE_FORMAT
+                          " bytes does not hold the %dx%d %s frame that its caps promise, or cannot be written to.",
+                          gst_buffer_get_size (buffer), GST_VIDEO_INFO_WIDTH (&self->info),
+                          GST_VIDEO_INFO_HEIGHT (&self->info), GST_VIDEO_INFO_NAME (&self->info)),
+                         (NULL));
+  self->complained = TRUE;
+}
+
 /* Takes @buffer. A frame that cannot be drawn on passes as it is. */
 static GstBuffer *
 blend (GstVlOverlay *self, GstBuffer *buffer, GstVideoOverlayComposition *composition)
 {
+  const GstMapFlags flags = GST_MAP_READWRITE | (GstMapFlags) GST_VIDEO_FRAME_MAP_FLAG_NO_REF;
   GstVideoFrame frame;
 
   buffer = gst_buffer_make_writable (buffer);
-  if (!gst_video_frame_map (&frame, &self->info, buffer, GST_MAP_READWRITE | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)) {
-    GST_WARNING_OBJECT (self, "cannot map the frame for writing: nothing is drawn");
+  if (!gst_vl_map_picture (&frame, &self->info, buffer, flags)) {
+    complain (self, buffer);
     return buffer;
   }
-  if (!gst_vl_blend (composition, &frame))
+  if (!gst_vl_blend_fits (&frame))
+    complain (self, buffer);
+  else if (!gst_vl_blend (composition, &frame))
     GST_WARNING_OBJECT (self, "cannot draw on %s", GST_VIDEO_INFO_NAME (&self->info));
   gst_video_frame_unmap (&frame);
   return buffer;
@@ -367,8 +387,10 @@ gst_vl_overlay_change_state (GstElement *element, GstStateChange transition)
   GstVlOverlay *self = GST_VL_OVERLAY (element);
   GstStateChangeReturn ret = GST_ELEMENT_CLASS (gst_vl_overlay_parent_class)->change_state (element, transition);
 
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) {
     gst_vl_drawing_reset (self->drawing);
+    self->complained = FALSE;
+  }
   return ret;
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvloverlay.h"
 #include "tests/check/vlcheck.h"
+#include <gst/check/gstharness.h>
+#include <gst/video/video.h>
 #include <math.h>
 
 /* vloverlay draws the same on every format, of every size. */
@@ -101,6 +103,127 @@ GST_START_TEST (test_sizes)
 }
 GST_END_TEST
 
+#define FENCE 8192 /* bytes around a frame's memory that nobody may write to */
+
+/* A frame in the middle of @block, which is filled: @size bytes, of which its meta tells what @meta says. */
+static GstBuffer *
+frame_in (guint8 *block, gsize size, const GstVideoInfo *meta)
+{
+  gsize whole = size + 2 * FENCE, offset[GST_VIDEO_MAX_PLANES];
+  gint stride[GST_VIDEO_MAX_PLANES];
+  GstBuffer *buffer = gst_buffer_new ();
+
+  memcpy (offset, meta->offset, sizeof offset);
+  memcpy (stride, meta->stride, sizeof stride);
+  memset (block, 0x50, whole);
+  gst_buffer_append_memory (buffer, gst_memory_new_wrapped (0, block, whole, FENCE, size, NULL, NULL));
+  gst_buffer_add_video_meta_full (buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT (meta),
+                                  (guint) GST_VIDEO_INFO_WIDTH (meta), (guint) GST_VIDEO_INFO_HEIGHT (meta),
+                                  GST_VIDEO_INFO_N_PLANES (meta), offset, stride);
+  return buffer;
+}
+
+/* How many of @n bytes have been written to. */
+static gsize
+written (const guint8 *bytes, gsize n)
+{
+  gsize count = 0;
+
+  for (gsize i = 0; i < n; i++)
+    count += bytes[i] != 0x50;
+  return count;
+}
+
+/* Draws on such a frame. Whatever its meta tells, nothing beside its memory may be written to. Returns how many bytes in it were. */
+static gsize
+draw_on (GstHarness *h, gsize size, const GstVideoInfo *meta, const gchar *what)
+{
+  g_autofree guint8 *block = g_malloc (size + 2 * FENCE);
+  GstVlResult *result = vl_check_three_prompts (32, 24);
+  GstBuffer *buffer = frame_in (block, size, meta);
+  gsize inside;
+
+  gst_buffer_add_vl_meta (buffer, result, "check", GST_VL_KIND_FUSION);
+  gst_vl_result_unref (result);
+  buffer = gst_harness_push_and_pull (h, buffer);
+  fail_unless (buffer && gst_buffer_get_size (buffer) == size);
+  gst_buffer_unref (buffer);
+  inside = written (block + FENCE, size);
+  fail_unless (written (block, FENCE) == 0, "%s, %s: written before the frame", GST_VIDEO_INFO_NAME (meta), what);
+  fail_unless (written (block + FENCE + size, FENCE) == 0, "%s, %s: written behind the frame",
+               GST_VIDEO_INFO_NAME (meta), what);
+  return inside;
+}
+
+/* Bytes up to the last that belongs to a sample. */
+static gsize
+needed_size (const GstVideoInfo *info)
+{
+  gsize needed = 0;
+
+  for (guint c = 0; c < GST_VIDEO_INFO_N_COMPONENTS (info); c++)
+    needed = MAX (needed, GST_VIDEO_INFO_PLANE_OFFSET (info, GST_VIDEO_INFO_COMP_PLANE (info, c)) +
+                              (gsize) (GST_VIDEO_INFO_COMP_HEIGHT (info, c) - 1) *
+                                  (gsize) GST_VIDEO_INFO_COMP_STRIDE (info, c) +
+                              (gsize) (GST_VIDEO_INFO_COMP_WIDTH (info, c) * GST_VIDEO_INFO_COMP_PSTRIDE (info, c)));
+  return needed;
+}
+
+/* Everything wrong that a meta can tell about plane @plane of a frame of @info. */
+static void
+draw_on_lies (GstHarness *h, const GstVideoInfo *info, guint plane)
+{
+  static const gint strides[] = { -64, -1, G_MININT, 100000, G_MAXINT };
+  gsize size = needed_size (info);
+  GstVideoInfo meta = *info;
+
+  for (guint i = 0; i < G_N_ELEMENTS (strides); i++) {
+    meta.stride[plane] = strides[i];
+    fail_unless_equals_uint64 (draw_on (h, size, &meta, "stride"), 0);
+  }
+  meta.stride[plane] = info->stride[plane];
+  for (guint i = 1; i < 3; i++) {
+    meta.offset[plane] = i == 1 ? size - 1 : G_MAXSIZE - 1;
+    fail_unless_equals_uint64 (draw_on (h, size, &meta, "offset"), 0);
+  }
+}
+
+/* Memory that ends where the last sample does is drawn on. One byte less, and a meta that contradicts the caps or its memory, is told once,
+ * and the frame passes. */
+GST_START_TEST (test_wrong_metas)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (FORMATS); i++) {
+    GstHarness *h = gst_harness_new_parse ("vloverlay labels=none opacity=1");
+    GstBus *bus = gst_bus_new ();
+    GstVideoInfo info, meta;
+    GstMessage *message;
+
+    gst_element_set_bus (h->element, bus);
+    gst_video_info_set_format (&info, gst_video_format_from_string (FORMATS[i]), 32, 24);
+    gst_harness_set_src_caps (h, gst_video_info_to_caps (&info));
+    fail_unless (draw_on (h, needed_size (&info), &info, "all right") > 0, "%s: not drawn on", FORMATS[i]);
+    fail_unless (gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING) == NULL);
+
+    fail_unless_equals_uint64 (draw_on (h, needed_size (&info) - 1, &info, "a byte less"), 0);
+    fail_unless_equals_uint64 (draw_on (h, 64, &info, "64 bytes"), 0);
+    for (guint plane = 0; plane < GST_VIDEO_INFO_N_PLANES (&info); plane++)
+      draw_on_lies (h, &info, plane);
+    gst_video_info_set_format (&meta, gst_video_format_from_string (i == 0 ? "RGB" : FORMATS[i - 1]), 32, 24);
+    fail_unless_equals_uint64 (draw_on (h, 32 * 24 * 4, &meta, "format"), 0);
+    gst_video_info_set_format (&meta, GST_VIDEO_INFO_FORMAT (&info), 16, 24);
+    fail_unless_equals_uint64 (draw_on (h, needed_size (&info), &meta, "size"), 0);
+
+    message = gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING);
+    fail_unless (message != NULL);
+    gst_message_unref (message);
+    fail_unless (gst_bus_pop_filtered (bus, GST_MESSAGE_WARNING) == NULL);
+    gst_element_set_bus (h->element, NULL);
+    gst_object_unref (bus);
+    gst_harness_teardown (h);
+  }
+}
+GST_END_TEST
+
 static Suite *
 overlay_formats_suite (void)
 {
@@ -112,6 +235,7 @@ overlay_formats_suite (void)
   tcase_add_test (tests, test_formats);
   tcase_add_test (tests, test_styles);
   tcase_add_test (tests, test_sizes);
+  tcase_add_test (tests, test_wrong_metas);
   return suite;
 }
 
