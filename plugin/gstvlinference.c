@@ -294,8 +294,12 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
   case GST_EVENT_STREAM_START:
     gst_vl_texts_set_flags (priv->stream.texts, GST_VL_TEXTS_VIDEO_EOS, FALSE);
     gst_vl_stream_ask_live (&priv->stream);
+    gst_vl_texts_set_video_thread (priv->stream.texts);
     break;
-  case GST_EVENT_SEGMENT: gst_vl_stream_begin_segment (&priv->stream, event); break;
+  case GST_EVENT_SEGMENT:
+    gst_vl_stream_begin_segment (&priv->stream, event);
+    gst_vl_texts_set_video_thread (priv->stream.texts);
+    break;
   case GST_EVENT_EOS:
     gst_vl_stream_end_events (&priv->stream, "end-of-stream");
     gst_vl_texts_set_flags (priv->stream.texts, GST_VL_TEXTS_VIDEO_EOS, TRUE);

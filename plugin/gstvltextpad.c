@@ -5,8 +5,9 @@
 #include "plugin/gstvlengine.h"
 #include "plugin/gstvlplaintext.h"
 
-#define MAX_AHEAD 64                             /* texts that a pad holds before its thread waits for video */
-#define PATIENCE  (50 * G_TIME_SPAN_MILLISECOND) /* between two looks whether the model is known */
+#define MAX_AHEAD  64                             /* texts that a pad holds before its thread waits for video */
+#define MAX_BESIDE 4096u                          /* that it holds where it cannot wait */
+#define PATIENCE   (50 * G_TIME_SPAN_MILLISECOND) /* between two looks whether the model is known */
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
@@ -45,7 +46,8 @@ set_times (GstVlTextPad *pad, GstVlTextItem *item, GstClockTime pts, GstClockTim
   for (guint i = 0; i < GST_VL_N_CLOCKS; i++) {
     GstClockTime now = pad->texts->now[i] == GST_CLOCK_TIME_NONE ? 0 : pad->texts->now[i];
 
-    item->start[i] = timed ? convert_time (&pad->segment, i, pts) : now;
+    /* Without duration it is for every time, as the video may go back: what came before it has ended by that. */
+    item->start[i] = timed ? convert_time (&pad->segment, i, pts) : duration != GST_CLOCK_TIME_NONE ? now : 0;
     item->end[i] = GST_CLOCK_TIME_NONE;
     if (duration != GST_CLOCK_TIME_NONE)
       item->end[i] = timed ? convert_time (&pad->segment, i, pts + duration) : now + duration;
@@ -71,7 +73,16 @@ insert (GstVlTextPad *pad, GstVlTextItem *item)
     gst_vl_text_item_free (item);
 }
 
-/* Called with the lock. Texts far ahead of the video wait for it, unless both come on one thread. */
+gboolean
+gst_vl_text_pad_is_beside (GstVlTextPad *pad)
+{
+  if (pad->thread && pad->texts->video_thread)
+    pad->beside = pad->thread == pad->texts->video_thread;
+  return pad->beside;
+}
+
+/* Called with the lock. Texts far ahead of the video wait for it, unless both come on one thread; while that of the video is not known, only
+ * texts very far ahead. */
 static GstFlowReturn
 wait_for_room (GstVlTextPad *pad)
 {
@@ -82,7 +93,8 @@ wait_for_room (GstVlTextPad *pad)
       return GST_FLOW_FLUSHING;
     if (texts->flags & GST_VL_TEXTS_VIDEO_EOS)
       return GST_FLOW_EOS;
-    if (g_queue_get_length (&pad->items) < MAX_AHEAD || pad->thread == texts->video_thread)
+    if (gst_vl_text_pad_is_beside (pad) ||
+        g_queue_get_length (&pad->items) < (texts->video_thread ? MAX_AHEAD : MAX_BESIDE))
       return GST_FLOW_OK;
     g_cond_wait (&texts->changed, &texts->lock);
   }
@@ -116,11 +128,29 @@ read_item (GstVlTextPad *pad, GstObject *parent, GstBuffer *buffer)
   return item;
 }
 
+/* Called with the lock. Takes @item. Returns whether it got lost and the bus is to be told. */
+static gboolean
+take_item (GstVlTextPad *pad, GstVlTextItem *item, GstBuffer *buffer)
+{
+  gboolean told = pad->crowded;
+
+  if (*item->text && g_queue_get_length (&pad->items) >= MAX_BESIDE) {
+    gst_vl_text_item_free (item);
+    pad->crowded = TRUE;
+    return !told;
+  }
+  set_times (pad, item, GST_BUFFER_PTS (buffer), GST_BUFFER_DURATION (buffer));
+  insert (pad, item);
+  g_cond_broadcast (&pad->texts->changed);
+  return FALSE;
+}
+
 static GstFlowReturn
 text_chain (GstPad *base, GstObject *parent, GstBuffer *buffer)
 {
   GstVlTextPad *pad = GST_VL_TEXT_PAD (base);
   GstVlTextItem *item = read_item (pad, parent, buffer);
+  gboolean lost = FALSE;
   GstFlowReturn ret;
 
   if (!item) {
@@ -130,14 +160,16 @@ text_chain (GstPad *base, GstObject *parent, GstBuffer *buffer)
   g_mutex_lock (&pad->texts->lock);
   pad->thread = gst_vl_thread_number ();
   ret = wait_for_room (pad);
-  if (ret == GST_FLOW_OK) {
-    set_times (pad, item, GST_BUFFER_PTS (buffer), GST_BUFFER_DURATION (buffer));
-    insert (pad, item);
-    g_cond_broadcast (&pad->texts->changed);
-  }
-  g_mutex_unlock (&pad->texts->lock);
-  if (ret != GST_FLOW_OK)
+  if (ret == GST_FLOW_OK)
+    lost = take_item (pad, item, buffer);
+  else
     gst_vl_text_item_free (item);
+  g_mutex_unlock (&pad->texts->lock);
+  if (lost)
+    GST_ELEMENT_WARNING (parent, STREAM, FAILED,
+                         ("Texts on %s are ignored: %u others wait for video. A queue before the pad would hold them.",
+                          GST_PAD_NAME (pad), MAX_BESIDE),
+                         (NULL));
   gst_buffer_unref (buffer);
   return ret;
 }
@@ -148,7 +180,7 @@ forget_texts (GstVlTextPad *pad)
   g_queue_clear_full (&pad->items, gst_vl_text_item_free);
   gst_segment_init (&pad->segment, GST_FORMAT_UNDEFINED);
   pad->position[GST_VL_CLOCK_STREAM] = pad->position[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
-  pad->eos = FALSE;
+  pad->eos = pad->crowded = FALSE;
   pad->patient = TRUE;
   pad->thread = 0;
 }
@@ -223,7 +255,7 @@ text_event (GstPad *base, GstObject *parent, GstEvent *event)
     pad->thread = gst_vl_thread_number ();
   switch (GST_EVENT_TYPE (event)) {
   case GST_EVENT_STREAM_START:
-    pad->eos = pad->asked = pad->told = FALSE;
+    pad->eos = pad->asked = pad->told = pad->crowded = FALSE;
     pad->patient = TRUE;
     break;
   case GST_EVENT_CAPS: ret = take_caps (pad, parent, event, &error); break;

@@ -7,7 +7,8 @@ G_BEGIN_DECLS
 /* Text pads and what they share: texts arrive with a time, and each video frame asks which of them are active. A plain sink pad with
  * its own chain and event functions, so that nothing of the text stream (EOS, SEGMENT) leaks into the video stream.
  *
- * A text is active while start <= t < end; without duration until the next one; without timestamp from now on; an empty one ends all.
+ * A text is active while start <= t < end; without duration until the next one; without timestamp from now on,
+ * also where the video goes back to; an empty one ends all.
  * t is stream time (running time when the text comes from a live source). */
 #define GST_TYPE_VL_TEXT_PAD (gst_vl_text_pad_get_type ())
 G_DECLARE_FINAL_TYPE (GstVlTextPad, gst_vl_text_pad, GST, VL_TEXT_PAD, GstPad)
@@ -33,7 +34,8 @@ struct _GstVlTexts {
   GstVlTextsJudge judge;             /* NULL: encoded texts are refused */
   guint seeking;                     /* flushing seeks under way */
   GstClockTime now[GST_VL_N_CLOCKS]; /* of the latest frame */
-  guint video_thread;                /* gst_vl_thread_number(), 0: none yet */
+  guint video_thread;                /* gst_vl_thread_number(), 0: not known */
+  gboolean crowded;                  /* the bus was told that more texts are active than are asked */
 };
 
 /* All fields below @texts are guarded by its lock. */
@@ -49,12 +51,18 @@ struct _GstVlTextPad {
   GstClockTime position[GST_VL_N_CLOCKS]; /* no text that starts earlier will come; NONE: nothing known */
   gboolean eos, flushing, gone, held;
   gboolean told;        /* that its caps are refused */
+  gboolean crowded;     /* the bus was told that texts get lost */
+  gboolean beside;      /* texts came on the video's thread when both were last known */
   gboolean patient;     /* the video may wait for this pad */
   gboolean live, asked; /* whether its source is live, and whether that is known */
   guint thread;         /* that texts come on; 0: not known */
 };
 
 void gst_vl_text_item_free (gpointer item);
+
+/* Whether texts come on the video's thread, as far as is known. After a flush nothing may be known of that one before its first frame,
+ * which is behind texts then; so they do if they did before. Called with the lock. */
+gboolean gst_vl_text_pad_is_beside (GstVlTextPad *pad);
 
 /* The calling thread's number, from 1 on. No other thread ever has it, while a GThread may lie where one that has ended lay. */
 guint gst_vl_thread_number (void);

@@ -106,6 +106,25 @@ gst_vl_texts_reset (GstVlTexts *texts)
   g_mutex_lock (&texts->lock);
   texts->now[GST_VL_CLOCK_STREAM] = texts->now[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
   texts->video_thread = 0;
+  texts->crowded = FALSE;
+  g_mutex_unlock (&texts->lock);
+}
+
+/* Called with the lock. */
+static void
+take_video_thread (GstVlTexts *texts)
+{
+  texts->video_thread = gst_vl_thread_number ();
+  for (guint i = 0; i < texts->pads->len; i++)
+    gst_vl_text_pad_is_beside (g_ptr_array_index (texts->pads, i));
+}
+
+void
+gst_vl_texts_set_video_thread (GstVlTexts *texts)
+{
+  g_mutex_lock (&texts->lock);
+  take_video_thread (texts);
+  g_cond_broadcast (&texts->changed);
   g_mutex_unlock (&texts->lock);
 }
 
@@ -255,20 +274,24 @@ wait_for_texts (GstVlTexts *texts, GstClockTime timeout)
   return !is_interrupted (texts);
 }
 
-/* Whether no frame that follows is during @item. Running time never goes back. */
+/* Whether no frame that follows is during @item, as of one that was ended before it began. Running time never goes back. */
 static gboolean
 is_over (const GstVlTextPad *pad, const GstVlTextItem *item, guint clock, GstClockTime t)
 {
+  if (item->end[clock] <= item->start[clock])
+    return TRUE;
   if (clock == GST_VL_CLOCK_STREAM && (pad->texts->flags & GST_VL_TEXTS_BACKWARDS))
     return item->start[clock] > t;
   return item->end[clock] <= t; /* NONE is the largest number */
 }
 
-static void
+/* Returns whether there was no place for all of them. */
+static gboolean
 collect (GstVlTextPad *pad, const GstClockTime now[GST_VL_N_CLOCKS], GPtrArray *into, GPtrArray *encoded)
 {
   guint clock = pad->live ? GST_VL_CLOCK_RUNNING : GST_VL_CLOCK_STREAM;
   GstClockTime t = now[clock] == GST_CLOCK_TIME_NONE ? 0 : now[clock];
+  gboolean full = FALSE;
 
   for (GList *link = pad->items.head, *next; link; link = next) {
     GstVlTextItem *item = link->data;
@@ -278,10 +301,31 @@ collect (GstVlTextPad *pad, const GstClockTime now[GST_VL_N_CLOCKS], GPtrArray *
       gst_vl_text_item_free (item);
       g_queue_delete_link (&pad->items, link);
     } else if (item->start[clock] <= t && t < item->end[clock]) {
-      g_ptr_array_add (into, g_strdup (item->text));
-      g_ptr_array_add (encoded, item->encoded ? vlf_embeddings_ref (item->encoded) : NULL);
+      full = into->len == GST_VL_MAX_ACTIVE_TEXTS;
+      if (!full) {
+        g_ptr_array_add (into, g_strdup (item->text));
+        g_ptr_array_add (encoded, item->encoded ? vlf_embeddings_ref (item->encoded) : NULL);
+      }
     }
   }
+  return full;
+}
+
+/* Called with the lock. Returns whose bus is to be told that there are more; NULL: it knows, or there are not. */
+static GstElement *
+collect_all (GstVlTexts *texts, GPtrArray *into, GPtrArray *encoded)
+{
+  GstElement *told = NULL;
+
+  for (guint i = 0; i < texts->pads->len; i++) {
+    GstVlTextPad *pad = g_ptr_array_index (texts->pads, i);
+
+    if (collect (pad, texts->now, into, encoded) && !texts->crowded) {
+      texts->crowded = TRUE;
+      told = gst_pad_get_parent_element (GST_PAD (pad));
+    }
+  }
+  return told;
 }
 
 static void
@@ -295,10 +339,11 @@ gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime runni
                  GPtrArray **encoded)
 {
   g_autoptr (GPtrArray) embeddings = g_ptr_array_new_with_free_func (unref_embeddings);
+  g_autoptr (GstElement) told = NULL;
   GPtrArray *active = NULL;
 
   g_mutex_lock (&texts->lock);
-  texts->video_thread = gst_vl_thread_number ();
+  take_video_thread (texts);
   if (stream_time != GST_CLOCK_TIME_NONE)
     texts->now[GST_VL_CLOCK_STREAM] = stream_time;
   if (running_time != GST_CLOCK_TIME_NONE)
@@ -307,10 +352,13 @@ gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime runni
   ask_liveness (texts);
   if (wait_for_texts (texts, texts->now[GST_VL_CLOCK_STREAM] == GST_CLOCK_TIME_NONE ? 0 : timeout)) {
     active = g_ptr_array_new_with_free_func (g_free);
-    for (guint i = 0; i < texts->pads->len; i++)
-      collect (g_ptr_array_index (texts->pads, i), texts->now, active, embeddings);
+    told = collect_all (texts, active, embeddings);
   }
   g_mutex_unlock (&texts->lock);
+  if (told)
+    GST_ELEMENT_WARNING (
+        told, STREAM, FAILED,
+        ("Some texts are ignored: more than %u on text pads are active at once.", GST_VL_MAX_ACTIVE_TEXTS), (NULL));
   if (active && encoded)
     *encoded = g_steal_pointer (&embeddings);
   return active;

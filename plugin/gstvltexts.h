@@ -29,6 +29,8 @@ typedef enum {
 void gst_vl_texts_set_flags (GstVlTexts *texts, GstVlTextsFlags flags, gboolean on);
 /* The stream starts anew: what was known of time is forgotten, the texts stay. */
 void gst_vl_texts_reset (GstVlTexts *texts);
+/* Video comes on the calling thread: texts that come there too must not wait for it. */
+void gst_vl_texts_set_video_thread (GstVlTexts *texts);
 /* Whether a pad's source is live is asked again at the next frame. */
 void gst_vl_texts_latency_changed (GstVlTexts *texts);
 
@@ -37,10 +39,12 @@ void gst_vl_texts_latency_changed (GstVlTexts *texts);
 void gst_vl_texts_begin_seek (GstVlTexts *texts, GstEvent *seek);
 void gst_vl_texts_end_seek (GstVlTexts *texts, GstEvent *seek); /* forwards @seek to every pad's peer */
 
-/* The active texts, of one pad after the other, as strings; free with g_ptr_array_unref(). @encoded: NULL, or receives as many
- * VlfEmbeddings of one text each, NULL for what did not come encoded. Waits up to @timeout for texts that may
- * still come for this frame, from linked pads whose source is not live; 0: not at all. NULL if interrupted by STOPPING or FLUSHING.
- * Times of the frame may be GST_CLOCK_TIME_NONE: those of the frame before count then. */
+#define GST_VL_MAX_ACTIVE_TEXTS 64u
+
+/* The active texts, of one pad after the other, as strings; of more than GST_VL_MAX_ACTIVE_TEXTS the first, and the bus is told. Free with
+ * g_ptr_array_unref(). @encoded: NULL, or receives as many VlfEmbeddings of one text each, NULL for what did not come encoded. Waits up to
+ * @timeout for texts that may still come for this frame, from linked pads whose source is not live; 0: not at all. NULL if interrupted by
+ * STOPPING or FLUSHING. Times of the frame may be GST_CLOCK_TIME_NONE: those of the frame before count then. */
 GPtrArray *gst_vl_texts_at (GstVlTexts *texts, GstClockTime stream_time, GstClockTime running_time,
                             GstClockTime timeout, GPtrArray **encoded);
 

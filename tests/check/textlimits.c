@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Text pads of vlfusion on a fake session: texts on the video's own thread, too many of them, and texts without a time. */
+#include "tests/check/textsource.h"
+
+static void
+flush_video (Fusion *f)
+{
+  fail_unless (gst_harness_push_event (f->h, gst_event_new_flush_start ()));
+  fail_unless (gst_harness_push_event (f->h, gst_event_new_flush_stop (TRUE)));
+}
+
+/* Without a queue, a demuxer's texts come on the thread that the video comes on, and that would wait for itself: also before the first
+ * frame, and after a flush, when a decoder still keeps the segment back. */
+GST_START_TEST (test_beside_video)
+{
+  Fusion *f = fusion_new ("");
+  TextSource s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  text_source_link (&s, f->element, "text_%u", "utf8");
+  for (gint i = 0; i < 200; i++)
+    text_source_push (&s, "before", i, 1);
+  fusion_expect_prompts (f, "before");
+  flush_video (f);
+  for (gint i = 200; i < 400; i++)
+    text_source_push (&s, "after", i, 1);
+  text_start_video (f, 1);
+  text_expect_at (f, 300, "after");
+  text_source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
+static void
+expect_many (Fusion *f, guint n)
+{
+  GstBuffer *out = fusion_pass (f);
+  GstVlMeta *meta = fusion_meta (out);
+
+  fail_unless_equals_int (meta ? gst_vl_result_get_n_prompts (meta->result) : 0, n);
+  gst_buffer_unref (out);
+}
+
+/* What cannot wait is bounded: texts beyond are lost, which is told once; and of those that are active at once only so many are asked. */
+GST_START_TEST (test_too_many_beside)
+{
+  Fusion *f = fusion_new ("text-timeout=0");
+  TextSource s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  text_source_link (&s, f->element, "text_%u", "utf8");
+  for (guint i = 0; i < 4096; i++)
+    text_source_push (&s, "kept", 0, 30);
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_WARNING, NULL), 0);
+  for (guint i = 0; i < 1000; i++)
+    text_source_push (&s, "lost", 20, 30);
+  fusion_expect_message (f->bus, GST_MESSAGE_WARNING, "Texts on text_0 are ignored");
+  expect_many (f, 64);
+  expect_many (f, 64);
+  fusion_expect_message (f->bus, GST_MESSAGE_WARNING, "more than 64");
+  text_expect_at (f, 40, ""); /* which makes room */
+  text_source_push (&s, "again", 40, 2);
+  fusion_expect_prompts (f, "again");
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_WARNING, NULL), 0);
+  text_source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* All pads together, their texts in order; those of the property are not counted. */
+GST_START_TEST (test_many_active)
+{
+  Fusion *f = fusion_new ("text-timeout=0 prompt=own");
+  GstBuffer *out;
+  TextSource s[2];
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  for (guint i = 0; i < 2; i++) {
+    text_source_link (&s[i], f->element, "text_%u", "utf8");
+    for (guint j = 0; j < 40; j++)
+      text_source_push (&s[i], i ? "second" : "first", 0, i || j < 10 ? 2 : 1);
+  }
+  out = fusion_pass (f);
+  fail_unless_equals_int (gst_vl_result_get_n_prompts (fusion_meta (out)->result), 65);
+  fail_unless_equals_string (gst_vl_result_get_text (fusion_meta (out)->result, 40), "first");
+  fail_unless_equals_string (gst_vl_result_get_text (fusion_meta (out)->result, 41), "second");
+  gst_buffer_unref (out);
+  fusion_expect_message (f->bus, GST_MESSAGE_WARNING, "more than 64");
+  expect_many (f, 51);
+  for (guint i = 0; i < 2; i++)
+    text_source_release (&s[i], f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* A text without time is for every frame from then on, wherever the video goes; the source of such texts does not seek. */
+GST_START_TEST (test_untimed_seek)
+{
+  Fusion *f = fusion_new ("text-timeout=0");
+  TextSource s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  text_source_link (&s, f->element, "text_%u", "utf8");
+  text_source_push (&s, "early", 10, -1);
+  text_expect_at (f, 1800, "early");
+  text_source_push (&s, "a red circle", -1, -1);
+  fusion_expect_prompts (f, "a red circle");
+  flush_video (f);
+  text_start_video (f, 1);
+  text_expect_at (f, 0, "a red circle");
+  text_expect_at (f, 20, "a red circle");
+  text_expect_at (f, 29, "a red circle");
+  text_expect_at (f, 0, "a red circle"); /* a loop does not flush */
+  text_source_push (&s, "a blue square", -1, -1);
+  fusion_expect_prompts (f, "a blue square");
+  text_source_push (&s, "soon", -1, 3); /* from the frame before on */
+  fusion_expect_prompts (f, "soon");
+  fusion_expect_prompts (f, "soon");
+  fusion_expect_prompts (f, "");
+  text_source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
+static gpointer
+push_untimed (gpointer data)
+{
+  text_source_push (data, "text", -1, -1);
+  return NULL;
+}
+
+/* The same backwards, where texts that have ended must not pile up either. */
+GST_START_TEST (test_untimed_backwards)
+{
+  Fusion *f = fusion_new ("text-timeout=0");
+  TextSource s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  text_start_video (f, -1);
+  text_source_link (&s, f->element, "text_%u", "utf8");
+  text_expect_at (f, 29, "");
+  text_source_push (&s, "open", -1, -1);
+  for (guint i = 28; i > 20; i--)
+    text_expect_at (f, i, "open");
+  for (guint i = 0; i < 100; i++) {
+    g_thread_join (g_thread_new ("text", push_untimed, &s));
+    text_expect_at (f, 20 - i / 5, "text");
+  }
+  text_source_push (&s, "", -1, -1);
+  text_expect_at (f, 0, "");
+  text_source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
+static Suite *
+text_limits_suite (void)
+{
+  Suite *s = suite_create ("text-limits");
+  TCase *tc = tcase_create ("general");
+
+  suite_add_tcase (s, tc);
+  tcase_add_test (tc, test_beside_video);
+  tcase_add_test (tc, test_too_many_beside);
+  tcase_add_test (tc, test_many_active);
+  tcase_add_test (tc, test_untimed_seek);
+  tcase_add_test (tc, test_untimed_backwards);
+  return s;
+}
+
+GST_CHECK_MAIN (text_limits)
