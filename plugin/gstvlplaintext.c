@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plugin/gstvlplaintext.h"
+#include <string.h>
+#include "kernels/error.h"
 
 GST_DEBUG_CATEGORY_EXTERN (gst_vl_debug);
 #define GST_CAT_DEFAULT gst_vl_debug
@@ -37,23 +39,40 @@ strip_markup (GstObject *object, const gchar *text)
   return g_string_free (plain, FALSE);
 }
 
-gchar *
-gst_vl_plain_text (GstObject *object, GstBuffer *buffer, gboolean markup)
+/* What @buffer has up to a NUL, which some parsers count. */
+static gchar *
+read_text (GstBuffer *buffer, GError **error)
 {
+  gchar *text = NULL;
   GstMapInfo map;
-  gchar *text, *plain;
+  gsize length;
 
-  if (!gst_buffer_map (buffer, &map, GST_MAP_READ))
-    return NULL;
-  /* It ends at a NUL, which some parsers count; an empty buffer has no data at all. */
-  text = map.size ? g_strndup ((const gchar *) map.data, map.size) : g_strdup ("");
-  gst_buffer_unmap (buffer, &map);
-  if (!g_utf8_validate (text, -1, NULL)) {
-    g_free (text);
+  if (!gst_buffer_map (buffer, &map, GST_MAP_READ)) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_IO, "its buffer cannot be read");
     return NULL;
   }
-  plain = markup ? strip_markup (object, text) : g_strdup (text);
-  g_free (text);
-  g_strdelimit (plain, "\r\n\t", ' ');
-  return g_strstrip (plain);
+  length = map.size ? strnlen ((const gchar *) map.data, map.size) : 0; /* an empty buffer has no data at all */
+  if (length > GST_VL_MAX_TEXT_BYTES)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "expected at most %u bytes, found %" G_GSIZE_FORMAT,
+                 GST_VL_MAX_TEXT_BYTES, length);
+  else if (length && !g_utf8_validate ((const gchar *) map.data, (gssize) length, NULL))
+    g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "expected UTF-8, found other bytes");
+  else
+    text = length ? g_strndup ((const gchar *) map.data, length) : g_strdup ("");
+  gst_buffer_unmap (buffer, &map);
+  return text;
+}
+
+gchar *
+gst_vl_plain_text (GstObject *object, GstBuffer *buffer, gboolean markup, GError **error)
+{
+  gchar *text = read_text (buffer, error);
+
+  if (text && markup) {
+    gchar *plain = strip_markup (object, text);
+
+    g_free (text);
+    text = plain;
+  }
+  return text ? g_strstrip (g_strdelimit (text, "\r\n\t", ' ')) : NULL;
 }

@@ -131,7 +131,8 @@ static GstFlowReturn
 chain (GstPad *pad, GstObject *parent, GstBuffer *in)
 {
   GstVlTextEnc *self = GST_VL_TEXT_ENC (parent);
-  g_autofree gchar *text = gst_vl_plain_text (parent, in, self->pango);
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *text = gst_vl_plain_text (parent, in, self->pango, &error);
   GstFlowReturn ret = GST_FLOW_OK;
   GstBuffer *out = NULL;
 
@@ -139,7 +140,7 @@ chain (GstPad *pad, GstObject *parent, GstBuffer *in)
   if (!gst_pad_has_current_caps (self->srcpad)) {
     ret = GST_FLOW_NOT_NEGOTIATED;
   } else if (!text) {
-    GST_ELEMENT_WARNING (self, STREAM, DECODE, ("A text is ignored: expected UTF-8, found other bytes"), (NULL));
+    GST_ELEMENT_WARNING (self, STREAM, DECODE, ("A text is ignored: %s", error->message), (NULL));
   } else {
     out = *text ? encode_text (self, g_steal_pointer (&text), &ret) : gst_buffer_new ();
   }

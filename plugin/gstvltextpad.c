@@ -110,15 +110,13 @@ read_item (GstVlTextPad *pad, GstObject *parent, GstBuffer *buffer)
   gchar *text = NULL;
 
   if (!pad->fingerprint || gst_buffer_get_size (buffer) == 0) {
-    text = gst_vl_plain_text (GST_OBJECT (pad), buffer, pad->markup);
+    text = gst_vl_plain_text (GST_OBJECT (pad), buffer, pad->markup, &error);
   } else {
     encoded = gst_vl_encoded_from_buffer (buffer, &pad->encoding, &error);
     text = encoded ? g_strdup (encoded->texts[0].text) : NULL;
   }
   if (!text) {
-    GST_ELEMENT_WARNING (parent, STREAM, DECODE,
-                         ("A text on %s is ignored: %s", GST_PAD_NAME (pad),
-                          error ? error->message : "expected UTF-8, found other bytes"),
+    GST_ELEMENT_WARNING (parent, STREAM, DECODE, ("A text on %s is ignored: %s", GST_PAD_NAME (pad), error->message),
                          (NULL));
     return NULL;
   }

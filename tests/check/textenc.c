@@ -76,6 +76,7 @@ GST_START_TEST (test_encoder)
   GstCaps *caps,
       *expected =
           gst_caps_from_string ("application/x-vlf-text-embedding, model=(string)0123, layers=(int)1, dim=(int)3");
+  g_autofree gchar *line = g_strnfill (65537, 'a');
   GstBuffer *out;
 
   expect_encoded (&e, "a <b>red</b>\ncircle &amp; more", "a red circle & more");
@@ -88,6 +89,9 @@ GST_START_TEST (test_encoder)
   fail_unless_equals_int (gst_harness_push (e.h, text_buffer ("\xff\xfe")), GST_FLOW_OK);
   fail_unless (gst_harness_try_pull (e.h) == NULL);
   fusion_expect_message (e.bus, GST_MESSAGE_WARNING, "expected UTF-8");
+  fail_unless_equals_int (gst_harness_push (e.h, text_buffer (line)), GST_FLOW_OK);
+  fail_unless (gst_harness_try_pull (e.h) == NULL);
+  fusion_expect_message (e.bus, GST_MESSAGE_WARNING, "expected at most 65536 bytes");
   gst_caps_unref (caps);
   gst_caps_unref (expected);
   encoder_free (&e);

@@ -93,6 +93,30 @@ GST_START_TEST (test_many_active)
 }
 GST_END_TEST
 
+/* A line of 64 KiB is a prompt; a longer one is none, whatever the form, and what is active stays so. */
+GST_START_TEST (test_longest_line)
+{
+  static const gchar *const formats[] = { "utf8", "pango-markup" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (formats); i++) {
+    Fusion *f = fusion_new ("text-timeout=0");
+    g_autofree gchar *line = g_strnfill (65537, 'a');
+    TextSource s;
+
+    fusion_set_caps (f, "RGB", 8, 8);
+    text_source_link (&s, f->element, "text_%u", formats[i]);
+    text_source_push (&s, line + 1, 0, -1);
+    fusion_expect_prompts (f, line + 1);
+    fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_WARNING, NULL), 0);
+    text_source_push (&s, line, 1, -1);
+    fusion_expect_prompts (f, line + 1);
+    fusion_expect_message (f->bus, GST_MESSAGE_WARNING, "A text on text_0 is ignored: expected at most 65536 bytes");
+    text_source_release (&s, f->element);
+    fusion_free (f);
+  }
+}
+GST_END_TEST
+
 /* A text without time is for every frame from then on, wherever the video goes; the source of such texts does not seek. */
 GST_START_TEST (test_untimed_seek)
 {
@@ -163,6 +187,7 @@ text_limits_suite (void)
   tcase_add_test (tc, test_beside_video);
   tcase_add_test (tc, test_too_many_beside);
   tcase_add_test (tc, test_many_active);
+  tcase_add_test (tc, test_longest_line);
   tcase_add_test (tc, test_untimed_seek);
   tcase_add_test (tc, test_untimed_backwards);
   return s;
