@@ -16,7 +16,8 @@ take_stamp (GstVlFileStamp *stamp, const gchar *path)
   stamp->device = (guint64) status.st_dev;
   stamp->inode = (guint64) status.st_ino;
   stamp->size = (guint64) status.st_size;
-  stamp->written = status.st_mtim;
+  stamp->seconds = status.st_mtim.tv_sec;
+  stamp->nanoseconds = status.st_mtim.tv_nsec;
 }
 
 static gboolean

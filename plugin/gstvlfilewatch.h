@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include <glib.h>
-#include <time.h>
 
 G_BEGIN_DECLS
 
 /* Whether a file has changed since it was read, told when it rests: one that is being written is left alone. One thread at a time. */
 
-/* What tells one state of a file from another. All zero: there is none. */
+/* What tells one state of a file from another. All zero: there is none. Without padding, which a timespec may have. */
 typedef struct {
   guint64 device, inode, size;
-  struct timespec written;
+  gint64 seconds, nanoseconds; /* when it was written */
 } GstVlFileStamp;
 
 typedef struct {
