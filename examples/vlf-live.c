@@ -76,11 +76,14 @@ show_result (App *app, const GstStructure *result)
   g_print ("%s", terminal ? "\r\033[K" : "");
   for (guint i = 0; i < n; i++) {
     g_autofree gchar *text = g_strdup_printf ("text-%u", i), *match = g_strdup_printf ("match-%u", i);
+    const gchar *asked = gst_structure_get_string (result, text);
     gdouble value;
 
+    if (!asked) /* the message tells only so many */
+      break;
     if (gst_structure_get_double (result, match, &value)) /* a model may have no probability to give */
       g_print ("%.2f ", value);
-    g_print ("%s   ", gst_structure_get_string (result, text));
+    g_print ("%s   ", asked);
   }
   g_print ("%s", terminal ? "" : "\n");
 }

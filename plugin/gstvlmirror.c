@@ -3,6 +3,8 @@
 #include <gst/video/video.h>
 #include <math.h>
 
+#define MAX_PROMPTS 64 /* each field that is set is looked for among all there are */
+
 /* @name with the prompt's number behind it. */
 static void
 set_number (GstStructure *structure, const gchar *name, guint prompt, gdouble value)
@@ -41,14 +43,16 @@ void
 gst_vl_mirror_describe (GstStructure *structure, GstVlResult *result, const GstVlMeta *meta)
 {
   guint n = gst_vl_result_get_n_prompts (result);
-  gint best;
+  gint best = -1;
 
   gst_structure_set (structure, "generation", G_TYPE_UINT64, gst_vl_result_get_generation (result), "model",
                      G_TYPE_STRING, gst_vl_result_get_model (result), "n-prompts", G_TYPE_UINT, n, NULL);
   if (gst_vl_result_get_best (result, &best))
     gst_structure_set (structure, "best", G_TYPE_INT, best, NULL);
-  for (guint i = 0; i < n; i++)
+  for (guint i = 0; i < MIN (n, MAX_PROMPTS); i++)
     describe_prompt (structure, result, meta, i);
+  if (best >= MAX_PROMPTS)
+    describe_prompt (structure, result, meta, (guint) best);
 }
 
 static GstVlMeta *

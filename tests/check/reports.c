@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Results of vlfusion for those who do not know GstVlResult: the mirror on buffers, the messages on the bus. */
+#include "plugin/gstvlmirror.h"
 #include "plugin/gstvlstats.h"
 #include "tests/check/fusionharness.h"
 #include <string.h>
@@ -125,6 +126,31 @@ GST_START_TEST (test_mirror)
   fail_unless (gst_structure_get_boolean (mirror_of (out), "carried", &carried) && carried);
   gst_buffer_unref (out);
   fusion_free (f);
+}
+GST_END_TEST
+
+/* Of very many prompts only the first are there, and the best. */
+GST_START_TEST (test_mirror_of_many)
+{
+  GstVlResult *result = gst_vl_result_new (64, 48, 1, 1);
+  GstStructure *structure = gst_structure_new_empty ("many");
+  guint n;
+
+  for (guint i = 0; i < 10000; i++) {
+    g_autofree gchar *text = g_strdup_printf ("prompt %u", i);
+
+    gst_vl_result_add_prompt (result, text, 0.5, 0, NULL);
+  }
+  gst_vl_result_set_best (result, 7000);
+  gst_vl_mirror_describe (structure, result, NULL);
+  fail_unless (gst_structure_get_uint (structure, "n-prompts", &n) && n == 10000);
+  fail_unless_equals_string (gst_structure_get_string (structure, "text-0"), "prompt 0");
+  fail_unless_equals_string (gst_structure_get_string (structure, "text-63"), "prompt 63");
+  fail_if (gst_structure_has_field (structure, "text-64"));
+  fail_unless_equals_string (gst_structure_get_string (structure, "text-7000"), "prompt 7000");
+  fail_unless (gst_structure_n_fields (structure) < 500);
+  gst_structure_free (structure);
+  gst_vl_result_unref (result);
 }
 GST_END_TEST
 
@@ -362,6 +388,7 @@ reports_suite (void)
   suite_add_tcase (s, tc);
   tcase_add_test (tc, test_reuse);
   tcase_add_test (tc, test_mirror);
+  tcase_add_test (tc, test_mirror_of_many);
   tcase_add_test (tc, test_mirror_follows);
   tcase_add_test (tc, test_messages);
   tcase_add_test (tc, test_message_times);
