@@ -13,6 +13,9 @@
 #define USUAL_THRESHOLD 0.5      /* of a producer that does not say */
 #define LIT_COLOUR      0xffb454 /* of the word of a caption that is said */
 #define SMALLEST_LABEL  40       /* lines of a frame that labels fit on */
+#define MAX_LABELS \
+  64 /* and captions of a result: more than fit on a frame; each looks for a place among all before it */
+#define MAX_ASPECT 16.0 /* of a pixel, either way, as models take it; what is beyond is not meant */
 
 /* A result that is drawn, and what it is drawn with. */
 typedef struct {
@@ -43,7 +46,8 @@ typedef struct {
   GstClockTime pts;
   guint n_subjects; /* on this frame */
   GstVideoOverlayComposition *composition;
-  GArray *taken; /* of GstVideoRectangle: where labels are */
+  guint n_labels; /* drawn so far */
+  GArray *taken;  /* of GstVideoRectangle: where labels are */
 } Sheet;
 
 static void
@@ -358,6 +362,17 @@ label_of (const GstVlSubject *subject, guint32 colour, const GstVlType *type)
   return label;
 }
 
+/* Of more than there is place for, those that match, and the first of these. */
+static gboolean
+gets_label (Sheet *sheet, const Item *item, const GstVlSubject *subject)
+{
+  if (sheet->n_labels >= MAX_LABELS || !(strength_of (sheet, item, subject) > 0) ||
+      (sheet->n_subjects > MAX_LABELS && !is_match (sheet, item, subject)))
+    return FALSE;
+  sheet->n_labels++;
+  return TRUE;
+}
+
 static void
 draw_label (Sheet *sheet, const Item *item, guint i)
 {
@@ -371,7 +386,11 @@ draw_label (Sheet *sheet, const Item *item, guint i)
   gint x = (gint) CLAMP (item->region[0] + subject->x * item->region[2], 0, sheet->width);
   gint y = (gint) CLAMP (item->region[1] + subject->y * item->region[3], 0, sheet->height);
   GstVideoRectangle place = { squeezed (sheet, margin), margin, 0, 0 };
-  GstBuffer *label = strength > 0 ? label_of (subject, colour, &type) : NULL;
+  GstBuffer *label;
+
+  if (!gets_label (sheet, item, subject))
+    return;
+  label = label_of (subject, colour, &type);
 
   if (label) {
     place.w = squeezed (sheet, gst_buffer_get_video_meta (label)->width);
@@ -379,7 +398,7 @@ draw_label (Sheet *sheet, const Item *item, guint i)
     if (at_peak)
       place = place_at_peak (sheet, x, y, margin, place.w, place.h);
   }
-  if (at_peak && strength > 0)
+  if (at_peak)
     draw_ring (sheet, x, y, margin, colour, type.opacity);
   if (label)
     place_label (sheet, label, place);
@@ -417,7 +436,7 @@ draw_captions (Sheet *sheet, const Item *item)
 {
   guint word = item->word;
 
-  for (guint i = 0; i < gst_vl_result_get_n_prompts (item->result); i++) {
+  for (guint i = 0; i < MIN (gst_vl_result_get_n_prompts (item->result), MAX_LABELS); i++) {
     guint n = gst_vl_result_get_n_words (item->result, i);
 
     draw_caption (sheet, item, i, word);
@@ -459,7 +478,7 @@ draw_texts (Sheet *sheet, const Item *item)
 static GstVideoOverlayComposition *
 draw (GstVlDrawing *drawing, const GstVlLook *look, GArray *items, GstClockTime pts)
 {
-  Sheet sheet = { drawing, look, drawing->width, drawing->height, pts, 0, NULL, NULL };
+  Sheet sheet = { .drawing = drawing, .look = look, .width = drawing->width, .height = drawing->height, .pts = pts };
 
   sheet.taken = g_array_new (FALSE, FALSE, sizeof (GstVideoRectangle));
   gst_vl_smoothing_trim (drawing->smoothing);
@@ -478,10 +497,11 @@ gst_vl_drawing_update (GstVlDrawing *drawing, const GstVlLook *look, guint look_
                        guint height, gdouble aspect)
 {
   GArray *items = collect (drawing, buffer, look, width, height);
-  gboolean same = look_serial == drawing->look_serial && width == drawing->width && height == drawing->height &&
-                  aspect == drawing->aspect && same_items (items, drawing->items) &&
-                  (look->smoothing == 0 || items->len == 0);
+  gboolean same;
 
+  aspect = aspect > 0 ? CLAMP (aspect, 1 / MAX_ASPECT, MAX_ASPECT) : 1;
+  same = look_serial == drawing->look_serial && width == drawing->width && height == drawing->height &&
+         aspect == drawing->aspect && same_items (items, drawing->items) && (look->smoothing == 0 || items->len == 0);
   g_array_unref (drawing->items);
   drawing->items = items;
   if (!same) {

@@ -15,8 +15,9 @@ void gst_vl_drawing_free (GstVlDrawing *drawing);
 /* Forgets the stream: after a flush, a new segment, new caps. */
 void gst_vl_drawing_reset (GstVlDrawing *drawing);
 
-/* What to lay over @buffer, a frame of @width x @height pixels, each @aspect (> 0) times as wide as high; NULL: nothing. The same object as for the frame before
- * if it would look the same. @look_serial changes whenever @look does. Give the reference back. */
+/* What to lay over @buffer, a frame of @width x @height pixels, each @aspect times as wide as high; not beyond 1/16 to 16, as models take it.
+ * NULL: nothing. The same object as for the frame before if it would look the same. @look_serial changes whenever @look does. Give the
+ * reference back. */
 GstVideoOverlayComposition *gst_vl_drawing_update (GstVlDrawing *drawing, const GstVlLook *look, guint look_serial,
                                                    GstBuffer *buffer, guint width, guint height, gdouble aspect);
 

@@ -478,9 +478,10 @@ install_properties (GObjectClass *class)
   g_object_class_install_property (class, PROP_COLORMAP,
                                    g_param_spec_enum ("colormap", "Colour map", "Colours of heat maps",
                                                       GST_TYPE_VL_COLORMAP, DEFAULT_COLORMAP, flags));
-  g_object_class_install_property (class, PROP_LABELS,
-                                   g_param_spec_enum ("labels", "Labels", "Where prompts and their match are written",
-                                                      GST_TYPE_VL_LABELS, DEFAULT_LABELS, flags));
+  g_object_class_install_property (
+      class, PROP_LABELS,
+      g_param_spec_enum ("labels", "Labels", "Where prompts and their match are written (64 on a frame at most)",
+                         GST_TYPE_VL_LABELS, DEFAULT_LABELS, flags));
   g_object_class_install_property (class, PROP_MAPS,
                                    g_param_spec_enum ("maps", "Maps", "What gets a map and a label of its own",
                                                       GST_TYPE_VL_MAPS, DEFAULT_MAPS, flags));

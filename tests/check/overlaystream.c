@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/check/overlayharness.h"
 #include <gst/video/video.h>
+#include <math.h>
 
 /* vloverlay in a stream: pictures beside the frame or in it, caps, seeks, properties that change. */
 
@@ -278,6 +279,74 @@ GST_START_TEST (test_allocation)
 }
 GST_END_TEST
 
+/* How many rectangles lie over a frame with @result, which it takes, and has @caps; they have to be of sensible sizes and places. */
+static guint
+count_rectangles (GstVlResult *result, GstVlKind kind, const gchar *properties, const gchar *caps)
+{
+  GstHarness *h = gst_harness_new ("vloverlay");
+  GstBuffer *buffer = vl_overlay_frame ();
+  guint n, width, height;
+  gint x, y;
+
+  vl_overlay_set (h, properties);
+  gst_harness_add_propose_allocation_meta (h, GST_VIDEO_OVERLAY_COMPOSITION_META_API_TYPE, NULL);
+  gst_harness_set_sink_caps_str (h, BESIDE "; video/x-raw");
+  gst_harness_set_src_caps_str (h, caps);
+  gst_buffer_add_vl_meta (buffer, result, "check", kind);
+  buffer = gst_harness_push_and_pull (h, buffer);
+  n = composition_of (buffer) ? gst_video_overlay_composition_n_rectangles (composition_of (buffer)) : 0;
+  for (guint i = 0; i < n; i++) {
+    gst_video_overlay_rectangle_get_render_rectangle (
+        gst_video_overlay_composition_get_rectangle (composition_of (buffer), i), &x, &y, &width, &height);
+    fail_unless (ABS (x) < 100000 && ABS (y) < 100000 && width < 100000 && height < 100000,
+                 "%s: a rectangle of %ux%u at %d,%d", caps, width, height, x, y);
+  }
+  gst_buffer_unref (buffer);
+  gst_vl_result_unref (result);
+  gst_harness_teardown (h);
+  return n;
+}
+
+/* Pixels of any shape: labels stay where they belong. */
+GST_START_TEST (test_any_pixels)
+{
+  static const gchar *const aspects[] = { "1/2147483647", "2147483647/1", "1/16", "1/1", "0/1" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (aspects); i++) {
+    g_autofree gchar *caps = g_strdup_printf (
+        "video/x-raw,format=BGRx,width=320,height=240,framerate=25/1,pixel-aspect-ratio=%s", aspects[i]);
+
+    fail_unless (count_rectangles (vl_check_three_prompts (WIDTH, HEIGHT), GST_VL_KIND_FUSION, "", caps) >= 2);
+  }
+}
+GST_END_TEST
+
+/* Of very many prompts the first that match get labels, each a ring and, with fonts, a text. */
+GST_START_TEST (test_many_labels)
+{
+  static const gchar caps[] = "video/x-raw,format=BGRx,width=320,height=240,framerate=25/1";
+  static const guint expected[] = { 0, 5, 64 };
+
+  for (guint matching = 0; matching < 3; matching++) {
+    GstVlResult *result = gst_vl_result_new (WIDTH, HEIGHT, 14, 14),
+                *captions = gst_vl_result_new (WIDTH, HEIGHT, 14, 14);
+    guint n;
+
+    for (guint i = 0; i < 2000; i++) {
+      gboolean matches = matching == 2 || (matching == 1 && i >= 1995);
+
+      gst_vl_result_add_prompt (result, "prompt", matches ? 0.9 : 0.1, 0, NULL);
+      gst_vl_result_set_peak (result, i, 160, 120);
+      gst_vl_result_add_prompt (captions, "", NAN, NAN, NULL);
+      gst_vl_result_set_caption (captions, i, "caption");
+    }
+    n = count_rectangles (result, GST_VL_KIND_FUSION, "style=none", caps);
+    fail_unless (n == expected[matching] || n == 2 * expected[matching], "%u rectangles", n);
+    fail_unless (count_rectangles (captions, GST_VL_KIND_CAPTION, "style=none", caps) <= 64);
+  }
+}
+GST_END_TEST
+
 static Suite *
 overlay_stream_suite (void)
 {
@@ -295,6 +364,8 @@ overlay_stream_suite (void)
   tcase_add_test (tests, test_seeks);
   tcase_add_test (tests, test_changes_while_playing);
   tcase_add_test (tests, test_allocation);
+  tcase_add_test (tests, test_any_pixels);
+  tcase_add_test (tests, test_many_labels);
   return suite;
 }
 
