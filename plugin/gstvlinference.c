@@ -518,9 +518,8 @@ install_properties (GObjectClass *klass)
       g_param_spec_boolean (
           "post-messages", "Post messages",
           "Post an element message named like the element's type for each new result, with timestamp, "
-          "stream-time, running-time, and text-N, match-N, score-N, peak-x-N, peak-y-N of prompt N (the first 64 and "
-          "the "
-          "best); caption-N of what was written",
+          "stream-time, running-time, and text-N, match-N, score-N, peak-x-N, peak-y-N of prompt N (the first "
+          "64 and the best); caption-N of what was written",
           DEFAULT_POST, playing));
   gst_vl_events_install (klass, PROP_POST_EVENTS);
   g_object_class_install_property (
