@@ -100,7 +100,7 @@ gst_vl_stream_begin_segment (GstVlStream *self, GstEvent *event)
 {
   const GstSegment *old = &GST_BASE_TRANSFORM (self->owner)->segment, *segment;
   gboolean backwards;
-  GstClockTime first;
+  GstClockTime first, last;
 
   gst_event_parse_segment (event, &segment);
   if (old->format != GST_FORMAT_TIME || segment->format != GST_FORMAT_TIME)
@@ -109,7 +109,8 @@ gst_vl_stream_begin_segment (GstVlStream *self, GstEvent *event)
     return; /* the same again, or a longer one */
   backwards = segment->rate < 0;
   first = gst_segment_to_stream_time (segment, GST_FORMAT_TIME, backwards ? segment->stop : segment->start);
-  if (backwards == (old->rate < 0) && (backwards ? first <= self->last_time : first >= self->last_time))
+  last = gst_segment_to_stream_time (old, GST_FORMAT_TIME, old->position); /* of the frame that was pushed last */
+  if (backwards == (old->rate < 0) && (backwards ? first <= last : first > last))
     return;
   gst_vl_stream_end_events (self, "segment");
   abandon_running (self); /* of which an event would be told behind this one's */
