@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernels/cl_device.h"
+#include <stdio.h>
 
 /* Generic GPU kernels have groups of this many work-items and this much local memory. */
 #define GROUP_SIZE 256u
@@ -66,39 +67,62 @@ choose_width (cl_device_id id)
   return width >= 16 ? 16 : 8;
 }
 
+/* Mesa's Clover ends at 1.1, and with it every program. What does not say is taken to be new. */
+static gboolean
+is_old (const char *version)
+{
+  guint major = 0, minor = 0;
+
+  return sscanf (version, "OpenCL C %u.%u", &major, &minor) == 2 && (major < 1 || (major == 1 && minor < 2));
+}
+
+gchar *
+vlf_cl_unfit (cl_device_id id, VlfFamily family)
+{
+  g_autofree gchar *version = vlf_cl_device_string (id, CL_DEVICE_OPENCL_C_VERSION);
+  cl_bool available = CL_FALSE, compiler = CL_FALSE;
+  cl_ulong local = 0;
+  gsize group = 0;
+
+  if (!get (id, CL_DEVICE_AVAILABLE, sizeof available, &available) ||
+      !get (id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler) ||
+      !get (id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local) ||
+      !get (id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group))
+    return g_strdup ("the device's limits are not told by its driver");
+  if (!available || !compiler)
+    return g_strdup_printf ("the device %s", available ? "has no compiler for OpenCL C" : "is not available");
+  if (is_old (version))
+    return g_strdup_printf ("the device has %s; expected 1.2 or later", version);
+  if (family == VLF_FAMILY_GPU && (group < GROUP_SIZE || local < LOCAL_SIZE))
+    return g_strdup_printf ("the device has work-groups of %" G_GSIZE_FORMAT " and %" G_GUINT64_FORMAT
+                            " bytes of local memory; expected %u and %" G_GUINT64_FORMAT,
+                            group, (guint64) local, GROUP_SIZE, (guint64) LOCAL_SIZE);
+  return NULL;
+}
+
 static gboolean
 read_limits (VlfClDevice *device, GError **error)
 {
-  cl_bool available = CL_FALSE, compiler = CL_FALSE;
-  cl_ulong alloc = 0, memory = 0, local = 0;
-  gsize group = 0;
+  g_autofree gchar *unfit = vlf_cl_unfit (device->id, device->family);
+  cl_ulong alloc = 0, memory = 0;
+  cl_bool unified = CL_FALSE;
   cl_uint units = 0;
 
-  if (!get (device->id, CL_DEVICE_AVAILABLE, sizeof available, &available) ||
-      !get (device->id, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler) ||
-      !get (device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof alloc, &alloc) ||
+  if (unfit) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "%s", unfit);
+    return FALSE;
+  }
+  if (!get (device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof alloc, &alloc) ||
       !get (device->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory) ||
-      !get (device->id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local) ||
-      !get (device->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group) ||
+      !get (device->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified) ||
       !get (device->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units)) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_DEVICE, "the driver does not tell the device's limits");
-    return FALSE;
-  }
-  if (!available || !compiler) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_DEVICE, "the device %s",
-                 available ? "has no compiler for OpenCL C" : "is not available");
-    return FALSE;
-  }
-  if (device->family == VLF_FAMILY_GPU && (group < GROUP_SIZE || local < LOCAL_SIZE)) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-                 "the device has work-groups of %" G_GSIZE_FORMAT " and %" G_GUINT64_FORMAT
-                 " bytes of local memory; expected %u and %" G_GUINT64_FORMAT,
-                 group, (guint64) local, GROUP_SIZE, (guint64) LOCAL_SIZE);
     return FALSE;
   }
   device->max_alloc = (gsize) MIN (alloc, G_MAXSIZE);
   device->memory = (gsize) MIN (memory, G_MAXSIZE);
   device->units = MAX (units, 1);
+  device->unified = unified || device->family == VLF_FAMILY_CPU;
   device->width = choose_width (device->id);
   return TRUE;
 }

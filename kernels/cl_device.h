@@ -22,12 +22,13 @@ typedef struct {
   cl_platform_id platform;
   cl_device_id id;
   cl_context context;
-  gsize max_alloc; /* bytes of one buffer */
-  gsize memory;    /* bytes of all */
-  guint units;     /* compute units */
-  guint width;     /* floats per vector, 8 or 16 */
-  guint tiers;     /* VlfTier: instructions that the program has; known when it is there */
-  VlfTiles tiles;  /* known then, too */
+  gsize max_alloc;  /* bytes of one buffer */
+  gsize memory;     /* bytes of all */
+  guint units;      /* compute units */
+  guint width;      /* floats per vector, 8 or 16 */
+  gboolean unified; /* its memory is the computer's */
+  guint tiers;      /* VlfTier: instructions that the program has; known when it is there */
+  VlfTiles tiles;   /* known then, too */
   VlfClAlone alone;
   VlfClSlabs slabs;
 
@@ -42,6 +43,8 @@ VlfClDevice *vlf_cl_device_new (cl_platform_id platform, cl_device_id id, VlfFam
 /* @abandon: call nothing of OpenCL, as the driver may hang: the device is lost or the process is another one. */
 void vlf_cl_device_free (VlfClDevice *device, gboolean abandon);
 
+/* Why kernels of @family cannot run on a device at all, "the device ..."; NULL: they can, as far as its limits say. Free with g_free(). */
+gchar *vlf_cl_unfit (cl_device_id id, VlfFamily family);
 /* Which subgroups a device has, as VLF_SUBGROUPS in cl/common.cl: 1 cl_intel_subgroups, 2 cl_khr_subgroups in OpenCL C 2.0 or later; 0: none. */
 guint vlf_cl_subgroups (cl_device_id id);
 /* A property of a device or platform as text, "" if it has none. Free with g_free(). */

@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include "kernels/cl_device.h"
 
+#define FIT         10      /* above every other reason to choose a device */
 #define NO_PLATFORM (-1001) /* CL_PLATFORM_NOT_FOUND_KHR: the loader found no driver */
 
 /* The devices of this process that somebody holds; not references. */
@@ -17,6 +18,7 @@ typedef struct {
   gchar *name;       /* "platform: device" */
   gboolean runtime;  /* a CPU runtime that likes explicit vectors: PoCL, Intel */
   gboolean software; /* a GPU in name only */
+  gboolean fit;      /* kernels can run on it */
 } Candidate;
 
 static void
@@ -33,7 +35,7 @@ candidate_new (cl_platform_id platform, cl_device_id id)
 {
   Candidate *c = g_new0 (Candidate, 1);
   g_autofree gchar *platform_name = vlf_cl_platform_string (platform, CL_PLATFORM_NAME);
-  g_autofree gchar *device_name = vlf_cl_device_string (id, CL_DEVICE_NAME);
+  g_autofree gchar *device_name = vlf_cl_device_string (id, CL_DEVICE_NAME), *unfit = NULL;
 
   c->platform = platform;
   c->id = id;
@@ -42,6 +44,8 @@ candidate_new (cl_platform_id platform, cl_device_id id)
   c->software = strstr (device_name, "llvmpipe") || strstr (device_name, "softpipe");
   c->runtime = (c->type & CL_DEVICE_TYPE_CPU) &&
                (strstr (platform_name, "Portable Computing Language") || strstr (platform_name, "Intel"));
+  unfit = vlf_cl_unfit (id, c->runtime ? VLF_FAMILY_CPU : VLF_FAMILY_GPU);
+  c->fit = !unfit;
   return c;
 }
 
@@ -153,6 +157,8 @@ choose (GPtrArray *candidates, const char *wish, GError **error)
 
     if (score == 0 && which[0] != '\0' && strstr (name, which))
       score = g_str_equal (name, which) ? 2 : 1; /* the whole name before one that begins with it */
+    if (score > 0 && c->fit) /* what nothing runs on is only taken, and says so, where there is nothing else */
+      score += FIT;
     if (score > best_score) {
       best = c;
       best_score = score;

@@ -171,13 +171,16 @@ queue_open (VlfQueue *queue, GError **error)
   VlfClDevice *cl = queue->device->cl;
   VlfProfile *profile;
   ClQueue *native;
+  cl_command_queue_properties can = 0;
   cl_command_queue commands;
   cl_int status;
 
   if (!vlf_program_open (queue->device, error))
     return FALSE;
   profile = vlf_profile_new ();
-  commands = vlf_cl_api ()->CreateCommandQueue (cl->context, cl->id, CL_QUEUE_PROFILING_ENABLE, &status);
+  /* A device without clocks, as of rusticl on some boards, refuses to profile; then times are not known. */
+  vlf_cl_api ()->GetDeviceInfo (cl->id, CL_DEVICE_QUEUE_PROPERTIES, sizeof can, &can, NULL);
+  commands = vlf_cl_api ()->CreateCommandQueue (cl->context, cl->id, can & CL_QUEUE_PROFILING_ENABLE, &status);
   if (status != CL_SUCCESS) {
     vlf_profile_close (profile);
     vlf_cl_set_error (queue->device, status, "a command queue cannot be opened", error);

@@ -218,7 +218,9 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
   gint64 patience = vlf_tier_patience ();
 
   for (guint i = 0; i < G_N_ELEMENTS (sets); i++) {
-    if (i > 0 && sets[i] == sets[i - 1])
+    const gboolean last = i + 1 == G_N_ELEMENTS (sets);
+
+    if (i > 0 && (sets[i] == sets[i - 1] || (sets[i] == 0 && !last)))
       continue;
     g_free (*options);
     g_free (*key);

@@ -49,7 +49,7 @@ vlf_device_has_room (VlfDevice *device, gsize total, gsize largest, GError **err
   if (cl && (held > cl->memory || total > cl->memory - held))
     return no_room (device, total, held > 0 ? " beside what is held already" : "",
                     held > cl->memory ? 0 : cl->memory - held, error);
-  if (device->family == VLF_FAMILY_GPU || total <= TRIFLE)
+  if ((cl && !cl->unified) || total <= TRIFLE)
     return TRUE;
   host = host_room ();
   group = vlf_cgroup_room ("/proc/self/cgroup", "/sys/fs/cgroup");
