@@ -220,7 +220,7 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
   for (guint i = 0; i < G_N_ELEMENTS (sets); i++) {
     const gboolean last = i + 1 == G_N_ELEMENTS (sets);
 
-    if (i > 0 && (sets[i] == sets[i - 1] || (sets[i] == 0 && !last)))
+    if (i > 0 && !last && (sets[i] == sets[i - 1] || sets[i] == 0))
       continue;
     g_free (*options);
     g_free (*key);
