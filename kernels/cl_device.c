@@ -114,11 +114,12 @@ read_limits (VlfClDevice *device, GError **error)
   }
   if (!get (device->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof alloc, &alloc) ||
       !get (device->id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory) ||
-      !get (device->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified, &unified) ||
       !get (device->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units)) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_DEVICE, "the driver does not tell the device's limits");
     return FALSE;
   }
+  get (device->id, CL_DEVICE_HOST_UNIFIED_MEMORY, sizeof unified,
+       &unified); /* an old question, which some do not answer */
   device->max_alloc = (gsize) MIN (alloc, G_MAXSIZE);
   device->memory = (gsize) MIN (memory, G_MAXSIZE);
   device->units = MAX (units, 1);

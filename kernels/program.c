@@ -218,9 +218,11 @@ choose_program (VlfDevice *device, gchar **options, gchar **key)
   gint64 patience = vlf_tier_patience ();
 
   for (guint i = 0; i < G_N_ELEMENTS (sets); i++) {
-    const gboolean last = i + 1 == G_N_ELEMENTS (sets);
+    gboolean tried = i > 0 && sets[i] == 0;
 
-    if (i > 0 && !last && (sets[i] == sets[i - 1] || sets[i] == 0))
+    for (guint j = 0; j < i; j++)
+      tried |= sets[j] == sets[i];
+    if (tried && i + 1 < G_N_ELEMENTS (sets))
       continue;
     g_free (*options);
     g_free (*key);

@@ -52,7 +52,8 @@ vlf_device_has_room (VlfDevice *device, gsize total, gsize largest, GError **err
   if ((cl && !cl->unified) || total <= TRIFLE)
     return TRUE;
   host = host_room ();
-  group = vlf_cgroup_room ("/proc/self/cgroup", "/sys/fs/cgroup");
+  /* What a driver takes of the memory for its GPU may count for no control group. */
+  group = device->family == VLF_FAMILY_GPU ? G_MAXSIZE : vlf_cgroup_room ("/proc/self/cgroup", "/sys/fs/cgroup");
   if (group < host)
     return total <= group ||
            no_room (device, total, " of the memory that this process's control group may use", group, error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 #include <gst/video/video.h>
+#include <string.h>
 
 G_BEGIN_DECLS
 
@@ -16,11 +17,26 @@ gst_vl_map_picture (GstVideoFrame *frame, const GstVideoInfo *info, GstBuffer *b
                meta->width < (guint) GST_VIDEO_INFO_WIDTH (info) || meta->width > G_MAXINT ||
                meta->height < (guint) GST_VIDEO_INFO_HEIGHT (info) || meta->height > G_MAXINT))
     return FALSE;
+  memset (frame, 0, sizeof *frame);
   if (!gst_video_frame_map (frame, info, buffer, flags))
     return FALSE;
   frame->info.width = GST_VIDEO_INFO_WIDTH (info);
   frame->info.height = GST_VIDEO_INFO_HEIGHT (info);
   return TRUE;
+}
+
+/* Of what a meta's producer maps by a function of its own, which tells where a plane is and no more: as many bytes as its rows. */
+static inline gsize
+gst_vl_plane_rows (const GstVideoFrame *frame, guint plane)
+{
+  const GstVideoFormatInfo *format = frame->info.finfo;
+  const GstVideoMeta *meta = (const GstVideoMeta *) frame->meta;
+  const gint stride = GST_VIDEO_FRAME_PLANE_STRIDE (frame, plane);
+  guint c = 0;
+
+  while (c + 1 < GST_VIDEO_FORMAT_INFO_N_COMPONENTS (format) && GST_VIDEO_FORMAT_INFO_PLANE (format, c) != plane)
+    c++;
+  return stride > 0 ? (gsize) stride * (gsize) GST_VIDEO_FORMAT_INFO_SCALE_HEIGHT (format, c, (gint) meta->height) : 0;
 }
 
 /* How many bytes of mapped memory there are from the first of @plane on. */
@@ -30,6 +46,8 @@ gst_vl_plane_size (const GstVideoFrame *frame, guint plane)
   const GstMapInfo *map = &frame->map[frame->meta ? plane : 0]; /* one mapping for all where no meta splits them */
   const guint8 *data = (const guint8 *) GST_VIDEO_FRAME_PLANE_DATA (frame, plane);
 
+  if (frame->meta && !map->data)
+    return data ? gst_vl_plane_rows (frame, plane) : 0;
   return data >= map->data && data <= map->data + map->size ? map->size - (gsize) (data - map->data) : 0;
 }
 

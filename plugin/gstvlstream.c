@@ -53,6 +53,7 @@ gst_vl_stream_forget (GstVlStream *self)
   abandon_held (self);
   forget_result (self);
   self->flow = GST_FLOW_OK;
+  self->pushed_time = GST_CLOCK_TIME_NONE;
   gst_vl_texts_reset (self->texts);
   GST_OBJECT_LOCK (self->owner);
   self->earliest = GST_CLOCK_TIME_NONE;
@@ -100,17 +101,17 @@ gst_vl_stream_begin_segment (GstVlStream *self, GstEvent *event)
 {
   const GstSegment *old = &GST_BASE_TRANSFORM (self->owner)->segment, *segment;
   gboolean backwards;
-  GstClockTime first, last;
+  GstClockTime first;
 
   gst_event_parse_segment (event, &segment);
-  if (old->format != GST_FORMAT_TIME || segment->format != GST_FORMAT_TIME)
+  if (old->format != GST_FORMAT_TIME || segment->format != GST_FORMAT_TIME ||
+      !GST_CLOCK_TIME_IS_VALID (self->pushed_time))
     return;
   if (segment->base == old->base && segment->time == old->time && segment->start == old->start)
     return; /* the same again, or a longer one */
   backwards = segment->rate < 0;
   first = gst_segment_to_stream_time (segment, GST_FORMAT_TIME, backwards ? segment->stop : segment->start);
-  last = gst_segment_to_stream_time (old, GST_FORMAT_TIME, old->position); /* of the frame that was pushed last */
-  if (backwards == (old->rate < 0) && (backwards ? first <= last : first > last))
+  if (backwards == (old->rate < 0) && (backwards ? first <= self->pushed_time : first > self->pushed_time))
     return;
   gst_vl_stream_end_events (self, "segment");
   abandon_running (self); /* of which an event would be told behind this one's */
@@ -205,6 +206,7 @@ push (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment, gboolean 
   }
   if (trans->segment.format == GST_FORMAT_TIME && GST_CLOCK_TIME_IS_VALID (moment->pts))
     trans->segment.position = moment->pts;
+  self->pushed_time = moment->stream;
   count_departure (self, moment, fresh);
   return gst_pad_push (GST_BASE_TRANSFORM_SRC_PAD (trans), buffer);
 }

@@ -41,6 +41,7 @@ typedef struct {
   GstVlResult *last;      /* newest result, or NULL */
   GstClockTime last_time; /* stream time of its frame */
   GstClockTime last_running_time;
+  GstClockTime pushed_time; /* stream time of the frame that was pushed last; NONE: none */
   guint64 last_generation;
   GstVlEvents *events; /* what the bus is told of */
   GstBuffer *held;     /* waits for its own result while the next frame is made; or NULL */

@@ -94,7 +94,7 @@ wait_for_room (GstVlTextPad *pad)
     if (texts->flags & GST_VL_TEXTS_VIDEO_EOS)
       return GST_FLOW_EOS;
     if (gst_vl_text_pad_is_beside (pad) ||
-        g_queue_get_length (&pad->items) < (texts->video_thread ? MAX_AHEAD : MAX_BESIDE))
+        g_queue_get_length (&pad->items) < (texts->video_thread || pad->fingerprint ? MAX_AHEAD : MAX_BESIDE))
       return GST_FLOW_OK;
     g_cond_wait (&texts->changed, &texts->lock);
   }
@@ -295,6 +295,7 @@ text_activate_mode (GstPad *base, GstObject *parent, GstPadMode mode, gboolean a
   (void) parent;
   g_mutex_lock (&pad->texts->lock);
   pad->flushing = !active;
+  pad->beside = FALSE; /* in the next run another thread may come */
   forget_texts (pad);
   g_cond_broadcast (&pad->texts->changed);
   g_mutex_unlock (&pad->texts->lock);

@@ -231,7 +231,7 @@ ask_liveness (GstVlTexts *texts)
 static gboolean
 is_awaited (GstVlTextPad *pad, GstClockTime t)
 {
-  return pad->patient && !pad->eos && !pad->live && pad->thread != pad->texts->video_thread &&
+  return pad->patient && !pad->eos && !pad->live && !gst_vl_text_pad_is_beside (pad) &&
          gst_pad_is_linked (GST_PAD (pad)) &&
          (pad->position[GST_VL_CLOCK_STREAM] == GST_CLOCK_TIME_NONE || pad->position[GST_VL_CLOCK_STREAM] <= t);
 }

@@ -275,6 +275,61 @@ GST_START_TEST (test_strides)
 }
 GST_END_TEST
 
+static guint8 *surface;
+
+/* As gstreamer-vaapi has it: where a plane is, and nothing of memory. */
+static gboolean
+map_surface (GstVideoMeta *meta, guint plane, GstMapInfo *info, gpointer *data, gint *stride, GstMapFlags flags)
+{
+  (void) info;
+  (void) flags;
+  *data = surface + meta->offset[plane];
+  *stride = meta->stride[plane];
+  return TRUE;
+}
+
+static gboolean
+unmap_surface (GstVideoMeta *meta, guint plane, GstMapInfo *info)
+{
+  (void) meta;
+  (void) plane;
+  (void) info;
+  return TRUE;
+}
+
+/* Frames of pools that map by a function of their own. */
+GST_START_TEST (test_own_mapping)
+{
+  GRand *rand = g_rand_new_with_seed (4);
+
+  for (guint f = 0; f < G_N_ELEMENTS (formats); f++) {
+    GstVlFrame plain, other;
+    GstVideoInfo info;
+    GstBuffer *tight, *pooled;
+    GstVideoMeta *meta;
+
+    make_info (&info, formats[f], 18, 10, NULL);
+    tight = random_frame (&info, rand);
+    surface = g_malloc (info.size);
+    gst_buffer_extract (tight, 0, surface, info.size);
+    pooled = gst_buffer_new_and_alloc (1);
+    meta = gst_buffer_add_video_meta_full (pooled, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_INFO_FORMAT (&info), 18, 10,
+                                           GST_VIDEO_INFO_N_PLANES (&info), info.offset, info.stride);
+    meta->map = map_surface;
+    meta->unmap = unmap_surface;
+    fail_unless (gst_vl_frame_map (&plain, &info, tight, NULL));
+    fail_unless (gst_vl_frame_map (&other, &info, pooled, NULL), "%s", formats[f]);
+    expect_same (&plain.image, &other.image, formats[f]);
+    gst_vl_frame_clear (&other);
+    gst_vl_frame_clear (&plain);
+    gst_buffer_unref (pooled);
+    gst_buffer_unref (tight);
+    g_free (surface);
+  }
+  g_rand_free (rand);
+}
+GST_END_TEST
+
 /* Any buffer shorter than the picture is refused; one that only lacks the padding of its last row is not. */
 GST_START_TEST (test_short)
 {
@@ -325,6 +380,7 @@ frame_suite (void)
   tcase_add_test (tc, test_primaries);
   tcase_add_test (tc, test_limited_rgb);
   tcase_add_test (tc, test_strides);
+  tcase_add_test (tc, test_own_mapping);
   tcase_add_test (tc, test_short);
   return s;
 }
