@@ -34,7 +34,8 @@ add_config (GChecksum *sum, int dir, GError **error)
 static gboolean
 add_tokenizer (GChecksum *sum, int dir, GError **error)
 {
-  static const char *const names[] = { "tokenizer.json", "vocab.json", "merges.txt", "vocab.txt", "added_tokens.json" };
+  static const char *const names[] = { "tokenizer.json", "vocab.json",        "merges.txt",
+                                       "vocab.txt",      "added_tokens.json", "spiece.model" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autofree gchar *data = NULL;

@@ -88,6 +88,8 @@ vlf_tokenizer_free (VlfTokenizer *tokenizer)
   vlf_bpe_free (tokenizer->bpe);
   vlf_wordpiece_free (tokenizer->wordpiece);
   vlf_unigram_free (tokenizer->unigram);
+  vlf_spiece_free (tokenizer->spiece);
+  g_free (tokenizer->lead);
   vlf_normaliser_clear (&tokenizer->normaliser);
   vlf_added_free (tokenizer->added);
   vlf_vocab_free (tokenizer->vocab);
@@ -165,6 +167,7 @@ typedef struct {
   VlfTokens *tokens;
   gsize allocated;
   gboolean grown; /* normalisation made too much of the text */
+  gint second;    /* id of the added token that is the second token of all, -1: the text's */
 } Encoding;
 
 static gboolean
@@ -242,11 +245,57 @@ encode_marked (Encoding *e, const VlfSlice *text)
   return ok;
 }
 
+/* As transformers' tokenizers of SentencePiece do: behind a text whose tokens are left out, so that spaces count at the beginning. */
+static gboolean
+encode_pieces (Encoding *e, const VlfSlice *text)
+{
+  const VlfTokenizer *tokenizer = e->tokenizer;
+  const gsize most = NORMAL_LIMIT (text->length + strlen (tokenizer->lead));
+  VlfAligned led = { 0 }, normal = { .limit = most };
+  const guint before = e->tokens->n;
+  const guint32 begin = text->length > 0 ? text->begin[0] : 0;
+  VlfSlice slice;
+  gboolean ok;
+
+  for (const char *p = tokenizer->lead; *p; p = g_utf8_next_char (p))
+    vlf_aligned_append (&led, g_utf8_get_char (p), begin, begin);
+  vlf_normalise (NULL, text, &led);
+  slice = vlf_aligned_slice (&led, 0, led.length);
+  vlf_spiece_normalise (tokenizer->spiece, &slice, &normal);
+  slice = vlf_aligned_slice (&normal, 0, normal.length);
+  e->grown |= normal.full;
+  ok = !led.failed && !normal.failed && encode_word (e, &slice);
+  if (ok && tokenizer->n_lead > 0 && e->tokens->n - before >= tokenizer->n_lead) {
+    e->tokens->n -= tokenizer->n_lead;
+    memmove (e->tokens->tokens + before, e->tokens->tokens + before + tokenizer->n_lead,
+             (e->tokens->n - before) * sizeof *e->tokens->tokens);
+  }
+  vlf_aligned_clear (&led);
+  vlf_aligned_clear (&normal);
+  return ok;
+}
+
+gboolean
+vlf_tokenizer_measure_lead (VlfTokenizer *tokenizer)
+{
+  VlfTokens tokens = { 0 };
+  Encoding e = { .tokenizer = tokenizer, .tokens = &tokens };
+  const VlfSlice nothing = vlf_aligned_slice (&(VlfAligned){ 0 }, 0, 0);
+  const gboolean ok = encode_pieces (&e, &nothing);
+
+  tokenizer->n_lead = tokens.n;
+  vlf_tokens_clear (&tokens);
+  return ok;
+}
+
 /* A text without added tokens, normalised. */
 static gboolean
 encode_text (Encoding *e, const VlfSlice *text)
 {
   VlfSplit split = e->tokenizer->split;
+
+  if (e->tokenizer->spiece)
+    return encode_pieces (e, text);
 
   if (split & VLF_SPLIT_SPACES)
     return encode_marked (e, text);
@@ -291,6 +340,8 @@ encode_parts (Encoding *e, const VlfSlice *text, gboolean normalized)
   while (ok && vlf_added_next (&cursor, &begin, &end, &id)) {
     VlfSlice part = vlf_slice_part (text, begin, end);
 
+    if (id >= 0 && e->tokens->n == 1)
+      e->second = id;
     if (id >= 0)
       ok = vlf_tokens_append (e->tokens, &e->allocated, (guint) id, part.begin[0], part.end[part.length - 1], FALSE);
     else
@@ -322,6 +373,8 @@ finish (Encoding *e, guint max_length)
   guint keep = max_length > 0 && e->tokens->n > room ? room : e->tokens->n;
   guint first = tokenizer->cut_start ? e->tokens->n - keep : 0;
   VlfToken *all = g_try_new (VlfToken, keep + special + 1);
+  const gboolean ended = tokenizer->end_once && keep > 0 && tokenizer->n_after > 0 &&
+                         e->tokens->tokens[first + keep - 1].id == tokenizer->after[0];
   guint n = 0;
 
   if (!all)
@@ -330,7 +383,7 @@ finish (Encoding *e, guint max_length)
     all[n++] = (VlfToken){ tokenizer->before[i], 0, 0, TRUE };
   for (guint i = 0; i < keep; i++)
     all[n++] = e->tokens->tokens[first + i];
-  for (guint i = 0; i < tokenizer->n_after; i++)
+  for (guint i = 0; i < tokenizer->n_after && !ended; i++)
     all[n++] = (VlfToken){ tokenizer->after[i], 0, 0, TRUE };
   e->tokens->truncated = keep < e->tokens->n;
   g_free (e->tokens->tokens);
@@ -351,20 +404,41 @@ is_utf8 (const char *text, gsize length, gsize *bad)
   return at >= end;
 }
 
+/* The mark before a text that begins with a special token. */
+static void
+drop_mark (Encoding *e)
+{
+  VlfToken *tokens = e->tokens->tokens;
+
+  if (e->second < 0 || !vlf_added_is_special (e->tokenizer->added, (guint) e->second) ||
+      g_strcmp0 (vlf_tokenizer_content (e->tokenizer, tokens[0].id), VLF_SPACE_MARK) != 0)
+    return;
+  memmove (tokens, tokens + 1, --e->tokens->n * sizeof *tokens);
+}
+
+/* With SentencePiece's own file a mark stands before the text, and those that it has are spaces. Source: transformers, tokenize () of such
+ * tokenizers. */
 static gboolean
 encode (Encoding *e, const char *text, gsize length)
 {
+  const gunichar mark = e->tokenizer->spiece ? g_utf8_get_char (VLF_SPACE_MARK) : 0;
   VlfAligned source = { 0 };
   VlfSlice slice;
   gboolean ok;
 
+  if (mark)
+    vlf_aligned_append (&source, mark, 0, 0);
   for (gsize at = 0, next; at < length; at = next) {
+    const gunichar c = g_utf8_get_char (text + at);
+
     next = (gsize) (g_utf8_next_char (text + at) - text);
-    vlf_aligned_append (&source, g_utf8_get_char (text + at), (guint32) at, (guint32) next);
+    vlf_aligned_append (&source, mark && c == mark ? ' ' : c, (guint32) at, (guint32) next);
   }
   slice = vlf_aligned_slice (&source, 0, source.length);
   ok = !source.failed && encode_parts (e, &slice, FALSE);
   vlf_aligned_clear (&source);
+  if (ok && mark)
+    drop_mark (e);
   return ok;
 }
 
@@ -372,7 +446,7 @@ gboolean
 vlf_tokenizer_encode (const VlfTokenizer *tokenizer, const char *text, gssize length, guint max_length,
                       VlfTokens *tokens, GError **error)
 {
-  Encoding e = { .tokenizer = tokenizer, .tokens = tokens };
+  Encoding e = { .tokenizer = tokenizer, .tokens = tokens, .second = -1 };
   gsize n = length < 0 ? strlen (text) : (gsize) length, bad;
   gboolean ok;
 

@@ -5,8 +5,8 @@
 G_BEGIN_DECLS
 
 /* Text to token ids, exactly as the Hugging Face tokenizer of the same directory (transformers 5): byte-level BPE as
- * RoBERTa's (BridgeTower) and CLIP's, WordPiece as BERT's (BLIP), or what tokenizer.json says where that consists of
- * such parts. Which characters are letters, marks or punctuation is GLib's version of Unicode; other versions know a
+ * RoBERTa's (BridgeTower) and CLIP's, WordPiece as BERT's (BLIP), SentencePiece as SigLIP's, or what tokenizer.json says
+ * where that consists of such parts. Which characters are letters, marks or punctuation is GLib's version of Unicode; other versions know a
  * few rare ones less or more. Immutable and thread-safe. */
 typedef struct _VlfTokenizer VlfTokenizer;
 
@@ -26,8 +26,8 @@ typedef struct {
 void vlf_tokens_clear (VlfTokens *tokens); /* frees what is inside; zeroed is fine */
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VlfTokens, vlf_tokens_clear)
 
-/* From the tokenizer files of @dir: tokenizer.json, else vocab.json and merges.txt or vocab.txt; with
- * added_tokens.json, special_tokens_map.json and tokenizer_config.json where they exist. @model_type: config.json's
+/* From the tokenizer files of @dir: tokenizer.json, else vocab.json and merges.txt or vocab.txt; SigLIP's from
+ * spiece.model, else from a tokenizer.json that was made of one; with added_tokens.json, special_tokens_map.json and tokenizer_config.json where they exist. @model_type: config.json's
  * ("bridgetower"), which decides unless tokenizer_config.json names a class; an unknown one is
  * VLF_ERROR_UNSUPPORTED. */
 VlfTokenizer *vlf_tokenizer_new (const char *dir, const char *model_type, GError **error);

@@ -65,6 +65,18 @@ vlf_added_find (const VlfAdded *added, const char *content)
   return token ? (gint) token->id : -1;
 }
 
+gboolean
+vlf_added_is_special (const VlfAdded *added, guint id)
+{
+  for (guint i = 0; i < added->tokens->len; i++) {
+    const VlfAddedToken *token = &g_array_index (added->tokens, VlfAddedToken, i);
+
+    if (token->id == id && token->special)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 gint
 vlf_added_max_id (const VlfAdded *added)
 {
@@ -105,10 +117,18 @@ vlf_added_add (VlfAdded *added, const VlfAddedToken *token, const VlfVocab *voca
     return FALSE;
   }
   copy.content = g_strdup (token->content);
-  copy.id = id >= 0 ? (guint) id : MAX (vlf_vocab_size (vocab), (guint) (added->max_id + 1));
+  if (!token->numbered)
+    copy.id = id >= 0 ? (guint) id : MAX (vlf_vocab_size (vocab), (guint) (added->max_id + 1));
   added->max_id = MAX (added->max_id, (gint) copy.id);
   g_array_append_val (added->tokens, copy);
   return TRUE;
+}
+
+void
+vlf_added_match_raw (VlfAdded *added)
+{
+  for (guint i = 0; i < added->tokens->len; i++)
+    g_array_index (added->tokens, VlfAddedToken, i).normalized = FALSE;
 }
 
 /* Token @i as its matcher will look for it. */

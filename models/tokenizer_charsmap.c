@@ -7,6 +7,7 @@
 
 #define WHOLE_BYTES 6    /* a longer user-perceived character is looked up code point by code point */
 #define MAX_TARGET  256u /* bytes that a character becomes; of NFKC at most 33 */
+#define MAX_SOURCE  256u /* bytes of the longest entry that is looked for; of NFKC fewer than 64 */
 
 struct _VlfCharsmap {
   guint32 *units; /* [n] of the trie */
@@ -23,30 +24,40 @@ offset_of (guint32 unit)
   return (unit >> 10) << ((unit & (1u << 9)) >> 6);
 }
 
+/* From the node at @at along @c; FALSE if nothing goes on with it. */
+static gboolean
+step (const VlfCharsmap *map, guint32 *at, char c)
+{
+  const guint8 byte = (guint8) c;
+
+  *at ^= byte;
+  if (!byte || *at >= map->n || (map->units[*at] & ((1u << 31) | 0xff)) != byte)
+    return FALSE;
+  return TRUE;
+}
+
+/* Behind step(): goes on to the node itself. Whether an entry ends there, and the place in @targets of what becomes of it. */
+static gboolean
+ends_here (const VlfCharsmap *map, guint32 *at, guint32 *target)
+{
+  const guint32 unit = map->units[*at];
+
+  *at ^= offset_of (unit);
+  if (!(unit & (1u << 8)) || *at >= map->n)
+    return FALSE;
+  *target = map->units[*at] & ~(1u << 31);
+  return TRUE;
+}
+
 /* The place in @targets of the shortest entry that @text [length] begins with; FALSE without one. */
 static gboolean
 look_up (const VlfCharsmap *map, const char *text, gsize length, guint32 *target)
 {
   guint32 at = map->n > 0 ? offset_of (map->units[0]) : 0;
 
-  for (gsize i = 0; i < length && text[i]; i++) {
-    const guint8 byte = (guint8) text[i];
-    guint32 unit;
-
-    at ^= byte;
-    if (at >= map->n)
-      return FALSE;
-    unit = map->units[at];
-    if ((unit & ((1u << 31) | 0xff)) != byte)
-      return FALSE;
-    at ^= offset_of (unit);
-    if (unit & (1u << 8)) {
-      if (at >= map->n)
-        return FALSE;
-      *target = map->units[at] & ~(1u << 31);
+  for (gsize i = 0; i < length && step (map, &at, text[i]); i++)
+    if (ends_here (map, &at, target))
       return *target < map->length;
-    }
-  }
   return FALSE;
 }
 
@@ -61,6 +72,25 @@ translate (const VlfCharsmap *map, const char *text, gsize length, guint32 begin
   for (const char *p = map->targets + target; *p; p = g_utf8_next_char (p))
     vlf_aligned_append (to, g_utf8_get_char (p), begin, end);
   return TRUE;
+}
+
+const char *
+vlf_charsmap_longest (const VlfCharsmap *map, const char *text, gsize length, gsize *consumed)
+{
+  const char *longest = NULL;
+  guint32 at = map->n > 0 ? offset_of (map->units[0]) : 0, target;
+
+  for (gsize i = 0; i < MIN (length, MAX_SOURCE) && step (map, &at, text[i]); i++) {
+    const gboolean whole = i + 1 == length || ((guint8) text[i + 1] & 0xc0) != 0x80;
+
+    if (!ends_here (map, &at, &target) || !whole)
+      continue;
+    if (target < map->length && g_utf8_validate (map->targets + target, -1, NULL)) {
+      longest = map->targets + target;
+      *consumed = i + 1;
+    }
+  }
+  return longest;
 }
 
 /* ---- user-perceived characters ---- */
@@ -159,10 +189,8 @@ check_targets (const VlfCharsmap *map, GError **error)
 
 /* The trie's bytes in 32 bits, the trie, the targets; all little-endian. */
 VlfCharsmap *
-vlf_charsmap_new (const char *base64, GError **error)
+vlf_charsmap_new (const guint8 *data, gsize size, GError **error)
 {
-  gsize size = 0;
-  g_autofree guchar *data = g_base64_decode (base64, &size);
   guint32 bytes = 0;
   VlfCharsmap *map;
 
@@ -171,8 +199,7 @@ vlf_charsmap_new (const char *base64, GError **error)
   bytes = GUINT32_FROM_LE (bytes);
   if (bytes == 0 || bytes % sizeof (guint32) || bytes > size - sizeof bytes) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT,
-                 "precompiled_charsmap: expected base64 of a table of characters, found %" G_GSIZE_FORMAT
-                 " bytes that are none",
+                 "precompiled_charsmap: expected a table of characters, found %" G_GSIZE_FORMAT " bytes that are none",
                  size);
     return NULL;
   }

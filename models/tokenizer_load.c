@@ -36,13 +36,19 @@ load_files (int dir_fd, VlfTokenizerFiles *files, GError **error)
       !load_json (dir_fd, "added_tokens.json", VLF_JSON_CONFIG_BYTES, &files->added, error) ||
       !load_json (dir_fd, "tokenizer.json", VLF_JSON_TOKENIZER_BYTES, &files->whole, error))
     return FALSE;
-  files->sentencepiece = vlf_file_exists (dir_fd, "spiece.model");
   if (files->whole)
     return TRUE;
   if (!load_json (dir_fd, "vocab.json", VLF_JSON_TOKENIZER_BYTES, &files->vocab, error) ||
       !load_text (dir_fd, "merges.txt", &files->merges, &files->merges_length, error))
     return FALSE;
   return files->vocab || load_text (dir_fd, "vocab.txt", &files->words, &files->words_length, error);
+}
+
+/* What transformers' SiglipTokenizer reads, and nothing else. */
+static gboolean
+load_pieces (int dir_fd, VlfTokenizerFiles *files, VlfTokenizerClass class_, GError **error)
+{
+  return class_ != VLF_CLASS_SIGLIP || load_text (dir_fd, "spiece.model", &files->pieces, &files->pieces_length, error);
 }
 
 static void
@@ -55,27 +61,29 @@ files_clear (VlfTokenizerFiles *files)
   vlf_json_free (files->vocab);
   g_free (files->merges);
   g_free (files->words);
+  g_free (files->pieces);
 }
 
 /* --- class --- */
 
 static gboolean
-fail_class (const VlfTokenizerFiles *files, const char *model_type, GError **error)
+fail_class (const char *named, const char *model_type, GError **error)
 {
-  if (files->sentencepiece)
+  if (named && g_str_has_prefix (named, "Gemma"))
     g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-                 "expected tokenizer.json, found only spiece.model, which is not read here; save the tokenizer with a "
-                 "tokenizer.json beside it, or take one from a model of the same vocabulary");
+                 "tokenizer_class: expected a tokenizer that is known, found \"%.*s\": SigLIP 2's tokenizer (Gemma) is "
+                 "not supported; take a model of the first SigLIP",
+                 vlf_shown (named, 40), named);
   else
     g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-                 "model_type: expected a model whose tokenizer is known (bridgetower, blip, clip, roberta, bert, or "
-                 "siglip with a tokenizer.json), found \"%.*s\"",
+                 "model_type: expected a model whose tokenizer is known (bridgetower, blip, clip, siglip, roberta or "
+                 "bert), or a tokenizer_class beside a tokenizer.json, found \"%.*s\"",
                  model_type ? vlf_shown (model_type, 40) : 4, model_type ? model_type : "null");
   return FALSE;
 }
 
 /* The class that tokenizer_config.json names, else that of the model; a name that is unknown here does what
- * tokenizer.json says, as SigLIP's do. */
+ * tokenizer.json says. */
 static gboolean
 choose_class (const VlfTokenizerFiles *files, const char *model_type, VlfTokenizerClass *class_, GError **error)
 {
@@ -88,6 +96,7 @@ choose_class (const VlfTokenizerFiles *files, const char *model_type, VlfTokeniz
     { "clip", "CLIPTokenizer", VLF_CLASS_CLIP },
     { "blip", "BertTokenizer", VLF_CLASS_BERT },
     { "bert", "BertTokenizer", VLF_CLASS_BERT },
+    { "siglip", "SiglipTokenizer", VLF_CLASS_SIGLIP },
   };
   const char *named = vlf_json_string (vlf_json_get (files->config, "tokenizer_class"), NULL);
   gsize length = named ? strlen (named) : 0;
@@ -102,9 +111,9 @@ choose_class (const VlfTokenizerFiles *files, const char *model_type, VlfTokeniz
     }
   }
   *class_ = VLF_CLASS_GENERIC;
-  if (files->whole && (named || g_strcmp0 (model_type, "siglip") == 0))
+  if (files->whole && named && !g_str_has_prefix (named, "Gemma"))
     return TRUE;
-  return fail_class (files, model_type, error);
+  return fail_class (named, model_type, error);
 }
 
 static gboolean
@@ -144,6 +153,26 @@ set_clip (VlfTokenizer *tokenizer)
   tokenizer->split = VLF_SPLIT_CLIP | VLF_SPLIT_GPT2;
 }
 
+/* What canonicalize_text() of transformers' SiglipTokenizer does. Python also counts four separators as white space. */
+static void
+set_siglip (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfModelSettings *settings)
+{
+  VlfNormalStep punctuation = { .replace = { .least = 1 } };
+  VlfNormalStep spaces = { .replace = { .spaces = TRUE, .run = TRUE, .least = 1, .content = " " } };
+
+  for (guint c = 0; c < G_N_ELEMENTS (punctuation.replace.chars); c++) {
+    punctuation.replace.chars[c] = g_ascii_ispunct ((gchar) c);
+    spaces.replace.chars[c] = c >= 0x1c && c <= 0x1f;
+  }
+  if (config_flag (files, "do_lower_case", TRUE))
+    vlf_normaliser_add_plain (&tokenizer->normaliser, VLF_NORMAL_SIGMA | VLF_NORMAL_LOWERCASE);
+  vlf_normaliser_add (&tokenizer->normaliser, &punctuation);
+  vlf_normaliser_add (&tokenizer->normaliser, &spaces);
+  vlf_normaliser_add_plain (&tokenizer->normaliser, VLF_NORMAL_STRIP_LEFT | VLF_NORMAL_STRIP_RIGHT);
+  tokenizer->end_once = TRUE;
+  settings->kind = VLF_MODEL_PIECES;
+}
+
 /* What a class does whatever tokenizer.json says. */
 static gboolean
 set_class (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerClass class_,
@@ -162,6 +191,7 @@ set_class (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizer
     set_bert (tokenizer, files, settings);
     settings->bpe.unknown = vlf_tokenizer_named (files, class_, VLF_NAMED_UNK);
     return TRUE;
+  case VLF_CLASS_SIGLIP: set_siglip (tokenizer, files, settings); return TRUE;
   default: return vlf_pipeline_parse (tokenizer, files->whole, settings, error);
   }
 }
@@ -334,12 +364,42 @@ static gboolean
 load_unigram (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, GError **error)
 {
   const VlfJson *model = vlf_json_get (files->whole, "model");
+  gboolean bytes = FALSE;
 
+  vlf_json_bool (vlf_json_get (model, "byte_fallback"), &bytes);
   tokenizer->unigram =
-      vlf_unigram_new (vlf_json_get (model, "vocab"), vlf_json_get (model, "unk_id"), tokenizer->vocab, error);
+      vlf_unigram_new (vlf_json_get (model, "vocab"), vlf_json_get (model, "unk_id"), bytes, tokenizer->vocab, error);
   if (!tokenizer->unigram)
     g_prefix_error (error, "tokenizer.json: ");
   return tokenizer->unigram != NULL;
+}
+
+static gboolean
+load_spiece (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, GError **error)
+{
+  if (vlf_json_size (vlf_json_get (files->config, "sp_model_kwargs")) > 0) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                 "tokenizer_config.json: sp_model_kwargs: expected none, found %u",
+                 vlf_json_size (vlf_json_get (files->config, "sp_model_kwargs")));
+    return FALSE;
+  }
+  if (!files->pieces && !files->whole)
+    return missing ("spiece.model or tokenizer.json", error);
+  tokenizer->spiece =
+      files->pieces
+          ? vlf_spiece_parse (files->pieces, files->pieces_length, tokenizer->vocab, &tokenizer->unigram, error)
+          : vlf_spiece_parse_json (files->whole, tokenizer->vocab, &tokenizer->unigram, error);
+  if (!tokenizer->spiece) {
+    g_prefix_error (error, "%s: ", files->pieces ? "spiece.model" : "tokenizer.json");
+    return FALSE;
+  }
+  if (!config_flag (files, "legacy", TRUE))
+    vlf_spiece_no_prefix (tokenizer->spiece);
+  tokenizer->lead = g_strdup (vlf_tokenizer_named (files, VLF_CLASS_SIGLIP, VLF_NAMED_UNK));
+  if (tokenizer->lead && vlf_tokenizer_measure_lead (tokenizer))
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "tokenizer_config.json: unk_token: expected a token, found null");
+  return FALSE;
 }
 
 static gboolean
@@ -347,8 +407,11 @@ load_model (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfMo
 {
   const VlfJson *type = vlf_json_path (files->whole, "model.type");
   static const char *const names[] = { "BPE", "WordPiece", "Unigram" };
-  const char *expected = names[settings->kind], *found = vlf_json_string (type, NULL);
+  const char *expected, *found = vlf_json_string (type, NULL);
 
+  if (settings->kind == VLF_MODEL_PIECES)
+    return load_spiece (tokenizer, files, error);
+  expected = names[settings->kind];
   if (type && !vlf_json_is (type, expected)) {
     found = found ? found : vlf_json_type_name (type);
     g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED, "tokenizer.json: model.type: expected \"%s\", found \"%.*s\"",
@@ -367,22 +430,23 @@ load_model (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, const VlfMo
 static gboolean
 set_around (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerClass class_, GError **error)
 {
-  gboolean clip = class_ == VLF_CLASS_CLIP;
+  const gboolean clip = class_ == VLF_CLASS_CLIP, siglip = class_ == VLF_CLASS_SIGLIP;
   const char *first, *last;
   gint before, after;
 
   if (class_ == VLF_CLASS_GENERIC)
     return vlf_pipeline_parse_specials (tokenizer, files->whole, error);
   first = vlf_tokenizer_named (files, class_, clip ? VLF_NAMED_BOS : VLF_NAMED_CLS);
-  last = vlf_tokenizer_named (files, class_, clip ? VLF_NAMED_EOS : VLF_NAMED_SEP);
+  last = vlf_tokenizer_named (files, class_, clip || siglip ? VLF_NAMED_EOS : VLF_NAMED_SEP);
   before = first ? vlf_tokenizer_lookup (tokenizer, first) : -1;
   after = last ? vlf_tokenizer_lookup (tokenizer, last) : -1;
-  if (before < 0 || after < 0) {
+  if ((before < 0 && !siglip) || after < 0) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT,
                  "tokenizer_config.json: expected the tokens that begin and end a text, found null");
     return FALSE;
   }
-  tokenizer->before[tokenizer->n_before++] = (guint) before;
+  if (!siglip)
+    tokenizer->before[tokenizer->n_before++] = (guint) before;
   tokenizer->after[tokenizer->n_after++] = (guint) after;
   return TRUE;
 }
@@ -402,7 +466,7 @@ set_rest (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, VlfTokenizerC
     const char *content = vlf_tokenizer_named (files, class_, roles[i]);
     tokenizer->roles[i] = content ? vlf_tokenizer_lookup (tokenizer, content) : -1;
   }
-  tokenizer->model_max_length = G_MAXUINT;
+  tokenizer->model_max_length = class_ == VLF_CLASS_SIGLIP && !length ? 64 : G_MAXUINT;
   if (vlf_json_double (length, &max_length) && max_length >= 1 && max_length < G_MAXUINT)
     tokenizer->model_max_length = (guint) max_length;
   tokenizer->cut_start = vlf_json_is (vlf_json_get (files->config, "truncation_side"), "left");
@@ -422,7 +486,8 @@ vlf_tokenizer_load (VlfTokenizer *tokenizer, int dir_fd, const char *model_type,
   VlfModelSettings settings = { 0 };
   gboolean ok =
       load_files (dir_fd, &files, error) && choose_class (&files, model_type, &class_, error) &&
-      set_class (tokenizer, &files, class_, &settings, error) && load_model (tokenizer, &files, &settings, error) &&
+      load_pieces (dir_fd, &files, class_, error) && set_class (tokenizer, &files, class_, &settings, error) &&
+      load_model (tokenizer, &files, &settings, error) &&
       vlf_tokenizer_add_specials (tokenizer, &files, class_, error) && set_around (tokenizer, &files, class_, error) &&
       set_rest (tokenizer, &files, class_, error) && vlf_added_finish (tokenizer->added, &tokenizer->normaliser, error);
 

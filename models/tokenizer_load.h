@@ -12,6 +12,7 @@ typedef enum {
   VLF_CLASS_ROBERTA,
   VLF_CLASS_CLIP,
   VLF_CLASS_BERT,
+  VLF_CLASS_SIGLIP,
   VLF_CLASS_GENERIC, /* does what tokenizer.json says; the others only take vocabulary and added tokens from it */
 } VlfTokenizerClass;
 
@@ -25,10 +26,11 @@ typedef struct {
   gchar *merges;    /* merges.txt, likewise */
   gchar *words;     /* vocab.txt, likewise and without vocab.json */
   gsize merges_length, words_length;
-  gboolean sentencepiece; /* there is a spiece.model, which is not read */
+  gchar *pieces; /* spiece.model, only of VLF_CLASS_SIGLIP */
+  gsize pieces_length;
 } VlfTokenizerFiles;
 
-typedef enum { VLF_MODEL_BPE, VLF_MODEL_WORDPIECE, VLF_MODEL_UNIGRAM } VlfModelKind;
+typedef enum { VLF_MODEL_BPE, VLF_MODEL_WORDPIECE, VLF_MODEL_UNIGRAM, VLF_MODEL_PIECES } VlfModelKind;
 
 /* Of the model: strings belong to the files. */
 typedef struct {

@@ -93,6 +93,69 @@ is_control (gunichar c)
   }
 }
 
+/* Source: Unicode Standard, section 3.13, "cased" and "case-ignorable". */
+static gboolean
+is_cased (gunichar c)
+{
+  switch (g_unichar_type (c)) {
+  case G_UNICODE_LOWERCASE_LETTER:
+  case G_UNICODE_TITLECASE_LETTER:
+  case G_UNICODE_UPPERCASE_LETTER: return TRUE;
+  default:
+    return c == 0xaa || c == 0xba || (c >= 0x2160 && c <= 0x217f) || (c >= 0x24b6 && c <= 0x24e9) ||
+           (c >= 0x1f130 && c <= 0x1f149) || (c >= 0x1f150 && c <= 0x1f169) || (c >= 0x1f170 && c <= 0x1f189);
+  }
+}
+
+static gboolean
+is_case_ignorable (gunichar c)
+{
+  static const gunichar marks[] = { '\'',   '.',    ':',    0xb7,   0x387,  0x55f,  0x5f4,  0x2018, 0x2019,
+                                    0x2024, 0x2027, 0xfe13, 0xfe52, 0xfe55, 0xff07, 0xff0e, 0xff1a };
+
+  switch (g_unichar_type (c)) {
+  case G_UNICODE_NON_SPACING_MARK:
+  case G_UNICODE_ENCLOSING_MARK:
+  case G_UNICODE_FORMAT:
+  case G_UNICODE_MODIFIER_LETTER:
+  case G_UNICODE_MODIFIER_SYMBOL: return TRUE;
+  default:
+    for (guint i = 0; i < G_N_ELEMENTS (marks); i++)
+      if (c == marks[i])
+        return TRUE;
+    return FALSE;
+  }
+}
+
+/* Whether the capital sigma at byte @at ends a word. */
+static gboolean
+is_final (const VlfSlice *slice, gsize at)
+{
+  const char *before = slice->text + at, *behind = g_utf8_next_char (before), *end = slice->text + slice->length;
+  gunichar c = 0;
+
+  while (before > slice->text) {
+    before = g_utf8_prev_char (before);
+    c = g_utf8_get_char (before);
+    if (!is_case_ignorable (c))
+      break;
+    c = 0;
+  }
+  while (behind < end && is_case_ignorable (g_utf8_get_char (behind)))
+    behind = g_utf8_next_char (behind);
+  return is_cased (c) && (behind == end || !is_cased (g_utf8_get_char (behind)));
+}
+
+static void
+lower_sigma (const VlfSlice *slice, VlfAligned *to)
+{
+  gunichar c;
+  guint32 begin, end;
+
+  for (gsize at = 0, from = 0; vlf_slice_next (slice, &at, &c, &begin, &end) && !to->failed; from = at)
+    vlf_aligned_append (to, c == 0x3a3 && is_final (slice, from) ? 0x3c2 : c, begin, end);
+}
+
 static void
 clean (const VlfSlice *slice, VlfAligned *to)
 {
@@ -315,6 +378,7 @@ do_step (const VlfNormalStep *step, const VlfSlice *slice, VlfAligned *to)
   case VLF_NORMAL_CHINESE: space_ideographs (slice, to); return;
   case VLF_NORMAL_NFC: compose (slice, to); return;
   case VLF_NORMAL_ACCENTS: strip_accents (slice, to); return;
+  case VLF_NORMAL_SIGMA: lower_sigma (slice, to); return;
   case VLF_NORMAL_LOWERCASE: lower (slice, to); return;
   case VLF_NORMAL_STRIP_LEFT: strip (slice, TRUE, FALSE, to); return;
   case VLF_NORMAL_STRIP_RIGHT: strip (slice, FALSE, TRUE, to); return;

@@ -74,7 +74,10 @@ parse_charsmap (const VlfJson *part, VlfNormalStep *step, GError **error)
 {
   const char *base64 = vlf_json_string (vlf_json_get (part, "precompiled_charsmap"), NULL);
 
-  step->charsmap = vlf_charsmap_new (base64 ? base64 : "", error);
+  gsize size = 0;
+  g_autofree guchar *table = g_base64_decode (base64 ? base64 : "", &size);
+
+  step->charsmap = vlf_charsmap_new (table, size, error);
   if (!step->charsmap)
     g_prefix_error (error, "tokenizer.json: normalizer: ");
   return step->charsmap != NULL;
@@ -171,7 +174,7 @@ parse_model (const VlfJson *model, VlfModelSettings *settings, GError **error)
   settings->bpe.end_of_word = vlf_json_string (vlf_json_get (model, "end_of_word_suffix"), NULL);
   settings->bpe.fuse_unknown = flag (model, "fuse_unk", FALSE);
   settings->bpe.ignore_merges = flag (model, "ignore_merges", FALSE);
-  if (settings->kind == VLF_MODEL_WORDPIECE || ((!prefix || !*prefix) && !flag (model, "byte_fallback", FALSE)))
+  if (settings->kind != VLF_MODEL_BPE || ((!prefix || !*prefix) && !flag (model, "byte_fallback", FALSE)))
     return TRUE;
   g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
                "tokenizer.json: model: expected no continuing_subword_prefix and no byte_fallback, found one of them");

@@ -65,9 +65,10 @@ typedef enum {
   VLF_NORMAL_CHINESE = 1 << 1, /* spaces around ideographs (BERT) */
   VLF_NORMAL_NFC = 1 << 2,
   VLF_NORMAL_ACCENTS = 1 << 3, /* letters without their marks (BERT) */
-  VLF_NORMAL_LOWERCASE = 1 << 4,
-  VLF_NORMAL_STRIP_LEFT = 1 << 5, /* white space at the beginning and the end */
-  VLF_NORMAL_STRIP_RIGHT = 1 << 6,
+  VLF_NORMAL_SIGMA = 1 << 4,   /* at the end of a word small as it is written there (Python's lower()) */
+  VLF_NORMAL_LOWERCASE = 1 << 5,
+  VLF_NORMAL_STRIP_LEFT = 1 << 6, /* white space at the beginning and the end */
+  VLF_NORMAL_STRIP_RIGHT = 1 << 7,
 } VlfNormal;
 
 /* Characters of a set, each or run by run, become @content. */
@@ -84,11 +85,14 @@ gboolean vlf_replace_parse (VlfReplace *replace, const char *pattern, const char
 
 /* SentencePiece's table of characters and what they become: tokenizer_charsmap.c. */
 typedef struct _VlfCharsmap VlfCharsmap;
-/* From the base64 of tokenizer.json's precompiled_charsmap. VLF_ERROR_FORMAT if it is none, VLF_ERROR_RANGE if what a character becomes
- * is too long. */
-VlfCharsmap *vlf_charsmap_new (const char *base64, GError **error);
+/* From a precompiled_charsmap. VLF_ERROR_FORMAT if it is none, VLF_ERROR_RANGE if what a character becomes is too long. */
+VlfCharsmap *vlf_charsmap_new (const guint8 *data, gsize size, GError **error);
 void vlf_charsmap_free (VlfCharsmap *charsmap); /* NULL is fine */
+/* As tokenizers does: by user-perceived characters. */
 void vlf_charsmap_apply (const VlfCharsmap *charsmap, const VlfSlice *slice, VlfAligned *to);
+/* As SentencePiece itself does: what becomes of the longest entry that @text [length] begins with, of @consumed bytes, whole characters;
+ * NULL without one. */
+const char *vlf_charsmap_longest (const VlfCharsmap *charsmap, const char *text, gsize length, gsize *consumed);
 
 /* One of the three. */
 typedef struct {
@@ -160,16 +164,20 @@ typedef struct {
   const char *content;
   guint id;
   gboolean lstrip, rstrip, single_word, normalized, special;
+  gboolean numbered; /* @id is what files say, otherwise vlf_added_add() gives it one */
 } VlfAddedToken;
 
 typedef struct _VlfAdded VlfAdded;
 VlfAdded *vlf_added_new (void);
 void vlf_added_free (VlfAdded *added);
-/* Adds a copy of @token or, if there is one of the same content, changes its flags. Its id is that in @vocab, else
+/* Adds a copy of @token or, if there is one of the same content, changes its flags. Its id, unless given, is that in @vocab, else
  * one beyond what is taken. */
 gboolean vlf_added_add (VlfAdded *added, const VlfAddedToken *token, const VlfVocab *vocab, GError **error);
+/* From now on all of them are matched in the text as it is, as tokenizers in Python do. */
+void vlf_added_match_raw (VlfAdded *added);
 /* After the last one, before the calls below. VLF_ERROR_RANGE if @normaliser makes a content too long, or VLF_ERROR_NO_MEMORY. */
 gboolean vlf_added_finish (VlfAdded *added, const VlfNormaliser *normaliser, GError **error);
+gboolean vlf_added_is_special (const VlfAdded *added, guint id);
 gint vlf_added_find (const VlfAdded *added, const char *content);
 guint vlf_added_size (const VlfAdded *added);
 const VlfAddedToken *vlf_added_nth (const VlfAdded *added, guint n);
@@ -240,15 +248,49 @@ gboolean vlf_wordpiece_encode (const VlfWordPiece *wordpiece, const VlfVocab *vo
 /* The most probable tokens of a word (Kudo 2018, "Subword Regularization", section 3.2): tokenizer_unigram.c. */
 typedef struct _VlfUnigram VlfUnigram;
 
-/* @vocab: tokenizer.json's list of contents and log-probabilities, which are added to @to. VLF_ERROR_FORMAT or VLF_ERROR_RANGE if it is
+/* As SentencePiece numbers them (sentencepiece_model.proto). */
+typedef enum {
+  VLF_PIECE_NORMAL = 1,
+  VLF_PIECE_UNKNOWN,
+  VLF_PIECE_CONTROL,
+  VLF_PIECE_DEFINED, /* by the user: taken before all others */
+  VLF_PIECE_UNUSED,
+  VLF_PIECE_BYTE,
+} VlfPieceType;
+
+typedef struct {
+  VlfPieceType type;
+  float score;
+  guint length; /* bytes of its content */
+} VlfPiece;
+
+/* @vocab: tokenizer.json's list of contents and log-probabilities, which are added to @to. @bytes: what none of them has becomes
+ * the tokens of its bytes, where all of them are there. VLF_ERROR_FORMAT or VLF_ERROR_RANGE if it is
  * none, or @unknown no place in it. */
-VlfUnigram *vlf_unigram_new (const VlfJson *vocab, const VlfJson *unknown, VlfVocab *to, GError **error);
+VlfUnigram *
+vlf_unigram_new (const VlfJson *vocab, const VlfJson *unknown, gboolean bytes, VlfVocab *to, GError **error);
+/* The same from pieces by id, whose contents are in @vocab, sorted; scores are summed up as SentencePiece does, in float. @bytes: what no
+ * piece has becomes pieces of its bytes. VLF_ERROR_FORMAT if there is not one of type unknown, or not all those of bytes. */
+VlfUnigram *
+vlf_unigram_new_pieces (const VlfPiece *pieces, guint n, gboolean bytes, const VlfVocab *vocab, GError **error);
 void vlf_unigram_free (VlfUnigram *unigram);
 gboolean vlf_unigram_encode (const VlfUnigram *unigram, const VlfVocab *vocab, const VlfSlice *word, VlfTokens *to,
                              gsize *allocated);
 
 /* How SentencePiece writes a space. */
 #define VLF_SPACE_MARK "\342\226\201"
+
+/* What SentencePiece's own file says beside its pieces: tokenizer_spiece.c. */
+typedef struct _VlfSpiece VlfSpiece;
+/* @data: spiece.model. Its pieces are added to @vocab, which is sorted then, and make *@unigram. VLF_ERROR_FORMAT, VLF_ERROR_RANGE,
+ * VLF_ERROR_UNSUPPORTED. */
+VlfSpiece *vlf_spiece_parse (gconstpointer data, gsize size, VlfVocab *vocab, VlfUnigram **unigram, GError **error);
+/* The same from a tokenizer.json that was made from such a file. */
+VlfSpiece *vlf_spiece_parse_json (const VlfJson *whole, VlfVocab *vocab, VlfUnigram **unigram, GError **error);
+void vlf_spiece_free (VlfSpiece *spiece);      /* NULL is fine */
+void vlf_spiece_no_prefix (VlfSpiece *spiece); /* no space before a text, whatever the file says */
+/* @slice as its pieces are looked for, behind what @to has, whose limit holds. */
+void vlf_spiece_normalise (const VlfSpiece *spiece, const VlfSlice *slice, VlfAligned *to);
 
 /* --- the whole: built by tokenizer_load.c, used by tokenizer.c --- */
 
@@ -260,10 +302,14 @@ struct _VlfTokenizer {
   VlfBpe *bpe; /* one of the three is the model */
   VlfWordPiece *wordpiece;
   VlfUnigram *unigram;
+  VlfSpiece *spiece; /* with @unigram: a text between added tokens is one word, normalised by this */
+  gchar *lead;       /* with @spiece: stands before each such text, and the first @n_lead tokens are left out */
+  guint n_lead;
   VlfNormaliser normaliser;
   VlfSplit split;
   guint before[VLF_MAX_SPECIAL], after[VLF_MAX_SPECIAL]; /* ids around every text */
   guint n_before, n_after;
+  gboolean end_once;  /* a text that ends with the token of @after gets no second one */
   gboolean cut_start; /* truncation drops the beginning of the text */
   gboolean clean_up;  /* see vlf_tokenizer_clean_up() */
   guint model_max_length;
@@ -272,6 +318,8 @@ struct _VlfTokenizer {
   guint size;
 };
 
+/* With @spiece and @lead set: sets @n_lead. FALSE without memory. tokenizer.c */
+gboolean vlf_tokenizer_measure_lead (VlfTokenizer *tokenizer);
 gboolean vlf_tokenizer_load (VlfTokenizer *tokenizer, int dir_fd, const char *model_type, GError **error);
 
 G_END_DECLS

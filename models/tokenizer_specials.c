@@ -10,6 +10,7 @@ static const char *const defaults[][VLF_N_NAMED] = {
   [VLF_CLASS_ROBERTA] = { "<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>" },
   [VLF_CLASS_CLIP] = { "<|startoftext|>", "<|endoftext|>", "<|endoftext|>", NULL, "<|endoftext|>", NULL, NULL },
   [VLF_CLASS_BERT] = { NULL, NULL, "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]" },
+  [VLF_CLASS_SIGLIP] = { NULL, "</s>", "<unk>", NULL, "</s>", NULL, NULL },
   [VLF_CLASS_GENERIC] = { NULL },
 };
 
@@ -154,16 +155,25 @@ list_added (const VlfTokenizerFiles *files)
   return listed;
 }
 
+/* @numbered: they have the ids that the files list. */
 static gboolean
-add_listed (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, GError **error)
+add_listed (VlfTokenizer *tokenizer, const VlfTokenizerFiles *files, gboolean numbered, GError **error)
 {
   g_autoptr (GArray) listed = list_added (files);
 
   for (guint i = 0; i < listed->len; i++) {
-    const Listed *entry = &g_array_index (listed, Listed, i);
+    Listed *entry = &g_array_index (listed, Listed, i);
 
     if (i + 1 < listed->len && entry[1].index == entry->index)
       continue;
+    if (numbered && (entry->index > VLF_MAX_TOKEN_ID || entry->token.single_word)) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                   "expected added tokens with ids of at most %u that are not single_word, found another one",
+                   VLF_MAX_TOKEN_ID);
+      return FALSE;
+    }
+    entry->token.numbered = numbered;
+    entry->token.id = (guint) entry->index;
     if (!vlf_added_add (tokenizer->added, &entry->token, tokenizer->vocab, error))
       return FALSE;
   }
@@ -304,11 +314,13 @@ vlf_tokenizer_add_specials (VlfTokenizer *tokenizer, const VlfTokenizerFiles *fi
     if (token.content && !vlf_added_add (tokenizer->added, &token, tokenizer->vocab, error))
       return FALSE;
   }
-  if (!add_listed (tokenizer, files, error))
+  if (!add_listed (tokenizer, files, class_ == VLF_CLASS_SIGLIP, error))
     return FALSE;
   naming.listed = vlf_added_size (tokenizer->added);
   naming.strings = g_ptr_array_new ();
   ok = add_named (&naming, files, class_, error);
   g_ptr_array_unref (naming.strings);
+  if (class_ == VLF_CLASS_SIGLIP)
+    vlf_added_match_raw (tokenizer->added);
   return ok;
 }

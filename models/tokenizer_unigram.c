@@ -7,9 +7,12 @@
 #define UNKNOWN_PENALTY 10.0
 
 struct _VlfUnigram {
-  double *scores; /* [n] logarithms of probabilities by id */
+  double *scores; /* [n] logarithms of probabilities by id; -INFINITY: never a part of a text */
   guint n, unknown;
   double unknown_score;
+  gboolean single;   /* sums are rounded to float */
+  gboolean fallback; /* what is unknown becomes @bytes */
+  gint bytes[256];   /* their ids; -1: none */
 };
 
 /* The best way to a byte of a word: its last token, which begins at @from. */
@@ -96,15 +99,91 @@ read_vocab (VlfUnigram *unigram, const VlfJson *vocab, const VlfJson *unknown, V
   return TRUE;
 }
 
+/* Which tokens stand for bytes; the first byte that has none, or 256. */
+static guint
+find_bytes (VlfUnigram *unigram, const VlfVocab *vocab)
+{
+  guint first = G_N_ELEMENTS (unigram->bytes);
+
+  for (guint byte = G_N_ELEMENTS (unigram->bytes); byte-- > 0;) {
+    char content[8];
+
+    g_snprintf (content, sizeof content, "<0x%02X>", byte);
+    unigram->bytes[byte] = vlf_vocab_find (vocab, content, strlen (content));
+    if (unigram->bytes[byte] < 0)
+      first = byte;
+  }
+  unigram->fallback = TRUE;
+  return first;
+}
+
 VlfUnigram *
-vlf_unigram_new (const VlfJson *vocab, const VlfJson *unknown, VlfVocab *to, GError **error)
+vlf_unigram_new (const VlfJson *vocab, const VlfJson *unknown, gboolean bytes, VlfVocab *to, GError **error)
 {
   VlfUnigram *unigram = g_new0 (VlfUnigram, 1);
 
   if (read_vocab (unigram, vocab, unknown, to, error)) {
     vlf_vocab_sort (to);
+    if (bytes)
+      find_bytes (unigram, to);
     return unigram;
   }
+  vlf_unigram_free (unigram);
+  return NULL;
+}
+
+/* --- SentencePiece's own --- */
+
+static gboolean
+check_bytes (VlfUnigram *unigram, const VlfVocab *vocab, GError **error)
+{
+  const guint first = find_bytes (unigram, vocab);
+
+  if (first < G_N_ELEMENTS (unigram->bytes))
+    g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT,
+                 "expected pieces of all bytes, as byte_fallback is true, found no <0x%02X>", first);
+  return first == G_N_ELEMENTS (unigram->bytes);
+}
+
+/* User-defined pieces win over all others of the same bytes. Source: SentencePiece, unigram_model.cc, whose greatest score begins with
+ * the least positive float. */
+static double
+score_of (const VlfPiece *piece, float greatest)
+{
+  switch (piece->type) {
+  case VLF_PIECE_NORMAL: return piece->score;
+  case VLF_PIECE_DEFINED: return (float) piece->length * greatest - 0.1;
+  default: return -INFINITY;
+  }
+}
+
+VlfUnigram *
+vlf_unigram_new_pieces (const VlfPiece *pieces, guint n, gboolean bytes, const VlfVocab *vocab, GError **error)
+{
+  VlfUnigram *unigram = g_new0 (VlfUnigram, 1);
+  float least = G_MAXFLOAT, greatest = G_MINFLOAT;
+  guint n_unknown = 0;
+
+  unigram->n = n;
+  unigram->single = TRUE;
+  unigram->scores = g_new (double, n);
+  for (guint i = 0; i < n; i++) {
+    if (pieces[i].type == VLF_PIECE_NORMAL) {
+      least = MIN (least, pieces[i].score);
+      greatest = MAX (greatest, pieces[i].score);
+    } else if (pieces[i].type == VLF_PIECE_UNKNOWN) {
+      unigram->unknown = i;
+      n_unknown++;
+    }
+  }
+  for (guint i = 0; i < n; i++)
+    unigram->scores[i] = score_of (&pieces[i], greatest);
+  unigram->unknown_score = (float) (least - (float) UNKNOWN_PENALTY);
+  if (n_unknown != 1)
+    g_set_error (error, VLF_ERROR, VLF_ERROR_FORMAT, "expected one piece of type %d, the unknown one, found %u",
+                 VLF_PIECE_UNKNOWN, n_unknown);
+  else if (!bytes || check_bytes (unigram, vocab, error))
+    return unigram;
   vlf_unigram_free (unigram);
   return NULL;
 }
@@ -118,14 +197,17 @@ vlf_unigram_free (VlfUnigram *unigram)
   g_free (unigram);
 }
 
-static void
-reach (Node *nodes, gsize from, gsize to, guint id, double score)
-{
-  double all = nodes[from].score + score;
+/* --- encoding --- */
 
-  if (nodes[to].reached && all <= nodes[to].score)
+/* SentencePiece compares before it rounds, but for unknown characters. */
+static void
+reach (const VlfUnigram *unigram, Node *nodes, gsize from, gsize to, guint id, double score)
+{
+  double all = nodes[from].score + score, kept = unigram->single ? (float) all : all;
+
+  if (nodes[to].reached && (id == unigram->unknown ? kept : all) <= nodes[to].score)
     return;
-  nodes[to] = (Node){ .score = all, .from = (guint32) from, .id = id, .reached = TRUE };
+  nodes[to] = (Node){ .score = kept, .from = (guint32) from, .id = id, .reached = TRUE };
 }
 
 /* All tokens that begin at byte @at, and the unknown one if none of them is the first character alone. */
@@ -139,16 +221,36 @@ go_on (const VlfUnigram *unigram, const VlfVocab *vocab, const VlfSlice *word, g
   for (gsize i = at; i < word->length; i++) {
     if (!vlf_vocab_narrow (vocab, &low, &high, i - at, (guint8) word->text[i], &id))
       break;
-    if (id < 0)
+    if (id < 0 || isinf (unigram->scores[id]))
       continue;
-    reach (nodes, at, i + 1, (guint) id, unigram->scores[id]);
+    reach (unigram, nodes, at, i + 1, (guint) id, unigram->scores[id]);
     known |= i + 1 == at + character;
   }
   if (!known)
-    reach (nodes, at, at + character, unigram->unknown, unigram->unknown_score);
+    reach (unigram, nodes, at, at + character, unigram->unknown, unigram->unknown_score);
 }
 
-/* The tokens of the best way, unknown ones that follow each other as one. */
+static gboolean
+have_tokens (const VlfUnigram *unigram, const VlfSlice *word, gsize at, gsize end)
+{
+  for (; at < end; at++)
+    if (unigram->bytes[(guint8) word->text[at]] < 0)
+      return FALSE;
+  return TRUE;
+}
+
+/* The tokens of bytes [at, end) of @word. */
+static gboolean
+append_bytes (const VlfUnigram *unigram, const VlfSlice *word, gsize at, gsize end, VlfTokens *to, gsize *allocated)
+{
+  for (; at < end; at++)
+    if (!vlf_tokens_append (to, allocated, (guint) unigram->bytes[(guint8) word->text[at]], word->begin[at],
+                            word->end[at], FALSE))
+      return FALSE;
+  return TRUE;
+}
+
+/* The tokens of the best way, unknown ones that follow each other as one, or as their bytes. */
 static gboolean
 collect (const VlfUnigram *unigram, const VlfVocab *vocab, const VlfSlice *word, Node *nodes, VlfTokens *to,
          gsize *allocated)
@@ -163,7 +265,12 @@ collect (const VlfUnigram *unigram, const VlfVocab *vocab, const VlfSlice *word,
     if (nodes[end].id == unigram->unknown) {
       while (end < word->length && nodes[nodes[end].to].id == unigram->unknown)
         end = nodes[end].to;
-      id = vlf_vocab_find (vocab, word->text + at, end - at);
+      id = unigram->single && unigram->fallback ? -1 : vlf_vocab_find (vocab, word->text + at, end - at);
+      if (id < 0 && unigram->fallback && have_tokens (unigram, word, at, end)) {
+        if (!append_bytes (unigram, word, at, end, to, allocated))
+          return FALSE;
+        continue;
+      }
     }
     if (!vlf_tokens_append (to, allocated, id < 0 ? unigram->unknown : (guint) id, word->begin[at], word->end[end - 1],
                             FALSE))

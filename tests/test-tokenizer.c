@@ -271,6 +271,8 @@ test_random (gconstpointer data)
   g_autoptr (VlfTokenizer) tokenizer = open_case (data, strcmp (data, "clip") == 0      ? "clip"
                                                         : strcmp (data, "bert") == 0    ? "blip"
                                                         : strcmp (data, "charmap") == 0 ? "siglip"
+                                                        : strcmp (data, "siglip") == 0  ? "siglip"
+                                                        : strcmp (data, "saved") == 0   ? "siglip"
                                                                                         : "bridgetower");
 
   for (guint round = 0; round < 3000; round++) {
@@ -371,19 +373,90 @@ test_bad_unigrams (Fixture *fixture, gconstpointer data)
     { UNIGRAM ("[[\"a\",-1],[\"b\",\"c\"]]", ",\"unk_id\":0"), VLF_ERROR_FORMAT, "model.vocab[1]: expected" },
     { UNIGRAM ("[[\"a\",-1]]", ",\"unk_id\":1"), VLF_ERROR_RANGE, "model.unk_id: expected 0 to 0" },
     { UNIGRAM ("[[\"a\",-1]]", ""), VLF_ERROR_RANGE, "model.unk_id" },
-    { UNIGRAM ("[[\"a\",-1]]", ",\"unk_id\":0,\"byte_fallback\":true"), VLF_ERROR_UNSUPPORTED, "byte_fallback" },
     { "{" MARKED ",\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}}", VLF_ERROR_FORMAT,
-      "normalizer: precompiled_charsmap: expected base64 of a table of characters, found 3 bytes" },
+      "normalizer: precompiled_charsmap: expected a table of characters, found 3 bytes" },
     { "{" MARKED ",\"normalizer\":{\"type\":\"Precompiled\"}}", VLF_ERROR_FORMAT, "precompiled_charsmap" },
   };
 
   (void) data;
-  put (fixture, "spiece.model", "?");
-  expect (fixture, "siglip", VLF_ERROR_UNSUPPORTED, "expected tokenizer.json, found only spiece.model");
+  put (fixture, "tokenizer_config.json", "{\"tokenizer_class\":\"PreTrainedTokenizerFast\"}");
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
     put (fixture, "tokenizer.json", cases[i].whole);
     expect (fixture, "siglip", cases[i].code, cases[i].part);
   }
+}
+
+/* --- spiece.model --- */
+
+#define UNKNOWN_PIECE "\n\t\n\005<unk>\030\002"
+#define LETTER_PIECE  "\n\010\n\001a\025\000\000\200\277" /* a score of -1 */
+
+/* Bytes with NUL between. */
+#define BYTES(text) text, sizeof (text) - 1
+
+static void
+test_bad_spieces (Fixture *fixture, gconstpointer data)
+{
+  static const struct {
+    const char *bytes;
+    gsize n;
+    VlfError code;
+    const char *part;
+  } cases[] = {
+    { BYTES (""), VLF_ERROR_FORMAT, "spiece.model: expected a model of SentencePiece" },
+    { BYTES ("?"), VLF_ERROR_FORMAT, "spiece.model: expected a model of SentencePiece" },
+    { BYTES (UNKNOWN_PIECE "\n\377\377\377\377\377\377\377\377\377\001"), VLF_ERROR_FORMAT, "or is cut off" },
+    { BYTES (UNKNOWN_PIECE "\377\377\377\377\377\377\377\377\377\377\377\001"), VLF_ERROR_FORMAT, "or is cut off" },
+    { BYTES (UNKNOWN_PIECE "\013"), VLF_ERROR_FORMAT, "or is cut off" },                 /* a group */
+    { BYTES (UNKNOWN_PIECE "\022\002\030"), VLF_ERROR_FORMAT, "or is cut off" },         /* longer than the file */
+    { BYTES (UNKNOWN_PIECE "\022\001\030"), VLF_ERROR_FORMAT, "or is cut off" },         /* a field that breaks off */
+    { BYTES (UNKNOWN_PIECE "\n\002\030\001"), VLF_ERROR_FORMAT, "piece 1: expected" },   /* no content */
+    { BYTES (UNKNOWN_PIECE "\n\003\n\001\377"), VLF_ERROR_FORMAT, "piece 1: expected" }, /* no UTF-8 */
+    { BYTES (UNKNOWN_PIECE "\n\003\n\001\000"), VLF_ERROR_FORMAT, "piece 1: expected" }, /* NUL */
+    { BYTES (UNKNOWN_PIECE "\n\005\n\001a\030\007"), VLF_ERROR_FORMAT, "piece 1: expected" },             /* type 7 */
+    { BYTES (UNKNOWN_PIECE "\n\005\n\001a\030\000"), VLF_ERROR_FORMAT, "piece 1: expected" },             /* type 0 */
+    { BYTES (UNKNOWN_PIECE "\n\010\n\001a\025\000\000\200\177"), VLF_ERROR_FORMAT, "piece 1: expected" }, /* infinite */
+    { BYTES (LETTER_PIECE), VLF_ERROR_FORMAT, "expected one piece of type 2, the unknown one, found 0" },
+    { BYTES (UNKNOWN_PIECE "\n\005\n\001a\030\002"), VLF_ERROR_FORMAT, "the unknown one, found 2" },
+    { BYTES (UNKNOWN_PIECE LETTER_PIECE LETTER_PIECE), VLF_ERROR_FORMAT, "found 3 of which 2 are different" },
+    { BYTES (UNKNOWN_PIECE "\022\003\230\002\001"), VLF_ERROR_FORMAT, "found no <0x00>" },
+    { BYTES (UNKNOWN_PIECE "\022\002\030\002"), VLF_ERROR_UNSUPPORTED, "by their probability" }, /* byte pairs */
+    { BYTES (UNKNOWN_PIECE "\022\003\300\001\001"), VLF_ERROR_UNSUPPORTED, "with spaces before words" },
+    { BYTES (UNKNOWN_PIECE "\032\005\022\003AAA"), VLF_ERROR_FORMAT, "precompiled_charsmap: expected a table" },
+  };
+  g_autofree gchar *path = g_build_filename (fixture->dir, "spiece.model", NULL);
+
+  (void) data;
+  expect (fixture, "siglip", VLF_ERROR_NOT_FOUND, "expected spiece.model or tokenizer.json");
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_assert_true (g_file_set_contents (path, cases[i].bytes, (gssize) cases[i].n, NULL));
+    expect (fixture, "siglip", cases[i].code, cases[i].part);
+  }
+  put (fixture, "spiece.model", UNKNOWN_PIECE);
+  put (fixture, "tokenizer_config.json", "{\"sp_model_kwargs\":{\"enable_sampling\":true}}");
+  expect (fixture, "siglip", VLF_ERROR_UNSUPPORTED, "sp_model_kwargs: expected none, found 1");
+  put (fixture, "tokenizer_config.json", "{\"added_tokens_decoder\":{\"5\":{\"content\":\"x\",\"single_word\":true}}}");
+  expect (fixture, "siglip", VLF_ERROR_UNSUPPORTED, "that are not single_word");
+  put (fixture, "tokenizer_config.json", "{\"tokenizer_class\":\"GemmaTokenizer\"}");
+  expect (fixture, "siglip", VLF_ERROR_UNSUPPORTED, "SigLIP 2's tokenizer (Gemma) is not supported");
+}
+
+/* A tokenizer.json made from such a file, which transformers' class does not read, gives the same tokens. */
+static void
+test_converted (Fixture *fixture, gconstpointer data)
+{
+  g_autofree gchar *text = read_file (".", "manifest.json"), *config = read_file ("siglip", "tokenizer_config.json");
+  g_autofree gchar *whole = read_file ("converted", "tokenizer.json");
+  g_autoptr (VlfJson) manifest = parse (text);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfTokenizer) tokenizer = NULL;
+
+  (void) data;
+  put (fixture, "tokenizer_config.json", config);
+  put (fixture, "tokenizer.json", whole);
+  tokenizer = vlf_tokenizer_new (fixture->dir, "siglip", &error);
+  g_assert_no_error (error);
+  check_texts (tokenizer, "siglip", vlf_json_get (vlf_json_get (manifest, "cases"), "siglip"));
 }
 
 #define VOCAB "{\"<s>\":0,\"</s>\":1,\"a\":2,\"b\":3,\"ab\":4}"
@@ -518,8 +591,8 @@ test_mutated (Fixture *fixture, gconstpointer data)
 int
 main (int argc, char **argv)
 {
-  static const char *const cases[] = { "roberta", "files", "prefix", "added",  "named",  "generic",
-                                       "clip",    "bert",  "cased",  "siglip", "charmap" };
+  static const char *const cases[] = { "roberta", "files", "prefix", "added",  "named", "generic",
+                                       "clip",    "bert",  "cased",  "siglip", "saved", "charmap" };
 
   g_test_init (&argc, &argv, NULL);
   if (argc != 2)
@@ -536,8 +609,12 @@ main (int argc, char **argv)
   g_test_add_data_func ("/tokenizer/random/clip", "clip", test_random);
   g_test_add_data_func ("/tokenizer/random/bert", "bert", test_random);
   g_test_add_data_func ("/tokenizer/random/charmap", "charmap", test_random);
+  g_test_add_data_func ("/tokenizer/random/siglip", "siglip", test_random);
+  g_test_add_data_func ("/tokenizer/random/saved", "saved", test_random);
   g_test_add ("/tokenizer/bad-files", Fixture, NULL, set_up, test_bad_files, tear_down);
   g_test_add ("/tokenizer/bad-unigrams", Fixture, NULL, set_up, test_bad_unigrams, tear_down);
+  g_test_add ("/tokenizer/bad-spieces", Fixture, NULL, set_up, test_bad_spieces, tear_down);
+  g_test_add ("/tokenizer/converted", Fixture, NULL, set_up, test_converted, tear_down);
   g_test_add ("/tokenizer/bad-pipelines", Fixture, NULL, set_up, test_bad_pipelines, tear_down);
   g_test_add ("/tokenizer/mutated", Fixture, NULL, set_up, test_mutated, tear_down);
   return g_test_run ();

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes siglip/: tiny SigLIP models saved by transformers, their inputs, and the outputs transformers gives.
 
-    python tests/golden/generate_siglip.py        (after generate_tokenizer.py, whose siglip/ is their tokenizer)
+    python tests/golden/generate_siglip.py
 
 The files of a case are those of clip/ (generate_clip.py); the probability in matches.txt is a prompt's own, the sigmoid of its
 logit.
@@ -10,7 +10,9 @@ logit.
 
 import json
 import math
+import re
 import shutil
+import string
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +20,15 @@ import numpy as np
 import torch
 import transformers
 from safetensors.torch import save_file
+from tokenizers import Regex, normalizers, processors
 from transformers import PreTrainedTokenizerFast, SiglipConfig, SiglipModel
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 import generate_clip
+import generate_tokenizer
 import random_bridgetower as rb
 
 HERE = Path(__file__).resolve().parent / "siglip"
-TOKENIZER = Path(__file__).resolve().parent / "tokenizer" / "siglip"
 PROMPTS = ["a red circle", "Something, striped; left of it!", "is there a heart?"]
 TOKENS = 24
 
@@ -110,13 +113,24 @@ def write_model(case, directory, inputs):
     return SiglipModel.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
 
 
+def write_tokenizer(directory):
+    """Small, without a spiece.model, so that models are small; tokenizer/siglip is one as SigLIP's."""
+    tokenizer = generate_tokenizer.pieces([normalizers.Lowercase(), normalizers.Replace(Regex("[" + re.escape(string.punctuation) + "]"), ""),
+                                           normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    whole = json.loads(tokenizer.to_str())
+    whole["added_tokens"] = [{"id": i, "content": content, "single_word": False, "lstrip": True, "rstrip": True, "normalized": False,
+                              "special": True} for i, content in ((1, "</s>"), (2, "<unk>"))]
+    (directory / "tokenizer.json").write_text(json.dumps(whole, ensure_ascii=False), encoding="utf-8")
+    config = {"tokenizer_class": "SiglipTokenizer", "model_max_length": TOKENS, "pad_token": "</s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    (directory / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n")
+
+
 def make(case):
     directory = HERE / case.name
     shutil.rmtree(directory, ignore_errors=True)
     (directory / "model").mkdir(parents=True)
-    shutil.copy(TOKENIZER / "tokenizer.json", directory / "model")
-    config = json.loads((TOKENIZER / "tokenizer_config.json").read_text()) | {"model_max_length": TOKENS}
-    (directory / "model" / "tokenizer_config.json").write_text(json.dumps(config, indent=1) + "\n")
+    write_tokenizer(directory / "model")
     processor = {"image_processor_type": "SiglipImageProcessor", "do_resize": True, "size": {"height": case.image, "width": case.image},
                  "resample": 3, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True, "image_mean": [0.5] * 3,
                  "image_std": [0.5] * 3}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tiny tokenizers and what transformers makes of difficult texts with them, for tests/test-tokenizer.c.
 
-    python3 generate_tokenizer.py [CASE...]        (transformers 5.23.0, tokenizers 0.23.3)
+    python3 generate_tokenizer.py [CASE...]        (transformers 5.23.0, tokenizers 0.23.3, sentencepiece 0.2.3)
 
 With cases named only those are made anew.
 
@@ -18,20 +18,22 @@ The trainers of clip, bert and cased break ties by chance: another run gives oth
 
 import base64
 import hashlib
+import io
 import json
 import random
-import re
 import shutil
-import string
 import struct
 import sys
+import tempfile
 import unicodedata
 from pathlib import Path
 
+import sentencepiece
 import tokenizers
 import transformers
+from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer
 
 HERE = Path(__file__).parent / "tokenizer"
 SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -285,17 +287,54 @@ def pieces(steps, prepend="always"):
     return tokenizer
 
 
+TABLE = {c: unicodedata.normalize("NFKC", c) for c in map(chr, [*range(0xA0, 0x180), *range(0xFF01, 0xFF20)])
+         if unicodedata.normalize("NFKC", c) != c}
+TABLE |= {"e\u0301": "\xe9", "a\u0301": "\xe1", "a\u0301\u0302": "\u1ea5", "\u200b": " ", "\xad": "", "\x01": "", "\u30ab": " \u304b "}
+
+
+def spiece(case, config, squeeze=True, **options):
+    """A spiece.model, by SentencePiece itself, with a table of characters that is small where real ones are large."""
+    model = io.BytesIO()
+    rules = "".join(f"{' '.join(f'{ord(c):X}' for c in source)}\t{' '.join(f'{ord(c):X}' for c in target)}\n" for source, target in TABLE.items())
+    options = {"vocab_size": 460, "pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1, "num_threads": 1, "character_coverage": 0.98,
+               "minloglevel": 2} | options
+    lines = CORPUS.lower().split("\n")[:7] * 3
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as table:
+        table.write(rules)
+        table.flush()
+        sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(lines), model_writer=model, normalization_rule_tsv=table.name, **options)
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    proto.normalizer_spec.remove_extra_whitespaces = squeeze
+    proto.normalizer_spec.normalization_rule_tsv = ""
+    start(case, "siglip", {"tokenizer_class": "SiglipTokenizer"} | config)
+    (HERE / case / "spiece.model").write_bytes(proto.SerializeToString())
+
+
 def siglip(case):
-    """As SigLIP's: no punctuation, no unknown script, and the end behind the text."""
-    tokenizer = pieces([normalizers.Lowercase(), normalizers.Replace(Regex("[" + re.escape(string.punctuation) + "]"), ""),
-                        normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
-    whole = json.loads(tokenizer.to_str())
-    whole["added_tokens"] = [{"id": i, "content": content, "single_word": False, "lstrip": True, "rstrip": True, "normalized": False,
-                              "special": True} for i, content in ((1, "</s>"), (2, "<unk>"))]
-    start(case, "siglip", {"tokenizer_class": "SiglipTokenizer", "model_max_length": 64, "pad_token": "</s>", "eos_token": "</s>",
-                           "unk_token": "<unk>"})
-    write(case, "tokenizer.json", whole)
+    """As SigLIP's: bytes for what is unknown, no punctuation, and the end behind the text."""
+    spiece(case, {"model_max_length": 64, "do_lower_case": True, "pad_token": "</s>", "eos_token": "</s>", "unk_token": "<unk>"},
+           byte_fallback=True)
+    convert(case)
+
+
+def convert(case):
+    """What converters make of a spiece.model. No class of transformers reads this of SigLIP's, so the class of SentencePiece says what comes out."""
+    proto = sentencepiece_model_pb2.ModelProto.FromString((HERE / case / "spiece.model").read_bytes())
+    table = base64.b64encode(proto.normalizer_spec.precompiled_charsmap).decode()
+    whole = {"normalizer": {"type": "Sequence", "normalizers": [{"type": "Precompiled", "precompiled_charsmap": table}]},
+             "model": {"type": "Unigram", "unk_id": 2, "byte_fallback": True, "vocab": [[p.piece, p.score] for p in proto.pieces]}}
+    (HERE / "converted").mkdir(exist_ok=True)
+    write("converted", "tokenizer.json", whole)
+
+
+def saved(case):
+    """As save_pretrained() writes it, with pieces of the user, without bytes, lower case and removal of spaces."""
+    spiece(case, {"do_lower_case": False, "pad_token": "<pad>", "legacy": False}, squeeze=False, vocab_size=200,
+           user_defined_symbols=["red", "re", "\u0301", "kle"], control_symbols=["circle"])
+    tokenizer = AutoTokenizer.from_pretrained(HERE / case)
+    tokenizer.add_tokens(["NewToken", "<extra>"])
+    tokenizer.add_special_tokens({"mask_token": "<mask>"})
+    tokenizer.save_pretrained(HERE / case)
 
 
 def charmap(case):
@@ -327,16 +366,7 @@ def byte_offsets(text, pairs):
 
 CASES = {"roberta": (roberta, 1, True), "files": (files, 3, False), "prefix": (prefix, 3, False), "added": (added, 1, False),
          "named": (named, 3, False), "generic": (generic, 3, False), "clip": (clip, 1, True), "bert": (bert, 1, True), "cased": (cased, 3, False),
-         "siglip": (siglip, 1, True), "charmap": (charmap, 1, False)}
-
-
-def load(case):
-    """SigLIP's class reads spiece.model; what tokenizer.json says is what the general class makes of it."""
-    config = json.loads((HERE / case / "tokenizer_config.json").read_text())
-    general = config.get("tokenizer_class") == "SiglipTokenizer"
-    tokenizer = (PreTrainedTokenizerFast if general else AutoTokenizer).from_pretrained(HERE / case)
-    assert tokenizer.is_fast
-    return tokenizer
+         "siglip": (siglip, 1, False), "saved": (saved, 3, False), "charmap": (charmap, 1, False)}
 
 
 def main():
@@ -352,9 +382,9 @@ def main():
     for case, (make, step, offsets) in ((name, CASES[name]) for name in wanted):
         shutil.rmtree(HERE / case, ignore_errors=True)
         make(case)
-        tokenizer = load(case)
+        tokenizer = AutoTokenizer.from_pretrained(HERE / case)
         chosen = all_texts[::step]
-        encoded = [tokenizer(text, return_offsets_mapping=True) for text in chosen]
+        encoded = [tokenizer(text, return_offsets_mapping=tokenizer.is_fast) for text in chosen]
         (HERE / case / "ids.txt").write_text("".join(json.dumps(e["input_ids"], separators=(",", ":")) + "\n" for e in encoded))
         if offsets:
             kept = list(zip(chosen, encoded))[:: max(1, 4 // step)]
