@@ -63,6 +63,8 @@ tokenize (const VlfModel *model, const char *what, const char *text, guint *n, G
   for (guint i = 0; i < tokens.n; i++)
     ids[i] = tokens.tokens[i].id;
   *n = tokens.n;
+  if (!vlf_model_check_ids (model, text, ids, tokens.n, error))
+    g_clear_pointer (&ids, g_free);
   return ids;
 }
 

@@ -143,12 +143,6 @@ read_tokenizer (VlfModel *model, const char *directory, GError **error)
   model->tokenizer = vlf_tokenizer_new (directory, model->type, error);
   if (!model->tokenizer)
     return FALSE;
-  if (vlf_tokenizer_size (model->tokenizer) > net->vocab) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
-                 "%s: the tokenizer has ids up to %u, config.json's vocab_size is only %u", directory,
-                 vlf_tokenizer_size (model->tokenizer) - 1, net->vocab);
-    return FALSE;
-  }
   model->max_tokens = MIN (vlf_tokenizer_model_max_length (model->tokenizer), net->max_tokens);
   least = MAX (vlf_tokenizer_n_special (model->tokenizer) + 1, 3);
   if (model->max_tokens < least) {

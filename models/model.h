@@ -70,6 +70,8 @@ VlfText *vlf_text_new_bare (VlfModel *model, const char *prompt, GError **error)
 /* Weights say how much the picture listens to words; where it looks at none they are VLF_ERROR_UNSUPPORTED. @markup: a text's. */
 gboolean vlf_text_check_markup (const VlfModel *model, const VlfMarkup *markup, GError **error);
 /* Gives such a text its tokens, and each token its word. */
+/* A tokenizer may know more tokens than the model has rows for. VLF_ERROR_RANGE if one of @ids [n], made of @text, is such. */
+gboolean vlf_model_check_ids (const VlfModel *model, const char *text, const guint32 *ids, guint n, GError **error);
 gboolean vlf_text_tokenize (VlfText *text, GError **error);
 
 /* How @image meets the model's input, by the shape that its frame is shown in. */

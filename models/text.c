@@ -103,6 +103,24 @@ pad (VlfText *text, guint from)
 }
 
 gboolean
+vlf_model_check_ids (const VlfModel *model, const char *text, const guint32 *ids, guint n, GError **error)
+{
+  for (guint i = 0; i < n; i++) {
+    const char *content = vlf_tokenizer_content (model->tokenizer, ids[i]);
+
+    if (ids[i] < model->net->vocab)
+      continue;
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                 "prompt \"%.*s\": expected tokens with ids below the model's vocab_size %u, found \"%.*s\", which is "
+                 "%u; leave it out",
+                 vlf_shown (text, 80), text, model->net->vocab, content ? vlf_shown (content, 40) : 0,
+                 content ? content : "", ids[i]);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
 vlf_text_tokenize (VlfText *text, GError **error)
 {
   const VlfModel *model = text->model;
@@ -118,7 +136,7 @@ vlf_text_tokenize (VlfText *text, GError **error)
   pad (text, tokens.n);
   if (text->truncated)
     drop_unread_words (text);
-  return TRUE;
+  return vlf_model_check_ids (model, text->prompt, text->ids, text->n_tokens, error);
 }
 
 /* The text tower over @text: its taps, read back to @taps. */

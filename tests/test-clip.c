@@ -149,6 +149,39 @@ test_special_tokens (gconstpointer data)
   poison_remove (copy);
 }
 
+/* A tokenizer may have more ids than the model rows, as multilingual SigLIP's has: only prompts that need them are refused. */
+static void
+test_more_tokens (gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *directory = g_build_filename (folder, data, "model", NULL);
+  gchar *copy = poison_copy (directory, NULL, 0);
+  VlfModelOptions options = { .directory = copy, .device = device_name };
+  g_autoptr (VlfModel) model = NULL;
+  float embedding[48];
+
+  edit (copy, "tokenizer.json", "\"added_tokens\": [",
+        "\"added_tokens\": [{\"id\": 239, \"content\": \"last\"}, {\"id\": 240, \"content\": \"beyond\"}, ");
+  model = vlf_model_open (&options, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (vlf_model_embedding_size (model), ==, G_N_ELEMENTS (embedding));
+  g_assert_true (vlf_model_embed_text (model, "the last circle", embedding, &error));
+  g_assert_null (vlf_text_new (model, "a circle beyond", &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  g_assert_nonnull (strstr (error->message, "below the model's vocab_size 240, found \"beyond\", which is 240"));
+  g_clear_error (&error);
+  g_assert_false (vlf_model_embed_text (model, "beyond", embedding, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  g_clear_error (&error);
+  g_clear_pointer (&model, vlf_model_unref);
+  edit (copy, "tokenizer_config.json", "\"pad_token\": \"</s>\"", "\"pad_token\": \"beyond\"");
+  model = vlf_model_open (&options, &error);
+  g_assert_no_error (error);
+  g_assert_null (vlf_text_new (model, "a circle", &error)); /* which is filled up with it */
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  poison_remove (copy);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -169,7 +202,9 @@ main (int argc, char **argv)
     g_test_add_data_func (name, cases[i], test_matches);
   }
   g_test_add_data_func ("/clip/weights", cases[0], test_weights);
-  if (!strcmp (cases[0], "base")) /* SigLIP's */
+  if (!strcmp (cases[0], "base")) { /* SigLIP's */
     g_test_add_data_func ("/clip/special-tokens", cases[0], test_special_tokens);
+    g_test_add_data_func ("/clip/more-tokens", cases[0], test_more_tokens);
+  }
   return g_test_run ();
 }
