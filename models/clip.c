@@ -122,6 +122,18 @@ load_text (Clip *net, VlfLoader *l, VlfTower *t, guint shared)
   l->careful = FALSE;
 }
 
+/* Where the towers' settings are. What older files say twice is what the second place says, and where that is silent the class's default.
+ * Source: transformers, CLIPConfig. */
+static const char *
+field_of (const VlfConfig *config, gboolean text)
+{
+  const char *second = text ? "text_config_dict" : "vision_config_dict";
+
+  if (vlf_config_has (config, second))
+    return second;
+  return text ? "text_config" : "vision_config";
+}
+
 /* Defaults are those of CLIPTextConfig and CLIPVisionConfig. */
 static VlfNet *
 load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_heads)
@@ -129,20 +141,24 @@ load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_he
   static const VlfTowerDefaults text = { 512, 8, 2048, 1e-5, "quick_gelu" };
   static const VlfTowerDefaults vision = { 768, 12, 3072, 1e-5, "quick_gelu" };
   const guint shared = vlf_config_uint (config, "projection_dim", 512, 1, 65536);
-  const guint image = vlf_config_uint (config, "vision_config.image_size", 224, 1, 2048);
-  const guint patch = vlf_config_uint (config, "vision_config.patch_size", 32, 1, 2048);
   Clip *net = vlf_bag_alloc (l->bag, sizeof *net);
+  g_autofree gchar *end = NULL;
+  guint image, patch;
 
   (void) architecture;
   (void) all_heads;
+  net->text = vlf_tower_read (config, TRUE, field_of (config, TRUE), &text);
+  net->vision = vlf_tower_read (config, FALSE, field_of (config, FALSE), &vision);
+  image = vlf_tower_uint (config, &net->vision, "image_size", 224, 2048);
+  patch = vlf_tower_uint (config, &net->vision, "patch_size", 32, 2048);
   net->base = (VlfNet){
     .arch = &vlf_clip,
     .image_size = image,
     .patch = patch,
     .rows = image / patch,
     .cols = image / patch,
-    .max_tokens = vlf_config_uint (config, "text_config.max_position_embeddings", 77, 3, 65536),
-    .vocab = vlf_config_uint (config, "text_config.vocab_size", 49408, 1, 1000000),
+    .max_tokens = vlf_tower_uint (config, &net->text, "max_position_embeddings", 77, 65536),
+    .vocab = vlf_tower_uint (config, &net->text, "vocab_size", 49408, 1000000),
     .dim = shared,
     .layers = 1,
     .heads = 1,
@@ -151,13 +167,12 @@ load (VlfLoader *l, VlfConfig *config, const char *architecture, gboolean all_he
     .two_towers = TRUE,
     .embedding_size = shared,
   };
-  net->text = vlf_tower_read (config, TRUE, &text);
-  net->vision = vlf_tower_read (config, FALSE, &vision);
-  net->end = vlf_config_uint (config, "text_config.eos_token_id", 49407, 0, 999999);
+  end = g_strdup_printf ("%s.eos_token_id", net->text.field);
+  net->end = vlf_config_uint (config, end, 49407, 0, 999999);
   net->end_is_last_id = net->end == 2;
   if (patch > image)
-    vlf_config_fail (config, VLF_ERROR_RANGE, "vision_config.patch_size: expected at most image_size %u, found %u",
-                     image, patch);
+    vlf_config_fail (config, VLF_ERROR_RANGE, "%s.patch_size: expected at most image_size %u, found %u",
+                     net->vision.field, image, patch);
   if (!vlf_config_check (config, NULL))
     return NULL;
   load_vision (net, l, &net->vision, shared);

@@ -240,11 +240,29 @@ has_room (VlfDevice *device, const VlfLoader *loader, VlfConfig *config, const V
   return !known || vlf_device_has_room (device, dry.need, dry.largest, error);
 }
 
+/* A folder of OpenCLIP's own has all but the config.json. */
+static VlfConfig *
+load_config (const char *directory, GError **error)
+{
+  g_autofree gchar *ours = g_build_filename (directory, "config.json", NULL);
+  g_autofree gchar *theirs = g_build_filename (directory, "open_clip_config.json", NULL);
+
+  if (!g_file_test (ours, G_FILE_TEST_EXISTS) && g_file_test (theirs, G_FILE_TEST_EXISTS)) {
+    g_set_error (
+        error, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+        "%s: expected config.json, found only open_clip_config.json: OpenCLIP's own format is not read; take the "
+        "same model as transformers saves it (CLIPModel)",
+        directory);
+    return NULL;
+  }
+  return vlf_config_load (directory, "config.json", error);
+}
+
 gboolean
 vlf_model_read (VlfModel *model, const char *directory, const VlfModelOptions *options, VlfDevice *device,
                 GError **error)
 {
-  g_autoptr (VlfConfig) config = vlf_config_load (directory, "config.json", error);
+  g_autoptr (VlfConfig) config = load_config (directory, error);
   g_autoptr (VlfSafetensors) files = NULL;
   VlfLoader loader = { .device = device, .bag = model->bag, .progress = options->progress, .user = options->user };
   const char *architecture;

@@ -167,8 +167,8 @@ load (VlfLoader *l, VlfConfig *c, const char *architecture, gboolean all_heads)
 
   (void) architecture;
   (void) all_heads;
-  net->text = vlf_tower_read (c, TRUE, &defaults);
-  net->vision = vlf_tower_read (c, FALSE, &defaults);
+  net->text = vlf_tower_read (c, TRUE, "text_config", &defaults);
+  net->vision = vlf_tower_read (c, FALSE, "vision_config", &defaults);
   shared = vlf_tower_uint (c, &net->text, "projection_size", net->text.dim, 16384);
   net->base = (VlfNet){
     .arch = &vlf_siglip,

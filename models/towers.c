@@ -12,17 +12,18 @@ vlf_tower_uint (VlfConfig *c, const VlfTower *tower, const char *key, guint abse
 }
 
 VlfTower
-vlf_tower_read (VlfConfig *c, gboolean text, const VlfTowerDefaults *defaults)
+vlf_tower_read (VlfConfig *c, gboolean text, const char *field, const VlfTowerDefaults *defaults)
 {
-  VlfTower tower = { .field = text ? "text_config" : "vision_config", .name = text ? "text_model" : "vision_model" };
+  VlfTower tower = { .field = field, .name = text ? "text_model" : "vision_model" };
+  g_autofree gchar *eps = g_strdup_printf ("%s.layer_norm_eps", field);
+  g_autofree gchar *act = g_strdup_printf ("%s.hidden_act", field);
 
   tower.dim = vlf_tower_uint (c, &tower, "hidden_size", defaults->dim, 16384);
   tower.layers = vlf_tower_uint (c, &tower, "num_hidden_layers", 12, 256);
   tower.heads = vlf_tower_uint (c, &tower, "num_attention_heads", defaults->heads, 1024);
   tower.intermediate = vlf_tower_uint (c, &tower, "intermediate_size", defaults->intermediate, 65536);
-  tower.eps =
-      vlf_config_double (c, text ? "text_config.layer_norm_eps" : "vision_config.layer_norm_eps", defaults->eps, 0, 1);
-  tower.act = vlf_config_string (c, text ? "text_config.hidden_act" : "vision_config.hidden_act", defaults->act);
+  tower.eps = vlf_config_double (c, eps, defaults->eps, 0, 1);
+  tower.act = vlf_config_string (c, act, defaults->act);
   if (tower.dim % tower.heads || tower.dim / tower.heads % 4 || tower.dim / tower.heads > 256)
     vlf_config_fail (c, VLF_ERROR_RANGE,
                      "%s.num_attention_heads: expected a divisor of hidden_size %u that leaves heads of a multiple of "

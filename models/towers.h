@@ -22,8 +22,9 @@ typedef struct {
   VlfPreNormBlock *blocks; /* [layers] */
 } VlfTower;
 
-/* The settings, out of range an error of @config. @text: the text tower, else that of the pictures. */
-VlfTower vlf_tower_read (VlfConfig *config, gboolean text, const VlfTowerDefaults *defaults);
+/* The settings, out of range an error of @config. @text: the text tower, else that of the pictures. @field: the object of
+ * @config that has them, a literal. */
+VlfTower vlf_tower_read (VlfConfig *config, gboolean text, const char *field, const VlfTowerDefaults *defaults);
 /* Number @key of the tower's config. */
 guint vlf_tower_uint (VlfConfig *config, const VlfTower *tower, const char *key, guint absent, guint max);
 void vlf_tower_load (VlfTower *tower, VlfLoader *loader);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Two towers in a session: cosines and probabilities are transformers', the phrase map is of the patches.
  * Usage: test-clip FOLDER DEVICE, FOLDER with the cases of golden/clip or golden/siglip. */
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 #include "models/safetensors.h"
@@ -123,6 +124,60 @@ edit (const char *directory, const char *name, const char *old, const char *new)
   g_assert_true (g_file_set_contents (path, text->str, -1, NULL));
 }
 
+/* The prompt's embedding by the model in @directory. */
+static void
+embed (const char *directory, float *to)
+{
+  g_autoptr (GError) error = NULL;
+  VlfModelOptions options = { .directory = directory, .device = device_name };
+  g_autoptr (VlfModel) model = vlf_model_open (&options, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (vlf_model_embedding_size (model), <=, 64);
+  g_assert_true (vlf_model_embed_text (model, "a red circle", to, &error));
+}
+
+/* Older configs say a tower's settings twice: what the first place says does not count then, nor what only it says. */
+static void
+test_said_twice (gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *directory = g_build_filename (folder, data, "model", NULL);
+  gchar *copy = poison_copy (directory, NULL, 0);
+  VlfModelOptions options = { .directory = copy, .device = device_name };
+  float once[64] = { 0 }, twice[64] = { 0 };
+
+  embed (directory, once);
+  edit (copy, "config.json", "\"text_config\": {",
+        "\"vision_config_dict\": null, \"text_config\": {\"vocab_size\": 7}, \"text_config_dict\": {");
+  embed (copy, twice);
+  g_assert_cmpmem (once, sizeof once, twice, sizeof twice);
+  edit (copy, "config.json", "\"vision_config_dict\": null", "\"vision_config_dict\": {\"patch_size\": 500}");
+  g_assert_false (vlf_model_check (&options, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  g_assert_nonnull (
+      strstr (error->message, "vision_config_dict.patch_size: expected at most image_size 224, found 500"));
+  poison_remove (copy);
+}
+
+/* OpenCLIP's folders lack a config.json. */
+static void
+test_open_clip (gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *directory = g_build_filename (folder, data, "model", NULL);
+  gchar *copy = poison_copy (directory, NULL, 0);
+  g_autofree gchar *ours = g_build_filename (copy, "config.json", NULL);
+  g_autofree gchar *theirs = g_build_filename (copy, "open_clip_config.json", NULL);
+  VlfModelOptions options = { .directory = copy, .device = device_name };
+
+  g_assert_cmpint (g_rename (ours, theirs), ==, 0);
+  g_assert_false (vlf_model_check (&options, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "OpenCLIP's own format is not read"));
+  poison_remove (copy);
+}
+
 /* Special tokens stay when a text is cut: a prompt must have room for them. */
 static void
 test_special_tokens (gconstpointer data)
@@ -205,6 +260,9 @@ main (int argc, char **argv)
   if (!strcmp (cases[0], "base")) { /* SigLIP's */
     g_test_add_data_func ("/clip/special-tokens", cases[0], test_special_tokens);
     g_test_add_data_func ("/clip/more-tokens", cases[0], test_more_tokens);
+  } else {
+    g_test_add_data_func ("/clip/said-twice", cases[0], test_said_twice);
+    g_test_add_data_func ("/clip/open-clip", cases[0], test_open_clip);
   }
   return g_test_run ();
 }

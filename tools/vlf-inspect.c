@@ -102,7 +102,8 @@ append_config (GString *to, const VlfJson *object, const char *prefix)
     const char *key = vlf_json_key (v, NULL);
     VlfJsonType type = vlf_json_type (v);
 
-    if (type == VLF_JSON_OBJECT && !*prefix && g_str_has_suffix (key, "_config")) {
+    if (type == VLF_JSON_OBJECT && !*prefix &&
+        (g_str_has_suffix (key, "_config") || g_str_has_suffix (key, "_config_dict"))) {
       g_autofree gchar *inner = g_strconcat (key, ".", NULL);
 
       append_config (to, v, inner);
@@ -149,12 +150,13 @@ static gboolean
 inspect_directory (const char *name, gboolean tensors, GString *to, GError **error)
 {
   g_autofree gchar *directory = vlf_model_find (name, error);
-  g_autoptr (VlfConfig) config = directory ? vlf_config_load (directory, "config.json", error) : NULL;
+  const gboolean runnable = directory && check_runnable (directory, error);
+  g_autoptr (VlfConfig) config = runnable ? vlf_config_load (directory, "config.json", error) : NULL;
   g_autoptr (VlfSafetensors) files = config ? vlf_safetensors_open_dir (directory, error) : NULL;
   g_autofree gchar *fingerprint = NULL;
   const char *class;
 
-  if (!files || !check_runnable (directory, error))
+  if (!files)
     return FALSE;
   fingerprint = vlf_model_make_fingerprint (directory, NULL, error);
   if (!fingerprint)

@@ -121,6 +121,11 @@ shows "  but the rest" '^architecture: BridgeTowerForImageAndTextRetrieval  runn
 [ "$(grep -c '^runnable' "$folder/output")" = 1 ]
 verdict "  says once whether it runs" $?
 
+# What a model is comes before where its weights are.
+mkdir "$folder/other"
+echo '{"model_type": "siglip2"}' >"$folder/other/config.json"
+refuses "vlf-inspect of another model without weights" 'config.json: model_type: expected .*, found "siglip2"' "$tools/vlf-inspect" "$folder/other"
+
 # Stop words are read for each word of a text.
 stop_words () {
   echo "{\"stop_words\": $1}" >"$folder/named/vlfusion.json"
