@@ -79,17 +79,19 @@ vlf_charsmap_longest (const VlfCharsmap *map, const char *text, gsize length, gs
 {
   const char *longest = NULL;
   guint32 at = map->n > 0 ? offset_of (map->units[0]) : 0, target;
+  gsize n = 0;
 
   for (gsize i = 0; i < MIN (length, MAX_SOURCE) && step (map, &at, text[i]); i++) {
     const gboolean whole = i + 1 == length || ((guint8) text[i + 1] & 0xc0) != 0x80;
 
-    if (!ends_here (map, &at, &target) || !whole)
-      continue;
-    if (target < map->length && g_utf8_validate (map->targets + target, -1, NULL)) {
+    if (ends_here (map, &at, &target) && whole && target < map->length) {
       longest = map->targets + target;
-      *consumed = i + 1;
+      n = i + 1;
     }
   }
+  if (!longest || !g_utf8_validate (longest, -1, NULL))
+    return NULL;
+  *consumed = n;
   return longest;
 }
 

@@ -199,15 +199,14 @@ vlf_unigram_free (VlfUnigram *unigram)
 
 /* --- encoding --- */
 
-/* SentencePiece compares before it rounds, but for unknown characters. */
 static void
 reach (const VlfUnigram *unigram, Node *nodes, gsize from, gsize to, guint id, double score)
 {
-  double all = nodes[from].score + score, kept = unigram->single ? (float) all : all;
+  double sum = nodes[from].score + score, all = unigram->single ? (float) sum : sum;
 
-  if (nodes[to].reached && (id == unigram->unknown ? kept : all) <= nodes[to].score)
+  if (nodes[to].reached && all <= nodes[to].score)
     return;
-  nodes[to] = (Node){ .score = kept, .from = (guint32) from, .id = id, .reached = TRUE };
+  nodes[to] = (Node){ .score = all, .from = (guint32) from, .id = id, .reached = TRUE };
 }
 
 /* All tokens that begin at byte @at, and the unknown one if none of them is the first character alone. */

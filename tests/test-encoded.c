@@ -429,6 +429,21 @@ test_fingerprints (void)
   }
 }
 
+/* So does the file that SigLIP's tokens come from. */
+static void
+test_tokenizer_fingerprint (void)
+{
+  g_autofree gchar *directory = g_build_filename (folder, "siglip", "base", "model", NULL);
+  g_autofree gchar *plain = fingerprint_with ("siglip", "base", NULL), *changed = NULL;
+  gchar *copy = poison_copy (directory, NULL, 0);
+  g_autofree gchar *pieces = g_build_filename (copy, "spiece.model", NULL);
+
+  g_assert_true (g_file_set_contents (pieces, "pieces", -1, NULL));
+  changed = vlf_model_make_fingerprint (copy, NULL, NULL);
+  g_assert_cmpstr (plain, !=, changed);
+  poison_remove (copy);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -447,5 +462,6 @@ main (int argc, char **argv)
   g_test_add_func ("/encoded/unread-words", test_unread_words);
   g_test_add_func ("/encoded/unsupported", test_unsupported);
   g_test_add_func ("/encoded/fingerprints", test_fingerprints);
+  g_test_add_func ("/encoded/tokenizer-fingerprint", test_tokenizer_fingerprint);
   return g_test_run ();
 }
