@@ -238,14 +238,19 @@ have_tokens (const VlfUnigram *unigram, const VlfSlice *word, gsize at, gsize en
   return TRUE;
 }
 
-/* The tokens of bytes [at, end) of @word. */
+/* The tokens of bytes [at, end) of @word: from their characters, which may be of several words of the text, or, as tokenizers has it, each
+ * from all of them. */
 static gboolean
 append_bytes (const VlfUnigram *unigram, const VlfSlice *word, gsize at, gsize end, VlfTokens *to, gsize *allocated)
 {
-  for (; at < end; at++)
-    if (!vlf_tokens_append (to, allocated, (guint) unigram->bytes[(guint8) word->text[at]], word->begin[at],
-                            word->end[at], FALSE))
+  const gsize first = at;
+
+  for (; at < end; at++) {
+    const guint from = word->begin[unigram->single ? at : first], until = word->end[unigram->single ? at : end - 1];
+
+    if (!vlf_tokens_append (to, allocated, (guint) unigram->bytes[(guint8) word->text[at]], from, until, FALSE))
       return FALSE;
+  }
   return TRUE;
 }
 

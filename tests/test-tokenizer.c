@@ -591,8 +591,8 @@ test_mutated (Fixture *fixture, gconstpointer data)
 int
 main (int argc, char **argv)
 {
-  static const char *const cases[] = { "roberta", "files", "prefix", "added",  "named", "generic",
-                                       "clip",    "bert",  "cased",  "siglip", "saved", "charmap" };
+  static const char *const cases[] = { "roberta", "files", "prefix", "added", "named",   "generic", "clip",
+                                       "bert",    "cased", "siglip", "saved", "unigram", "charmap" };
 
   g_test_init (&argc, &argv, NULL);
   if (argc != 2)

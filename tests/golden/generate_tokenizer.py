@@ -21,7 +21,9 @@ import hashlib
 import io
 import json
 import random
+import re
 import shutil
+import string
 import struct
 import sys
 import tempfile
@@ -337,6 +339,18 @@ def saved(case):
     tokenizer.save_pretrained(HERE / case)
 
 
+def unigram(case):
+    """A tokenizer.json that speaks for itself: no punctuation, bytes for an unknown script, and the end behind the text."""
+    tokenizer = pieces([normalizers.Lowercase(), normalizers.Replace(Regex("[" + re.escape(string.punctuation) + "]"), ""),
+                        normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)])
+    whole = json.loads(tokenizer.to_str())
+    whole["model"]["byte_fallback"] = True
+    whole["model"]["vocab"] += [[f"<0x{byte:02X}>", -20] for byte in range(0x40, 0x100)]
+    start(case, "siglip", {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "</s>", "eos_token": "</s>", "unk_token": "<unk>"})
+    write(case, "tokenizer.json", whole)
+
+
 def charmap(case):
     """A table of characters, some of several code points, before it; runs of spaces, white space only at the end; no space in front."""
     table = {c: unicodedata.normalize("NFKC", c) for c in map(chr, [*range(0xA0, 0x180), *range(0x2100, 0x2140), *range(0xFF01, 0xFF5F)])
@@ -366,7 +380,7 @@ def byte_offsets(text, pairs):
 
 CASES = {"roberta": (roberta, 1, True), "files": (files, 3, False), "prefix": (prefix, 3, False), "added": (added, 1, False),
          "named": (named, 3, False), "generic": (generic, 3, False), "clip": (clip, 1, True), "bert": (bert, 1, True), "cased": (cased, 3, False),
-         "siglip": (siglip, 1, False), "saved": (saved, 3, False), "charmap": (charmap, 1, False)}
+         "siglip": (siglip, 1, False), "saved": (saved, 3, False), "unigram": (unigram, 1, True), "charmap": (charmap, 1, False)}
 
 
 def main():
@@ -376,7 +390,8 @@ def main():
     all_texts = texts()
     HERE.mkdir(exist_ok=True)
     (HERE / "texts.jsonl").write_text("".join(json.dumps(t) + "\n" for t in all_texts))
-    manifest = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__, "cases": {}}
+    manifest = {"transformers": transformers.__version__, "tokenizers": tokenizers.__version__, "sentencepiece": sentencepiece.__version__,
+                "cases": {}}
     if sys.argv[1:]:
         manifest["cases"] = json.loads((HERE / "manifest.json").read_text())["cases"]
     for case, (make, step, offsets) in ((name, CASES[name]) for name in wanted):
