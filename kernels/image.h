@@ -29,6 +29,9 @@ typedef struct {
   double pixel_aspect; /* of the frame: width of a pixel by its height, 1/16..16; 0: 1 */
 } VlfImage;
 
+/* Packed 8-bit RGB @pixels, [height, width, 3] without gaps, which it does not own. */
+VlfImage vlf_image_rgb (const guint8 *pixels, guint width, guint height);
+
 typedef enum {
   VLF_FILTER_NEAREST,
   VLF_FILTER_BILINEAR,

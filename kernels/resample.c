@@ -226,6 +226,21 @@ vlf_image_plan_levels (const VlfImagePlan *plan, VlfLevels levels)
   }
 }
 
+VlfImage
+vlf_image_rgb (const guint8 *pixels, guint width, guint height)
+{
+  const gsize stride = 3 * (gsize) width;
+  VlfImage image = { .width = width, .height = height, .n_planes = 1, .planes = { { pixels, stride * height } } };
+
+  for (guint c = 0; c < 3; c++) {
+    image.components[c].offset = c;
+    image.components[c].stride = stride;
+    image.components[c].pixel_stride = 3;
+    image.matrix[c][c] = 1;
+  }
+  return image;
+}
+
 void
 vlf_image_matrix (const VlfImage *image, gint32 matrix[3][4])
 {

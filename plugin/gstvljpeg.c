@@ -28,52 +28,43 @@ is_damaged (tjhandle decoder)
   return TRUE;
 }
 
-static void
-choose_scale (VlfImage *image, guint width, guint height, guint least_width, guint least_height)
+static guint
+scaled (guint side, guint eighths)
 {
-  for (int eighths = 1; eighths <= 8; eighths++) {
-    tjscalingfactor scale = { eighths, 8 };
+  const tjscalingfactor scale = { (int) eighths, 8 };
 
-    image->width = (guint) TJSCALED ((int) width, scale);
-    image->height = (guint) TJSCALED ((int) height, scale);
-    image->extent_width = width * eighths / 8.0;
-    image->extent_height = height * eighths / 8.0;
-    if (image->width >= least_width && image->height >= least_height)
-      return;
-  }
+  return (guint) TJSCALED ((int) side, scale);
 }
 
-static void
-describe (VlfImage *image, const guint8 *pixels, gsize size)
+/* The smallest size that the decoder makes, in eighths of the picture's, with at least the given sides; the whole where none has. */
+static guint
+choose_eighths (guint width, guint height, guint least_width, guint least_height)
 {
-  image->n_planes = 1;
-  image->planes[0].data = pixels;
-  image->planes[0].size = size;
-  for (guint i = 0; i < 3; i++) {
-    image->components[i].offset = i;
-    image->components[i].stride = (gsize) image->width * 3;
-    image->components[i].pixel_stride = 3;
-    image->matrix[i][i] = 1;
-  }
+  for (guint eighths = 1; eighths < 8; eighths++)
+    if (scaled (width, eighths) >= least_width && scaled (height, eighths) >= least_height)
+      return eighths;
+  return 8;
 }
 
-/* Old video capture has a picture for each field of an interlaced frame, one after the other; the decoder takes the first. */
+/* What the decoded picture is a smaller copy of. Old video capture has a picture for each field of an interlaced frame, one after the
+ * other; the decoder takes the first. */
 static void
-set_frame_size (VlfImage *image, const GstVideoInfo *info, guint width, guint height)
+set_frame_size (VlfImage *image, const GstVideoInfo *info, guint width, guint height, guint eighths)
 {
   gboolean field = (guint) info->width == width && (guint) info->height == 2 * height;
 
   image->frame_width = width;
   image->frame_height = field ? 2 * height : height;
+  image->extent_width = width * eighths / 8.0;
+  image->extent_height = height * eighths / 8.0;
 }
 
 static gboolean
 decode (GstVlFrame *frame, const GstVideoInfo *info, tjhandle decoder, const GstMapInfo *map, GstVlJpegNeed need,
         gpointer user, GError **error)
 {
-  VlfImage *image = &frame->image;
   int width = 0, height = 0, subsampling, colours = -1;
-  guint least_width, least_height;
+  guint least_width, least_height, eighths, wide, high;
   gsize size;
 
   if (map->size == 0)
@@ -91,15 +82,16 @@ decode (GstVlFrame *frame, const GstVideoInfo *info, tjhandle decoder, const Gst
     return FALSE;
   }
   need (user, (guint) width, (guint) height, &least_width, &least_height);
-  choose_scale (image, (guint) width, (guint) height, least_width, least_height);
-  set_frame_size (image, info, (guint) width, (guint) height);
-  if (!vlf_size_mul (image->width, image->height, &size) || !vlf_size_mul (size, 3, &size) ||
-      !(frame->pixels = g_try_malloc (size))) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %ux%u pixels", image->width, image->height);
+  eighths = choose_eighths ((guint) width, (guint) height, least_width, least_height);
+  wide = scaled ((guint) width, eighths);
+  high = scaled ((guint) height, eighths);
+  if (!vlf_size_mul (wide, high, &size) || !vlf_size_mul (size, 3, &size) || !(frame->pixels = g_try_malloc (size))) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_NO_MEMORY, "no memory for %ux%u pixels", wide, high);
     return FALSE;
   }
-  describe (image, frame->pixels, size);
-  if (tjDecompress2 (decoder, map->data, map->size, frame->pixels, (int) image->width, 0, (int) image->height, TJPF_RGB,
+  frame->image = vlf_image_rgb (frame->pixels, wide, high);
+  set_frame_size (&frame->image, info, (guint) width, (guint) height, eighths);
+  if (tjDecompress2 (decoder, map->data, map->size, frame->pixels, (int) wide, 0, (int) high, TJPF_RGB,
                      TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS) < 0 &&
       is_damaged (decoder))
     return refuse (error, tjGetErrorStr2 (decoder));

@@ -225,16 +225,5 @@ picture_clear (Picture *picture)
 VlfImage
 picture_view (const Picture *picture)
 {
-  gsize stride = (gsize) 3 * picture->width;
-  VlfImage image = { .width = picture->width, .height = picture->height, .n_planes = 1 };
-
-  image.planes[0].data = picture->pixels;
-  image.planes[0].size = stride * picture->height;
-  for (guint c = 0; c < 3; c++) {
-    image.components[c].offset = c;
-    image.components[c].stride = stride;
-    image.components[c].pixel_stride = 3;
-    image.matrix[c][c] = 1;
-  }
-  return image;
+  return vlf_image_rgb (picture->pixels, picture->width, picture->height);
 }
