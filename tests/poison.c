@@ -2,7 +2,6 @@
 #include "tests/poison.h"
 #include <string.h>
 #include <unistd.h>
-#include <glib/gstdio.h>
 
 /* Overwrites all of float32 tensor @name in the safetensors file of length @size at @data. */
 static void
@@ -29,22 +28,17 @@ poison (gchar *data, gsize size, const char *name, float with)
 }
 
 gchar *
-poison_copy (const char *folder, const char *tensor, float with)
+poison_copy (const gchar *folder, const char *tensor, float with)
 {
-  gchar *copy = g_dir_make_tmp ("vlf-finite-XXXXXX", NULL);
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const gchar *name;
+  gchar *copy = folder_copy (folder);
+  g_autofree gchar *path = g_build_filename (copy, "model.safetensors", NULL), *data = NULL;
+  gsize size;
 
-  while ((name = g_dir_read_name (dir))) {
-    g_autofree gchar *from = g_build_filename (folder, name, NULL), *to = g_build_filename (copy, name, NULL);
-    g_autofree gchar *data = NULL;
-    gsize size;
-
-    g_assert_true (g_file_get_contents (from, &data, &size, NULL));
-    if (tensor && g_str_has_suffix (name, ".safetensors"))
-      poison (data, size, tensor, with);
-    g_assert_true (g_file_set_contents (to, data, (gssize) size, NULL));
-  }
+  if (!tensor)
+    return copy;
+  g_assert_true (g_file_get_contents (path, &data, &size, NULL));
+  poison (data, size, tensor, with);
+  folder_put (copy, "model.safetensors", data, (gssize) size);
   return copy;
 }
 
@@ -71,19 +65,4 @@ poison_add (const gchar *copy, const char *tensor, guint64 rows, guint64 cols)
   g_string_append_len (all, data + size - numbers, (gssize) numbers);
   g_assert_true (g_file_set_contents (path, all->str, (gssize) all->len, NULL));
   return truncate (path, (off_t) (all->len + bytes)) == 0;
-}
-
-void
-poison_remove (gchar *copy)
-{
-  g_autoptr (GDir) dir = g_dir_open (copy, 0, NULL);
-  const gchar *name;
-
-  while ((name = g_dir_read_name (dir))) {
-    g_autofree gchar *path = g_build_filename (copy, name, NULL);
-
-    g_unlink (path);
-  }
-  g_rmdir (copy);
-  g_free (copy);
 }

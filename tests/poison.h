@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* For tests: a model with numbers among its weights that are none. */
 #pragma once
-#include <glib.h>
+#include "tests/folder.h"
 
 G_BEGIN_DECLS
 
-/* A copy of the model directory @folder where all of float32 tensor @tensor (NULL: none) is @with; free with poison_remove(). */
-gchar *poison_copy (const char *folder, const char *tensor, float with);
-void poison_remove (gchar *copy);
+/* A copy of the model directory @folder where all of float32 tensor @tensor (NULL: none) is @with; free with folder_remove(). */
+gchar *poison_copy (const gchar *folder, const char *tensor, float with);
 /* Adds float32 tensor @tensor [@rows, @cols] of zeros, which take no place on the disk, to the copy's model.safetensors. FALSE where files
  * cannot be so large. */
 gboolean poison_add (const gchar *copy, const char *tensor, guint64 rows, guint64 cols);

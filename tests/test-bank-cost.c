@@ -44,7 +44,7 @@ test_launches (gconstpointer data)
 
   g_assert_no_error (error);
   g_assert_true (g_file_get_contents (picture, &pixels, &size, NULL));
-  image = picture_of ((guint8 *) pixels, size);
+  image = picture_of ((const guint8 *) pixels, size);
   for (guint i = 0; i < RERANK; i++)
     texts[i] = vlf_text_new (model, vlf_bank_text (bank, i), &error);
   tower = launches (session, &image, NULL, 0, (VlfRunOptions){ 0 });

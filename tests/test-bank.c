@@ -3,6 +3,7 @@
  * Usage: test-bank GOLDEN-FOLDER DEVICE. */
 #include "models/bank.h"
 #include "tests/picture.h"
+#include "tests/same.h"
 #include <math.h>
 #include <string.h>
 
@@ -150,15 +151,6 @@ test_best (gconstpointer data)
     g_assert_cmpfloat_with_epsilon (sum, 1, 1e-5);
 }
 
-static void
-assert_same (const VlfPromptResult *a, const VlfPromptResult *b, gsize cells)
-{
-  g_assert_cmpstr (a->text, ==, b->text);
-  g_assert_true (!memcmp (&a->score, &b->score, sizeof a->score));
-  g_assert_cmpmem (a->embedding, a->embedding_size * sizeof (float), b->embedding, b->embedding_size * sizeof (float));
-  g_assert_cmpmem (a->map, cells * sizeof (float), b->map, cells * sizeof (float));
-}
-
 /* The best are asked in full: the very bits of the same text as a prompt, in the order of the match. */
 static void
 test_rerank (gconstpointer data)
@@ -193,7 +185,7 @@ test_rerank (gconstpointer data)
     g_autoptr (VlfText) text = vlf_text_new (c.model, result->prompts[i].text, &error);
     g_autoptr (VlfResult) alone = look (&c, &text, 1, (VlfRunOptions){ 0 });
 
-    assert_same (&result->prompts[i], &alone->prompts[0], result->rows * result->cols);
+    assert_same_prompt (&result->prompts[i], &alone->prompts[0], result->rows * result->cols);
   }
 }
 
@@ -220,12 +212,12 @@ test_rerank_few (gconstpointer data)
   g_assert_cmpuint (few->n_prompts, ==, 3);
   many = look (&c, NULL, 0, (VlfRunOptions){ .bank = c.bank, .rerank = 12, .bank_results = 12 });
   for (guint i = 0; i < 3; i++)
-    assert_same (&few->prompts[i], &many->prompts[i], few->rows * few->cols);
+    assert_same_prompt (&few->prompts[i], &many->prompts[i], few->rows * few->cols);
   g_assert_true (vlf_session_run (c.session, images, 2, NULL, 0, &options, both, &error));
   g_assert_true (strcmp (both[0]->prompts[0].text, both[1]->prompts[0].text) != 0 ||
                  both[0]->prompts[0].score != both[1]->prompts[0].score);
   for (guint i = 0; i < 3; i++)
-    assert_same (&few->prompts[i], &both[1]->prompts[i], few->rows * few->cols);
+    assert_same_prompt (&few->prompts[i], &both[1]->prompts[i], few->rows * few->cols);
   vlf_result_unref (both[0]);
   vlf_result_unref (both[1]);
 }

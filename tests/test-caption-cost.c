@@ -27,13 +27,7 @@ fixture_open (Fixture *f, const char *directory)
   g_assert_no_error (error);
   for (guint i = 0; i < sizeof f->pixels; i++)
     f->pixels[i] = (guint8) (i * 7);
-  f->image = (VlfImage){ .width = 32, .height = 32, .n_planes = 1, .planes = { { f->pixels, sizeof f->pixels } } };
-  for (guint c = 0; c < 3; c++) {
-    f->image.components[c].offset = c;
-    f->image.components[c].stride = 32 * 3;
-    f->image.components[c].pixel_stride = 3;
-    f->image.matrix[c][c] = 1;
-  }
+  f->image = vlf_image_rgb (f->pixels, 32, 32);
 }
 
 static void

@@ -3,9 +3,9 @@
  * Usage: test-caption FOLDER DEVICE [STRIDE], FOLDER with the cases of golden/blip. */
 #include <math.h>
 #include <string.h>
-#include <glib/gstdio.h>
 #include "kernels/error.h"
 #include "models/caption.h"
+#include "tests/picture.h"
 #include "tests/poison.h"
 
 static const char *folder, *device_name;
@@ -32,14 +32,7 @@ fixture_open_in (Fixture *f, const char *name, const char *directory)
   g_assert_no_error (error);
   g_file_get_contents (path, (gchar **) &f->pixels, &size, &error);
   g_assert_no_error (error);
-  f->image = (VlfImage){ .width = (guint) sqrt (size / 3.0), .n_planes = 1, .planes = { { f->pixels, size } } };
-  f->image.height = f->image.width;
-  for (guint i = 0; i < 3; i++) {
-    f->image.components[i].offset = i;
-    f->image.components[i].stride = 3 * (gsize) f->image.width;
-    f->image.components[i].pixel_stride = 3;
-    f->image.matrix[i][i] = 1;
-  }
+  f->image = picture_of (f->pixels, size);
 }
 
 static void
@@ -158,35 +151,11 @@ test_questions (void)
 static gchar *
 answering_captioner (void)
 {
-  gchar *directory = g_dir_make_tmp ("vlf-caption-XXXXXX", NULL);
   g_autofree gchar *from = g_build_filename (folder, "caption", "model", NULL);
-  g_autofree gchar *says = g_build_filename (directory, "vlfusion.json", NULL);
-  g_autoptr (GDir) files = g_dir_open (from, 0, NULL);
-  const char *name;
+  gchar *directory = folder_copy (from);
 
-  while ((name = g_dir_read_name (files))) {
-    g_autofree gchar *file = g_build_filename (from, name, NULL), *copy = g_build_filename (directory, name, NULL);
-    g_autofree gchar *content = NULL;
-    gsize size;
-
-    g_assert_true (g_file_get_contents (file, &content, &size, NULL));
-    g_assert_true (g_file_set_contents (copy, content, (gssize) size, NULL));
-  }
-  g_assert_true (g_file_set_contents (says, "{\"questions\": \"prefix\"}", -1, NULL));
+  folder_put (directory, "vlfusion.json", "{\"questions\": \"prefix\"}", -1);
   return directory;
-}
-
-static void
-remove_all (const char *directory)
-{
-  g_autoptr (GDir) files = g_dir_open (directory, 0, NULL);
-  const char *name;
-
-  while ((name = g_dir_read_name (files))) {
-    g_autofree gchar *path = g_build_filename (directory, name, NULL);
-    g_unlink (path);
-  }
-  g_rmdir (directory);
 }
 
 /* A question to a captioner is a prefix whose words are no part of the answer and whose length is not counted. */
@@ -194,7 +163,7 @@ static void
 test_prefix_questions (void)
 {
   const char *questions[] = { "a red", "the star is" };
-  g_autofree gchar *directory = answering_captioner ();
+  gchar *directory = answering_captioner ();
   g_autoptr (GError) error = NULL;
   VlfCaption *answers[2] = { NULL };
   Fixture f = { 0 };
@@ -228,7 +197,7 @@ test_prefix_questions (void)
     vlf_caption_free (answers[i]);
   }
   fixture_close (&f);
-  remove_all (directory);
+  folder_remove (directory);
 }
 
 static void
@@ -333,7 +302,7 @@ static void
 test_heads_without_encoder (void)
 {
   g_autofree gchar *directory = g_build_filename (folder, "caption", "model", NULL);
-  gchar *copy = poison_copy (directory, NULL, 0);
+  gchar *copy = folder_copy (directory);
   g_autofree float *pixels = g_new0 (float, 3 * 36 * 36);
   const gint64 id = 298, mask = 1;
   const VlfTensorInput input = { .pixel_values = pixels,
@@ -359,7 +328,7 @@ test_heads_without_encoder (void)
   g_assert_no_error (error);
   g_assert_cmpstr (names->str, ==, "logits last_hidden_state greedy_ids:ids beam3_ids:ids ");
   fixture_close (&f);
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 int

@@ -2,6 +2,7 @@
 /* Limits of control groups of both versions, read from folders made for this. */
 #include <glib/gstdio.h>
 #include "kernels/cgroup.h"
+#include "tests/folder.h"
 
 static gchar *root, *membership;
 
@@ -80,42 +81,20 @@ test_version_1 (void)
   g_assert_true (room_of_member ("4:memoryless:/v/w\nmemory\n4:memory\n4:memory:v\n") == G_MAXSIZE);
 }
 
-static void
-remove_all (void)
-{
-  static const char *const groups[] = { "memory/v/w", "memory/v", "memory", "a/b", "a", "." };
-  static const char *const names[] = { "memory.max", "memory.current", "memory.stat", "memory.limit_in_bytes",
-                                       "memory.usage_in_bytes" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (groups); i++) {
-    g_autofree gchar *folder = g_build_filename (root, groups[i], NULL);
-
-    for (guint j = 0; j < G_N_ELEMENTS (names); j++) {
-      g_autofree gchar *path = g_build_filename (folder, names[j], NULL);
-
-      g_unlink (path);
-    }
-    if (i + 1 == G_N_ELEMENTS (groups))
-      g_unlink (membership);
-    g_rmdir (i + 1 == G_N_ELEMENTS (groups) ? root : folder);
-  }
-}
-
 int
 main (int argc, char **argv)
 {
   int rc;
 
   g_test_init (&argc, &argv, NULL);
-  root = g_dir_make_tmp ("vlf-cgroup-XXXXXX", NULL);
+  root = folder_new ();
   membership = g_build_filename (root, "membership", NULL);
   g_test_add_func ("/cgroup/none", test_none);
   g_test_add_func ("/cgroup/limits", test_limits);
   g_test_add_func ("/cgroup/above", test_above);
   g_test_add_func ("/cgroup/version-1", test_version_1);
   rc = g_test_run ();
-  remove_all ();
   g_free (membership);
-  g_free (root);
+  folder_remove (root);
   return rc;
 }

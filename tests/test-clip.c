@@ -7,7 +7,7 @@
 #include "models/safetensors.h"
 #include "models/session.h"
 #include "tests/picture.h"
-#include "tests/poison.h"
+#include "tests/folder.h"
 
 static const char *folder, *device_name;
 
@@ -71,7 +71,7 @@ test_matches (gconstpointer data)
   g_assert_no_error (error);
   g_assert_true (g_file_get_contents (picture, &pixels, &size, NULL));
   g_assert_true (g_file_get_contents (matches, &lines, NULL, NULL));
-  image = picture_of ((guint8 *) pixels, size);
+  image = picture_of ((const guint8 *) pixels, size);
   parts = g_strsplit_set (lines, "\t\n", 0);
   for (guint i = 0; i < 3; i++)
     g_assert_nonnull ((texts[i] = vlf_text_new (model, parts[3 * i], &error)));
@@ -143,7 +143,7 @@ test_said_twice (gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   g_autofree gchar *directory = g_build_filename (folder, data, "model", NULL);
-  gchar *copy = poison_copy (directory, NULL, 0);
+  gchar *copy = folder_copy (directory);
   VlfModelOptions options = { .directory = copy, .device = device_name };
   float once[64] = { 0 }, twice[64] = { 0 };
 
@@ -157,7 +157,7 @@ test_said_twice (gconstpointer data)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
   g_assert_nonnull (
       strstr (error->message, "vision_config_dict.patch_size: expected at most image_size 224, found 500"));
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 /* OpenCLIP's folders lack a config.json. */
@@ -166,7 +166,7 @@ test_open_clip (gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   g_autofree gchar *directory = g_build_filename (folder, data, "model", NULL);
-  gchar *copy = poison_copy (directory, NULL, 0);
+  gchar *copy = folder_copy (directory);
   g_autofree gchar *ours = g_build_filename (copy, "config.json", NULL);
   g_autofree gchar *theirs = g_build_filename (copy, "open_clip_config.json", NULL);
   VlfModelOptions options = { .directory = copy, .device = device_name };
@@ -175,7 +175,7 @@ test_open_clip (gconstpointer data)
   g_assert_false (vlf_model_check (&options, &error));
   g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
   g_assert_nonnull (strstr (error->message, "OpenCLIP's own format is not read"));
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 /* Special tokens stay when a text is cut: a prompt must have room for them. */
@@ -184,7 +184,7 @@ test_special_tokens (gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   g_autofree gchar *directory = g_build_filename (folder, data, "model", NULL);
-  gchar *copy = poison_copy (directory, NULL, 0);
+  gchar *copy = folder_copy (directory);
   VlfModelOptions options = { .directory = copy, .device = device_name };
   g_autoptr (VlfModel) model = NULL;
   g_autoptr (VlfText) text = NULL;
@@ -201,7 +201,7 @@ test_special_tokens (gconstpointer data)
   g_assert_false (vlf_model_check (&options, &error));
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
   g_assert_nonnull (strstr (error->message, "room for 9 tokens or more in a prompt"));
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 /* A tokenizer may have more ids than the model rows, as multilingual SigLIP's has: only prompts that need them are refused. */
@@ -210,7 +210,7 @@ test_more_tokens (gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   g_autofree gchar *directory = g_build_filename (folder, data, "model", NULL);
-  gchar *copy = poison_copy (directory, NULL, 0);
+  gchar *copy = folder_copy (directory);
   VlfModelOptions options = { .directory = copy, .device = device_name };
   g_autoptr (VlfModel) model = NULL;
   float embedding[48];
@@ -234,7 +234,7 @@ test_more_tokens (gconstpointer data)
   g_assert_no_error (error);
   g_assert_null (vlf_text_new (model, "a circle", &error)); /* which is filled up with it */
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 int

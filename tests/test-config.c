@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "models/config.h"
+#include "tests/folder.h"
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -7,14 +8,12 @@
 static VlfConfig *
 load (const char *text, GError **error)
 {
-  g_autofree gchar *dir = g_dir_make_tmp ("vlf-config-XXXXXX", NULL);
-  g_autofree gchar *path = g_build_filename (dir, "config.json", NULL);
+  gchar *dir = folder_new ();
   VlfConfig *config;
 
-  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+  folder_put (dir, "config.json", text, -1);
   config = vlf_config_load (dir, "config.json", error);
-  g_unlink (path);
-  g_rmdir (dir);
+  folder_remove (dir);
   return config;
 }
 
@@ -135,7 +134,7 @@ test_bad (void)
 static void
 test_files (void)
 {
-  g_autofree gchar *dir = g_dir_make_tmp ("vlf-config-XXXXXX", NULL);
+  g_autofree gchar *dir = folder_new ();
   g_autoptr (GError) error = NULL;
   VlfConfig *config;
 

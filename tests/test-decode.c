@@ -2,7 +2,7 @@
 /* From tokens back to text, of every kind of vocabulary.
  * Usage: test-decode FOLDER, golden/tokenizer. */
 #include "models/tokenizer.h"
-#include "tests/poison.h"
+#include "tests/folder.h"
 
 static const char *folder;
 
@@ -100,20 +100,19 @@ test_clean_up (void)
     { "don ' t' s . ' . x", "don ' t ' s. '. x", "don't's. '. x" },
   };
   g_autofree gchar *directory = g_build_filename (folder, "bert", NULL);
-  gchar *copy = poison_copy (directory, NULL, 0);
-  g_autofree gchar *path = g_build_filename (copy, "tokenizer_config.json", NULL);
+  gchar *copy = folder_copy (directory);
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfTokenizer) plain = vlf_tokenizer_new (directory, "blip", &error), clean = NULL;
 
   g_assert_no_error (error);
-  g_assert_true (g_file_set_contents (path, "{\"clean_up_tokenization_spaces\": true}", -1, NULL));
+  folder_put (copy, "tokenizer_config.json", "{\"clean_up_tokenization_spaces\": true}", -1);
   clean = vlf_tokenizer_new (copy, "blip", &error);
   g_assert_no_error (error);
   for (gsize i = 0; i < G_N_ELEMENTS (texts); i++) {
     check_clean_up (plain, texts[i][0], texts[i][1]);
     check_clean_up (clean, texts[i][0], texts[i][2]);
   }
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 int

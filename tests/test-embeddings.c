@@ -6,18 +6,14 @@
 #include <string.h>
 #include <sys/resource.h>
 #include "models/safetensors_write.h"
+#include "tests/folder.h"
 
-static gchar *path; /* of the one file that each test writes anew */
+static gchar *folder, *path; /* of the one file that each test writes anew */
 
 static void
 put (const char *data, gsize size)
 {
-  FILE *file;
-
-  g_unlink (path);
-  file = fopen (path, "wb");
-  g_assert_true (file && fwrite (data, 1, size, file) == size);
-  g_assert_cmpint (fclose (file), ==, 0);
+  folder_put (folder, "texts", data, (gssize) size);
 }
 
 static VlfEmbeddings *
@@ -518,10 +514,10 @@ test_bad_json (void)
 int
 main (int argc, char **argv)
 {
-  g_autofree gchar *folder = g_dir_make_tmp ("vlf-embeddings-XXXXXX", NULL);
   int status;
 
   g_test_init (&argc, &argv, NULL);
+  folder = folder_new ();
   path = g_build_filename (folder, "texts", NULL);
   g_test_add_func ("/embeddings/pooled", test_pooled);
   g_test_add_func ("/embeddings/tokens", test_tokens);
@@ -538,8 +534,7 @@ main (int argc, char **argv)
   g_test_add_func ("/embeddings/hailo", test_hailo);
   g_test_add_func ("/embeddings/bad/json", test_bad_json);
   status = g_test_run ();
-  g_unlink (path);
-  g_rmdir (folder);
   g_free (path);
+  folder_remove (folder);
   return status;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Texts that were encoded elsewhere: asked of a frame, they give the bits that the prompts themselves give, and what does not fit a model
  * is refused. Usage: test-encoded GOLDEN DEVICE. */
-#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 #include "models/fingerprint.h"
 #include "models/safetensors_write.h"
 #include "models/session.h"
 #include "tests/poison.h"
+#include "tests/same.h"
 
 #define SIDE 40
 
@@ -29,17 +29,9 @@ open_model (const char *family, const char *name)
 static VlfImage
 make_image (guint8 *pixels)
 {
-  VlfImage image = { .width = SIDE, .height = SIDE, .n_planes = 1, .planes = { { pixels, SIDE * SIDE * 3 } } };
-
   for (gsize i = 0; i < SIDE * SIDE * 3; i++)
     pixels[i] = (guint8) (i * 2654435761u >> 13);
-  for (guint i = 0; i < 3; i++) {
-    image.components[i].offset = i;
-    image.components[i].stride = 3 * SIDE;
-    image.components[i].pixel_stride = 3;
-    image.matrix[i][i] = 1;
-  }
-  return image;
+  return vlf_image_rgb (pixels, SIDE, SIDE);
 }
 
 static VlfResult *
@@ -58,33 +50,12 @@ ask (VlfModel *model, VlfText *const *texts, guint n)
 }
 
 static void
-assert_same_floats (const float *a, const float *b, gsize n)
-{
-  g_assert_cmpint (a == NULL, ==, b == NULL);
-  if (a)
-    g_assert_cmpmem (a, n * sizeof *a, b, n * sizeof *b);
-}
-
-static void
 assert_same (const VlfResult *a, const VlfResult *b)
 {
-  gsize cells = (gsize) a->rows * a->cols;
-
   g_assert_cmpuint (a->n_prompts, ==, b->n_prompts);
   for (guint i = 0; i < a->n_prompts; i++) {
-    const VlfPromptResult *x = &a->prompts[i], *y = &b->prompts[i];
-
-    g_assert_cmpmem (&x->score, sizeof x->score, &y->score, sizeof y->score);
-    g_assert_cmpmem (&x->match, sizeof x->match, &y->match, sizeof y->match);
-    g_assert_cmpuint (x->embedding_size, ==, y->embedding_size);
-    assert_same_floats (x->embedding, y->embedding, x->embedding_size);
-    assert_same_floats (x->map, y->map, cells);
-    g_assert_cmpuint (x->n_words, ==, y->n_words);
-    for (guint w = 0; w < x->n_words; w++) {
-      g_assert_cmpstr (x->words[w].text, ==, y->words[w].text);
-      g_assert_cmpmem (&x->words[w].weight, sizeof (float), &y->words[w].weight, sizeof (float));
-      assert_same_floats (x->words[w].map, y->words[w].map, cells);
-    }
+    assert_same_numbers (&a->prompts[i], &b->prompts[i], (gsize) a->rows * a->cols);
+    g_assert_cmpmem (&a->prompts[i].match, sizeof (double), &b->prompts[i].match, sizeof (double));
   }
 }
 
@@ -124,7 +95,7 @@ ask_embeddings (VlfModel *model, const VlfEmbeddings *embeddings)
 static VlfEmbeddings *
 store (const VlfEmbeddings *embeddings)
 {
-  g_autofree gchar *dir = g_dir_make_tmp ("vlf-encoded-XXXXXX", NULL);
+  gchar *dir = folder_new ();
   g_autofree gchar *path = g_build_filename (dir, "texts.safetensors", NULL);
   g_autoptr (GError) error = NULL;
   VlfEmbeddings *again;
@@ -134,8 +105,7 @@ store (const VlfEmbeddings *embeddings)
   g_assert_no_error (error);
   again = vlf_embeddings_load (path, &error);
   g_assert_no_error (error);
-  g_unlink (path);
-  g_rmdir (dir);
+  folder_remove (dir);
   return again;
 }
 
@@ -208,7 +178,8 @@ test_files_of_others (void)
   g_autoptr (VlfEmbeddings) encoded = vlf_model_encode_texts (model, prompts, 2, FALSE, NULL);
   g_autoptr (VlfSafetensorsWriter) writer = vlf_safetensors_writer_new ();
   g_autoptr (GString) json = g_string_new ("{\"threshold\": 0.5, \"entries\": [");
-  g_autofree gchar *dir = g_dir_make_tmp ("vlf-encoded-XXXXXX", NULL), *path = g_build_filename (dir, "texts", NULL);
+  gchar *dir = folder_new ();
+  g_autofree gchar *path = g_build_filename (dir, "texts", NULL);
 
   vlf_safetensors_writer_set (writer, "labels", "cat,dog");
   vlf_safetensors_writer_set (writer, "logit_scale", "100.000000");
@@ -228,10 +199,9 @@ test_files_of_others (void)
     g_string_append (json, "], \"negative\": false, \"ensemble\": false}");
   }
   g_string_append (json, "]}");
-  g_assert_true (g_file_set_contents (path, json->str, -1, NULL));
+  folder_put (dir, "texts", json->str, -1);
   check_file_of_others (model, path);
-  g_unlink (path);
-  g_rmdir (dir);
+  folder_remove (dir);
 }
 
 /* Nobody says which tokens are which word: the tokenizer knows. */
@@ -394,7 +364,7 @@ fingerprint_with (const char *family, const char *name, const char *tensor)
 
   fingerprint = vlf_model_make_fingerprint (copy, NULL, &error);
   g_assert_no_error (error);
-  poison_remove (copy);
+  folder_remove (copy);
   return fingerprint;
 }
 
@@ -435,13 +405,12 @@ test_tokenizer_fingerprint (void)
 {
   g_autofree gchar *directory = g_build_filename (folder, "siglip", "base", "model", NULL);
   g_autofree gchar *plain = fingerprint_with ("siglip", "base", NULL), *changed = NULL;
-  gchar *copy = poison_copy (directory, NULL, 0);
-  g_autofree gchar *pieces = g_build_filename (copy, "spiece.model", NULL);
+  gchar *copy = folder_copy (directory);
 
-  g_assert_true (g_file_set_contents (pieces, "pieces", -1, NULL));
+  folder_put (copy, "spiece.model", "pieces", -1);
   changed = vlf_model_make_fingerprint (copy, NULL, NULL);
   g_assert_cmpstr (plain, !=, changed);
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 int

@@ -7,10 +7,10 @@
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
-#include <glib/gstdio.h>
 #include "kernels/ops.h"
 #include "models/session.h"
 #include "tests/faults.h"
+#include "tests/folder.h"
 
 #define SAMPLES 8    /* calls of an entry point that are tried; the first and the last are among them */
 #define MUCH    300u /* rows and columns of numbers that go alone */
@@ -53,8 +53,8 @@ static gboolean
 attempt (double *score, GError **error)
 {
   VlfModelOptions options = { .directory = folder, .device = "cpu" };
-  guint8 pixels[32 * 32 * 3];
-  VlfImage image = { .width = 32, .height = 32, .n_planes = 1 };
+  static guint8 pixels[32 * 32 * 3];
+  const VlfImage image = vlf_image_rgb (pixels, 32, 32);
   g_autoptr (VlfModel) model = vlf_model_open (&options, error);
   g_autoptr (VlfSession) session = model ? vlf_session_new (model, error) : NULL;
   g_autoptr (VlfText) text = session ? vlf_text_new (model, "a red circle", error) : NULL;
@@ -62,14 +62,6 @@ attempt (double *score, GError **error)
 
   for (guint i = 0; i < sizeof pixels; i++)
     pixels[i] = (guint8) (i * 7);
-  image.planes[0].data = pixels;
-  image.planes[0].size = sizeof pixels;
-  for (guint c = 0; c < 3; c++) {
-    image.components[c].offset = c;
-    image.components[c].stride = 32 * 3;
-    image.components[c].pixel_stride = 3;
-    image.matrix[c][c] = 1;
-  }
   if (!text || !vlf_session_run (session, &image, 1, &text, 1, NULL, &result, error))
     return FALSE;
   *score = result->prompts[0].score;
@@ -123,20 +115,6 @@ open_only (double *score, GError **error)
   return device != NULL;
 }
 
-static void
-empty_cache (void)
-{
-  GDir *dir = g_dir_open (cache, 0, NULL);
-  const gchar *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree gchar *path = g_build_filename (cache, name, NULL);
-
-    g_unlink (path);
-  }
-  g_clear_pointer (&dir, g_dir_close);
-}
-
 /* An attempt that comes to @call, armed with the @nth of it. */
 static gboolean
 attempt_call (FaultCall call, guint nth, cl_int status, double *score, GError **error)
@@ -144,7 +122,7 @@ attempt_call (FaultCall call, guint nth, cl_int status, double *score, GError **
   Purpose purpose = purpose_of (call);
 
   if (purpose == FOR_KERNELS || purpose == FOR_REASONS)
-    empty_cache ();
+    folder_empty (cache);
   fault_arm (call, nth, status);
   if (purpose == FOR_REASONS)
     fault_provoke (FAULT_BuildProgram, CL_BUILD_PROGRAM_FAILURE);
@@ -232,7 +210,7 @@ test_compile (gconstpointer data)
 {
   FaultCall call = (FaultCall) GPOINTER_TO_UINT (data);
 
-  empty_cache ();
+  folder_empty (cache);
   try_fault (call, 1, CL_BUILD_PROGRAM_FAILURE);
   alarm (SECONDS);
   expect_works (fault_name (call));
@@ -327,7 +305,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_assert_cmpint (argc, ==, 2);
   folder = argv[1];
-  cache = g_dir_make_tmp ("vlf-faults-XXXXXX", NULL);
+  cache = folder_new ();
   g_setenv ("VLF_CACHE_DIR", cache, TRUE);
   g_setenv ("VLF_TIERS", "none", TRUE); /* vlf-probe, another process, would fill the cache */
   g_test_add_func ("/faults/none", test_clean);
@@ -342,8 +320,6 @@ main (int argc, char **argv)
   g_test_add_data_func ("/faults/compile/source", GUINT_TO_POINTER (FAULT_CreateProgramWithSource), test_compile);
   g_test_add_data_func ("/faults/compile/build", GUINT_TO_POINTER (FAULT_BuildProgram), test_compile);
   rc = g_test_run ();
-  empty_cache ();
-  g_rmdir (cache);
-  g_free (cache);
+  folder_remove (cache);
   return rc;
 }

@@ -10,6 +10,9 @@
 
 static const char *golden, *device_name;
 
+/* What models are asked about, 24 x 24. */
+static const guint8 pixels[24 * 24 * 3] = { 1, 2, 3 };
+
 /* A copy of the golden model @name with all of @tensor set to @with, see poison_copy(). */
 static gchar *
 copy_of (const char *name, const char *tensor, float with)
@@ -17,23 +20,6 @@ copy_of (const char *name, const char *tensor, float with)
   g_autofree gchar *directory = g_build_filename (golden, name, "model", NULL);
 
   return poison_copy (directory, tensor, with);
-}
-
-static VlfImage
-make_image (void)
-{
-  static guint8 pixels[24 * 24 * 3] = { 1, 2, 3 };
-  VlfImage image = { .width = 24, .height = 24, .n_planes = 1 };
-
-  image.planes[0].data = pixels;
-  image.planes[0].size = sizeof pixels;
-  for (guint c = 0; c < 3; c++) {
-    image.components[c].offset = c;
-    image.components[c].stride = 24 * 3;
-    image.components[c].pixel_stride = 3;
-    image.matrix[c][c] = 1;
-  }
-  return image;
 }
 
 static VlfSession *
@@ -57,7 +43,7 @@ ask (const char *directory, gboolean no_maps)
   g_autoptr (VlfModel) model = NULL;
   g_autoptr (VlfSession) session = open_session (directory, &model);
   g_autoptr (VlfText) text = vlf_text_new (model, "a red circle", &error);
-  VlfImage image = make_image ();
+  VlfImage image = vlf_image_rgb (pixels, 24, 24);
   VlfRunOptions options = { .no_maps = no_maps };
   VlfResult *result = NULL;
 
@@ -93,7 +79,7 @@ expect_invalid (const char *name, const char *tensor, float with)
 
   check_invalid (copy, FALSE);
   check_invalid (copy, TRUE);
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 static void
@@ -105,7 +91,7 @@ test_sound (gconstpointer name)
   g_assert_false (result->prompts[0].invalid);
   g_assert_true (isfinite (result->prompts[0].score));
   g_assert_nonnull (result->prompts[0].map);
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 static void
@@ -138,7 +124,7 @@ check_caption (const char *tensor, gboolean invalid)
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfModel) model = NULL;
   g_autoptr (VlfSession) session = open_session (copy, &model);
-  VlfImage image = make_image ();
+  VlfImage image = vlf_image_rgb (pixels, 24, 24);
 
   for (guint beams = 1; beams <= 2; beams++) {
     VlfCaptionOptions options = { .beams = beams };
@@ -151,7 +137,7 @@ check_caption (const char *tensor, gboolean invalid)
     g_assert_cmpint (result->prompts[0].invalid, ==, invalid);
     g_assert_cmpint (isnan (result->prompts[0].score) != 0, ==, invalid);
   }
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 static void
@@ -175,7 +161,7 @@ test_too_large_for_f16 (void)
   g_assert_null (model);
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
   g_assert_nonnull (strstr (error->message, "f16 cannot hold"));
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 int

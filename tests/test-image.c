@@ -2,13 +2,13 @@
 /* Preprocessing against transformers' PIL processors: every case of golden/preprocess/cases.txt, on one device. The format's 8 bits
  * are the bound: a pixel may differ by one level, and only few may differ at all.
  * Usage: test-image FOLDER DEVICE. */
-#include <glib/gstdio.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "kernels/ops.h"
 #include "models/image.h"
 #include "models/safetensors.h"
+#include "tests/folder.h"
 
 static const char *device_name;
 
@@ -24,22 +24,6 @@ read_tensor (const VlfSafetensors *files, const char *name, const VlfTensorInfo 
   vlf_safetensors_read (files, *info, 0, (*info)->bytes, data, &error);
   g_assert_no_error (error);
   return data;
-}
-
-static VlfImage
-rgb_view (const guint8 *pixels, guint width, guint height)
-{
-  VlfImage image = { .width = width, .height = height, .n_planes = 1 };
-
-  image.planes[0].data = pixels;
-  image.planes[0].size = (gsize) width * height * 3;
-  for (guint c = 0; c < 3; c++) {
-    image.components[c].offset = c;
-    image.components[c].stride = (gsize) width * 3;
-    image.components[c].pixel_stride = 3;
-    image.matrix[c][c] = 1;
-  }
-  return image;
 }
 
 /* One patch as large as the input makes the patch row the picture itself, [3, size, size]. */
@@ -73,7 +57,7 @@ check_case (gconstpointer data)
   g_autofree guint8 *pixels = read_tensor (files, "image", &in);
   g_autofree float *expected = read_tensor (files, "pixel_values", &out);
   guint size = (guint) out->shape[2], others = 0, n = 3 * size * size;
-  VlfImage image = rgb_view (pixels, (guint) in->shape[1], (guint) in->shape[0]);
+  VlfImage image = vlf_image_rgb (pixels, (guint) in->shape[1], (guint) in->shape[0]);
   VlfImageProcessor processor;
   VlfImagePlan plan;
   g_autofree float *found = NULL;
@@ -110,9 +94,7 @@ check_nested (gconstpointer data)
   const char *folder = data;
   g_autofree gchar *mine = g_build_filename (folder, "bilinear_half", NULL);
   g_autofree gchar *path = g_build_filename (mine, "preprocessor_config.json", NULL), *settings = NULL, *nested = NULL;
-  g_autofree gchar *dir = g_dir_make_tmp ("vlf-image-XXXXXX", NULL);
-  g_autofree gchar *whole = g_build_filename (dir, "processor_config.json", NULL);
-  g_autofree gchar *old = g_build_filename (dir, "preprocessor_config.json", NULL);
+  gchar *dir = folder_new ();
   g_autoptr (GError) error = NULL;
   VlfImageProcessor expected, found;
 
@@ -120,24 +102,22 @@ check_nested (gconstpointer data)
   g_assert_cmpfloat (expected.mean[0], ==, 0.5);
   g_assert_true (g_file_get_contents (path, &settings, NULL, NULL));
   nested = g_strdup_printf ("{\"image_processor\": %s, \"processor_class\": \"BlipProcessor\"}", settings);
-  g_assert_true (g_file_set_contents (whole, nested, -1, NULL));
+  folder_put (dir, "processor_config.json", nested, -1);
   load_processor (&found, dir);
   g_assert_cmpmem (&expected, sizeof expected, &found, sizeof found);
-  g_assert_true (g_file_set_contents (old, "{\"image_mean\": [0, 0, 0]}", -1, NULL));
+  folder_put (dir, "preprocessor_config.json", "{\"image_mean\": [0, 0, 0]}", -1);
   load_processor (&found, dir);
   g_assert_cmpmem (&expected, sizeof expected, &found, sizeof found);
 
-  g_assert_true (g_file_set_contents (whole, "{\"processor_class\": \"BlipProcessor\"}", -1, NULL));
+  folder_put (dir, "processor_config.json", "{\"processor_class\": \"BlipProcessor\"}", -1);
   load_processor (&found, dir);
   g_assert_cmpfloat (found.mean[0], ==, 0);
 
-  g_assert_true (g_file_set_contents (whole, "{\"image_processor\": {\"image_mean\": [1]}}", -1, NULL));
+  folder_put (dir, "processor_config.json", "{\"image_processor\": {\"image_mean\": [1]}}", -1);
   g_assert_false (vlf_image_processor_load (&found, dir, "BlipImageProcessor", 48, 16, &error));
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
   g_assert_true (g_str_has_prefix (error->message, "processor_config.json: image_processor: image_mean: "));
-  g_unlink (whole);
-  g_unlink (old);
-  g_rmdir (dir);
+  folder_remove (dir);
 }
 
 /* Ways to say a size that no picture is resized by here. */
@@ -151,20 +131,18 @@ check_other_sizes (void)
     "{\"image_processor_type\": \"BridgeTowerImageProcessor\", \"size\": {\"height\": 48, \"width\": 48}}",
     "{\"image_processor_type\": \"BlipImageProcessor\", \"size\": {\"shortest_edge\": 48}}"
   };
-  g_autofree gchar *dir = g_dir_make_tmp ("vlf-image-XXXXXX", NULL);
-  g_autofree gchar *path = g_build_filename (dir, "preprocessor_config.json", NULL);
+  gchar *dir = folder_new ();
 
   for (gsize i = 0; i < G_N_ELEMENTS (others); i++) {
     g_autoptr (GError) error = NULL;
     VlfImageProcessor processor;
 
-    g_assert_true (g_file_set_contents (path, others[i], -1, NULL));
+    folder_put (dir, "preprocessor_config.json", others[i], -1);
     g_assert_false (vlf_image_processor_load (&processor, dir, "CLIPImageProcessor", 48, 16, &error));
     g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
     g_assert_nonnull (strstr (error->message, "size: expected "));
   }
-  g_unlink (path);
-  g_rmdir (dir);
+  folder_remove (dir);
 }
 
 static void

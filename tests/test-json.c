@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "models/file.h"
 #include "models/json.h"
+#include "tests/folder.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <math.h>
@@ -361,18 +362,17 @@ expect_load_error (int dir_fd, const char *name, VlfError code, const char *part
 static void
 test_files (void)
 {
-  g_autofree gchar *dir = g_dir_make_tmp ("vlf-json-XXXXXX", NULL);
-  g_autofree gchar *good = g_build_filename (dir, "good.json", NULL), *bad = g_build_filename (dir, "bad.json", NULL);
-  g_autofree gchar *large = g_build_filename (dir, "large.json", NULL),
-                   *pipe = g_build_filename (dir, "pipe.json", NULL);
+  gchar *dir = folder_new ();
+  g_autofree gchar *pipe = g_build_filename (dir, "pipe.json", NULL);
   g_autofree gchar *link = g_build_filename (dir, "link.json", NULL), *sub = g_build_filename (dir, "sub.json", NULL);
   g_autofree gchar *spaces = g_strnfill (101, ' ');
   g_autoptr (VlfJson) json = NULL;
   int fd = vlf_dir_open (dir, NULL);
 
   g_assert_cmpint (fd, >=, 0);
-  g_assert_true (g_file_set_contents (good, "{}", -1, NULL) && g_file_set_contents (bad, "[1", -1, NULL));
-  g_assert_true (g_file_set_contents (large, spaces, -1, NULL));
+  folder_put (dir, "good.json", "{}", -1);
+  folder_put (dir, "bad.json", "[1", -1);
+  folder_put (dir, "large.json", spaces, -1);
   g_assert_cmpint (mkfifo (pipe, 0600) | symlink ("good.json", link) | g_mkdir (sub, 0700), ==, 0);
 
   json = vlf_json_load (fd, "good.json", 100, NULL, NULL);
@@ -385,8 +385,7 @@ test_files (void)
   expect_load_error (fd, "none.json", VLF_ERROR_NOT_FOUND, "cannot open");
 
   close (fd);
-  g_unlink (good), g_unlink (bad), g_unlink (large), g_unlink (pipe), g_unlink (link), g_rmdir (sub);
-  g_assert_cmpint (g_rmdir (dir), ==, 0);
+  folder_remove (dir);
 }
 
 int

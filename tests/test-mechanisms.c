@@ -123,7 +123,7 @@ test_rollout (gconstpointer data)
   g_assert_true (g_file_get_contents (picture, &pixels, &size, NULL));
   g_assert_true (g_file_get_contents (list, &lines, NULL, NULL));
   words = g_strsplit (lines, "\n", 0);
-  image = picture_of ((guint8 *) pixels, size);
+  image = picture_of ((const guint8 *) pixels, size);
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_assert_nonnull ((texts[i] = vlf_text_new (model, words[i], &error)));
   maps = read_tensor (file, "maps", shape);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Pictures of every kind that PNG and JPEG have, made here with known pixels, and what is left of them when they are damaged. */
 #include "tools/picture.h"
-#include <glib/gstdio.h>
+#include "tests/folder.h"
 #include <png.h>
 #include <stdio.h>
 #include <string.h>
@@ -238,27 +238,13 @@ test_view (void)
   g_assert_cmpfloat (image.matrix[1][0], ==, 0);
 }
 
-static void
-remove_folder (void)
-{
-  static const char *const names[] = { "a.png", "a.jpg", "bad" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    g_autofree gchar *path = path_of (names[i]);
-
-    g_unlink (path);
-  }
-  g_rmdir (folder);
-  g_free (folder);
-}
-
 int
 main (int argc, char **argv)
 {
   int status;
 
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("vlf-picture-XXXXXX", NULL);
+  folder = folder_new ();
   g_test_add_func ("/picture/png/types", test_png_types);
   g_test_add_func ("/picture/png/interlaced", test_png_interlaced);
   g_test_add_func ("/picture/png/damaged", test_png_damaged);
@@ -267,6 +253,6 @@ main (int argc, char **argv)
   g_test_add_func ("/picture/neither", test_neither);
   g_test_add_func ("/picture/view", test_view);
   status = g_test_run ();
-  remove_folder ();
+  folder_remove (folder);
   return status;
 }

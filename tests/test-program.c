@@ -10,6 +10,7 @@
 #include "kernels/cache.h"
 #include "kernels/program.h"
 #include "kernels/tier.h"
+#include "tests/folder.h"
 
 #define KEY   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
@@ -22,8 +23,7 @@ static void
 set_up (Fixture *f, gconstpointer unused)
 {
   (void) unused;
-  f->folder = g_dir_make_tmp ("vlf-cache-XXXXXX", NULL);
-  g_assert_nonnull (f->folder);
+  f->folder = folder_new ();
   g_setenv ("VLF_CACHE_DIR", f->folder, TRUE);
   g_unsetenv ("VLF_CACHE");
 }
@@ -46,15 +46,9 @@ list (const Fixture *f)
 static void
 tear_down (Fixture *f, gconstpointer unused)
 {
-  g_autoptr (GPtrArray) names = NULL;
-
   (void) unused;
   g_chmod (f->folder, 0700);
-  names = list (f);
-  for (guint i = 0; i < names->len; i++)
-    g_unlink (names->pdata[i]);
-  g_rmdir (f->folder);
-  g_free (f->folder);
+  folder_remove (f->folder);
 }
 
 static gchar *

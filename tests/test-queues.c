@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Queues beside each other on one device, in the moments in which PoCL before 6.0 ended the process: while one of them keeps the program's
  * binary, and while all launch the same kernel wider than ever; see kernels/cl_alone.h. Every result is checked. */
-#include <glib/gstdio.h>
 #include "kernels/ops.h"
+#include "tests/folder.h"
 
 #define QUEUES 4u
 #define ROUNDS 1000u
@@ -121,33 +121,16 @@ test_company (void)
   g_cond_clear (&company.changed);
 }
 
-static void
-remove_folder (const gchar *path)
-{
-  GDir *dir = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree gchar *file = g_build_filename (path, name, NULL);
-
-    g_unlink (file);
-  }
-  if (dir)
-    g_dir_close (dir);
-  g_rmdir (path);
-}
-
 int
 main (int argc, char **argv)
 {
-  g_autofree gchar *cache = g_dir_make_tmp ("vlf-queues-XXXXXX", NULL);
+  gchar *cache = folder_new ();
   int rc;
 
   g_test_init (&argc, &argv, NULL);
-  g_assert_nonnull (cache);
   g_setenv ("VLF_CACHE_DIR", cache, TRUE);
   g_test_add_func ("/queues/company", test_company);
   rc = g_test_run ();
-  remove_folder (cache);
+  folder_remove (cache);
   return rc;
 }

@@ -29,22 +29,6 @@ draw_picture (guint width, guint height)
   return rgb;
 }
 
-static VlfImage
-packed_rgb (const guint8 *rgb, guint width, guint height)
-{
-  VlfImage image = { .width = width, .height = height, .n_planes = 1 };
-
-  image.planes[0].data = rgb;
-  image.planes[0].size = (gsize) 3 * width * height;
-  for (guint c = 0; c < 3; c++) {
-    image.components[c].offset = c;
-    image.components[c].stride = 3 * width;
-    image.components[c].pixel_stride = 3;
-    image.matrix[c][c] = 1;
-  }
-  return image;
-}
-
 /* A plan that leaves the 8-bit values as they are, in one patch of [height, width] that is square. */
 static VlfImagePlan
 plain_plan (VlfFilter filter, guint resized_width, guint resized_height, guint size)
@@ -91,7 +75,7 @@ test_pil (gconstpointer data)
   g_autofree guint8 *rgb = draw_picture (resample_cases[i].width, resample_cases[i].height);
   g_autofree guint8 *found = g_malloc ((gsize) 3 * w * h);
   g_autofree gchar *digest = NULL;
-  VlfImage image = packed_rgb (rgb, resample_cases[i].width, resample_cases[i].height);
+  VlfImage image = vlf_image_rgb (rgb, resample_cases[i].width, resample_cases[i].height);
   VlfImagePlan plan = plain_plan (resample_cases[i].filter, w, h, size);
   g_autofree float *values = run_patches (&image, &plan);
 
@@ -112,7 +96,7 @@ static void
 test_cut (void)
 {
   g_autofree guint8 *rgb = draw_picture (10, 8);
-  VlfImage image = packed_rgb (rgb, 10, 8);
+  VlfImage image = vlf_image_rgb (rgb, 10, 8);
   VlfImagePlan plan = plain_plan (VLF_FILTER_BICUBIC, 10, 8, 6);
   g_autofree float *values = NULL;
 
@@ -208,7 +192,7 @@ test_limits (void)
 {
   g_autoptr (GError) error = NULL;
   guint8 rgb[12] = { 0 };
-  VlfImage image = packed_rgb (rgb, 2, 2), nothing = packed_rgb (rgb, 0, 1);
+  VlfImage image = vlf_image_rgb (rgb, 2, 2), nothing = vlf_image_rgb (rgb, 0, 1);
 
   g_assert_null (vlf_resample_new (VLF_FILTER_BOX, &nothing, 1, 1, &error));
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 #include "models/session.h"
+#include "tests/same.h"
 
 #define SIDE     96u
 #define INTERVAL 32u /* one frame of so many is computed in full, see models/reuse.h */
@@ -39,7 +40,7 @@ stream_open (Stream *s, const char *folder, VlfReuseMode reuse)
   g_autoptr (GError) error = NULL;
   VlfModelOptions options = { .directory = folder, .device = device_name };
 
-  *s = (Stream){ .image = { .width = SIDE, .height = SIDE, .n_planes = 1 }, .options = { .reuse = reuse } };
+  *s = (Stream){ .options = { .reuse = reuse } };
   s->model = vlf_model_open (&options, &error);
   g_assert_no_error (error);
   for (guint i = 0; i < G_N_ELEMENTS (prompts); i++) {
@@ -50,14 +51,7 @@ stream_open (Stream *s, const char *folder, VlfReuseMode reuse)
   g_assert_no_error (error);
   s->plain = vlf_session_new (s->model, &error);
   g_assert_no_error (error);
-  s->image.planes[0].data = s->pixels;
-  s->image.planes[0].size = sizeof s->pixels;
-  for (guint c = 0; c < 3; c++) {
-    s->image.components[c].offset = c;
-    s->image.components[c].stride = SIDE * 3;
-    s->image.components[c].pixel_stride = 3;
-    s->image.matrix[c][c] = 1;
-  }
+  s->image = vlf_image_rgb (s->pixels, SIDE, SIDE);
   draw (s, 1);
 }
 
@@ -82,18 +76,6 @@ look (Stream *s, guint n_texts)
   return result;
 }
 
-static void
-assert_same (const VlfPromptResult *a, const VlfPromptResult *b, gsize cells)
-{
-  g_assert_cmpstr (a->text, ==, b->text);
-  g_assert_cmpmem (&a->score, sizeof a->score, &b->score, sizeof b->score);
-  g_assert_cmpmem (a->embedding, a->embedding_size * sizeof (float), b->embedding, b->embedding_size * sizeof (float));
-  g_assert_cmpmem (a->map, cells * sizeof (float), b->map, cells * sizeof (float));
-  g_assert_cmpuint (a->n_words, ==, b->n_words);
-  for (guint w = 0; w < a->n_words && a->words[w].map; w++)
-    g_assert_cmpmem (a->words[w].map, cells * sizeof (float), b->words[w].map, cells * sizeof (float));
-}
-
 /* That @result is what a stream says that computes everything, to the last bit. */
 static void
 assert_whole (Stream *s, const VlfResult *result)
@@ -109,7 +91,7 @@ assert_whole (Stream *s, const VlfResult *result)
   g_assert_cmpmem (plain->image_embedding, plain->image_embedding_size * sizeof (float), result->image_embedding,
                    result->image_embedding_size * sizeof (float));
   for (guint i = 0; i < plain->n_prompts; i++)
-    assert_same (&plain->prompts[i], &result->prompts[i], (gsize) plain->rows * plain->cols);
+    assert_same_prompt (&plain->prompts[i], &result->prompts[i], (gsize) plain->rows * plain->cols);
 }
 
 /* One look: how much of it was reused, and what it had computed. */

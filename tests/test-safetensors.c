@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "models/safetensors.h"
+#include "tests/folder.h"
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
@@ -16,37 +17,14 @@ static void
 set_up (Fixture *fixture, gconstpointer data)
 {
   (void) data;
-  fixture->dir = g_dir_make_tmp ("vlf-safetensors-XXXXXX", NULL);
-  g_assert_nonnull (fixture->dir);
+  fixture->dir = folder_new ();
 }
 
 static void
 tear_down (Fixture *fixture, gconstpointer data)
 {
-  GDir *dir = g_dir_open (fixture->dir, 0, NULL);
-  const char *name;
-
   (void) data;
-  while ((name = g_dir_read_name (dir))) {
-    g_autofree gchar *path = g_build_filename (fixture->dir, name, NULL);
-    g_assert_cmpint (g_remove (path), ==, 0);
-  }
-  g_dir_close (dir);
-  g_assert_cmpint (g_rmdir (fixture->dir), ==, 0);
-  g_free (fixture->dir);
-}
-
-/* A new file each time: replacing or truncating one makes some file systems wait for the disk. */
-static void
-write_bytes (const char *path, const void *bytes, gsize n)
-{
-  FILE *file;
-
-  g_unlink (path);
-  file = fopen (path, "wb");
-  g_assert_nonnull (file);
-  g_assert_cmpuint (fwrite (bytes, 1, n, file), ==, n);
-  g_assert_cmpint (fclose (file), ==, 0);
+  folder_remove (fixture->dir);
 }
 
 /* Writes @length, @header of @header_bytes and @n_data bytes 0, 1, 2, ... to file @name; returns its path. */
@@ -62,7 +40,7 @@ write_raw (const Fixture *fixture, const char *name, guint64 length, const char 
   g_byte_array_append (bytes, (const guint8 *) header, (guint) header_bytes);
   for (gsize i = 0; i < n_data; i++)
     g_byte_array_append (bytes, (guint8[]){ (guint8) i }, 1);
-  write_bytes (path, bytes->data, bytes->len);
+  folder_put (fixture->dir, name, bytes->data, bytes->len);
   g_byte_array_unref (bytes);
   return path;
 }
@@ -76,9 +54,7 @@ write_file (const Fixture *fixture, const char *name, const char *header, gsize 
 static void
 write_text (const Fixture *fixture, const char *name, const char *text)
 {
-  g_autofree gchar *path = g_build_filename (fixture->dir, name, NULL);
-
-  write_bytes (path, text, strlen (text));
+  folder_put (fixture->dir, name, text, -1);
 }
 
 static void
@@ -312,9 +288,9 @@ test_sizes (Fixture *fixture, gconstpointer data)
   (void) data;
   path = write_raw (fixture, "a", 0, "", 0, 0);
   expect_file_error (path, VLF_ERROR_FORMAT, "header: byte 0", "no header");
-  write_bytes (path, "1234567", 7);
+  folder_put (fixture->dir, "a", "1234567", 7);
   expect_file_error (path, VLF_ERROR_FORMAT, "at least 8 bytes, found 7", "7 bytes");
-  write_bytes (path, "", 0);
+  folder_put (fixture->dir, "a", "", 0);
   expect_file_error (path, VLF_ERROR_FORMAT, "at least 8 bytes, found 0", "0 bytes");
   g_free (write_raw (fixture, "a", 101, spaces, 100, 0));
   expect_file_error (path, VLF_ERROR_FORMAT, "header of at most 100 bytes, found 101", "header beyond the end");
@@ -346,7 +322,7 @@ test_truncated (Fixture *fixture, gconstpointer data)
   vlf_safetensors_free (open_good (path));
   g_assert_true (g_file_get_contents (path, &bytes, &length, NULL));
   for (gsize n = 0; n < length; n++) {
-    write_bytes (path, bytes, n);
+    folder_put (fixture->dir, "a", bytes, (gssize) n);
     expect_file_error (path, VLF_ERROR_FORMAT, path, "truncated");
   }
 }

@@ -3,12 +3,13 @@
  * Usage: test-session MODEL-FOLDER DEVICE. */
 #include <math.h>
 #include <string.h>
-#include "models/session.h"
+#include "tests/same.h"
+#include "tests/test-session.h"
 
 static const char *folder, *device_name;
 
-static VlfModel *
-open_model (void)
+VlfModel *
+session_model (void)
 {
   g_autoptr (GError) error = NULL;
   VlfModelOptions options = { .directory = folder, .device = device_name };
@@ -18,8 +19,8 @@ open_model (void)
   return model;
 }
 
-static VlfText *
-encode (VlfModel *model, const char *prompt)
+VlfText *
+session_text (VlfModel *model, const char *prompt)
 {
   g_autoptr (GError) error = NULL;
   VlfText *text = vlf_text_new (model, prompt, &error);
@@ -28,28 +29,17 @@ encode (VlfModel *model, const char *prompt)
   return text;
 }
 
-/* A picture with something in it, RGB. */
-static VlfImage
-make_image (guint8 *pixels, guint width, guint height, guint seed)
+VlfImage
+session_image (guint8 *pixels, guint width, guint height, guint seed)
 {
-  VlfImage image = { .width = width, .height = height, .n_planes = 1 };
-
   for (guint i = 0; i < width * height * 3; i++)
     pixels[i] = (guint8) ((i / 3 % width) * 3 + (i / 3 / width) * 5 + (i % 3) * seed * 40);
-  image.planes[0].data = pixels;
-  image.planes[0].size = (gsize) width * height * 3;
-  for (guint c = 0; c < 3; c++) {
-    image.components[c].offset = c;
-    image.components[c].stride = (gsize) width * 3;
-    image.components[c].pixel_stride = 3;
-    image.matrix[c][c] = 1;
-  }
-  return image;
+  return vlf_image_rgb (pixels, width, height);
 }
 
-static void
-run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
-     VlfResult **results)
+void
+session_run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const *texts, guint n_texts,
+             VlfResult **results)
 {
   g_autoptr (GError) error = NULL;
 
@@ -58,34 +48,20 @@ run (VlfSession *session, const VlfImage *frames, guint n_frames, VlfText *const
 }
 
 static void
-assert_same_prompt (const VlfPromptResult *a, const VlfPromptResult *b, gsize cells)
-{
-  g_assert_cmpstr (a->text, ==, b->text);
-  g_assert_true (!memcmp (&a->score, &b->score, sizeof a->score));
-  g_assert_cmpmem (a->embedding, a->embedding_size * sizeof (float), b->embedding, b->embedding_size * sizeof (float));
-  g_assert_cmpmem (a->map, cells * sizeof (float), b->map, cells * sizeof (float));
-  g_assert_cmpuint (a->n_words, ==, b->n_words);
-  for (guint w = 0; w < a->n_words; w++) {
-    g_assert_cmpmem (a->words[w].map, cells * sizeof (float), b->words[w].map, cells * sizeof (float));
-    g_assert_true (!memcmp (&a->words[w].weight, &b->words[w].weight, sizeof (float)));
-  }
-}
-
-static void
 test_result (void)
 {
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfText) text = encode (model, "  a red circle,\nthe\tlarge <star> ");
+  g_autoptr (VlfModel) model = session_model ();
+  g_autoptr (VlfText) text = session_text (model, "  a red circle,\nthe\tlarge <star> ");
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   g_autoptr (VlfResult) result = NULL;
   static const char *const words[] = { "a", "red", "circle,", "the", "large", "<star>" };
   guint8 pixels[90 * 70 * 3];
-  VlfImage image = make_image (pixels, 90, 70, 1);
+  VlfImage image = session_image (pixels, 90, 70, 1);
   const VlfPromptResult *prompt;
   float total = 0;
 
-  run (session, &image, 1, &text, 1, &result);
+  session_run (session, &image, 1, &text, 1, &result);
   g_assert_cmpuint (result->frame_width, ==, 90);
   g_assert_cmpuint (result->n_prompts, ==, 1);
   g_assert_cmpuint (strlen (result->fingerprint), ==, 64);
@@ -115,8 +91,8 @@ test_result (void)
 static void
 test_peak_in_frame (void)
 {
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfText) text = encode (model, "a star above three small rings");
+  g_autoptr (VlfModel) model = session_model ();
+  g_autoptr (VlfText) text = session_text (model, "a star above three small rings");
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   const VlfRunOptions options = { .fit = VLF_FIT_PAD };
@@ -126,7 +102,7 @@ test_peak_in_frame (void)
   for (guint i = 0; i < G_N_ELEMENTS (sides); i++) {
     const guint width = sides[i][0], height = sides[i][1];
     g_autofree guint8 *pixels = g_malloc ((gsize) width * height * 3);
-    const VlfImage image = make_image (pixels, width, height, i);
+    const VlfImage image = session_image (pixels, width, height, i);
     g_autoptr (VlfResult) result = NULL;
     const VlfPromptResult *prompt;
     guint best = 0;
@@ -152,13 +128,13 @@ test_peak_in_frame (void)
 static void
 test_frame_of_copy (void)
 {
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfText) text = encode (model, "a star");
+  g_autoptr (VlfModel) model = session_model ();
+  g_autoptr (VlfText) text = session_text (model, "a star");
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   g_autoptr (VlfResult) result = NULL;
   guint8 pixels[45 * 70 * 3];
-  VlfImage image = make_image (pixels, 45, 70, 1);
+  VlfImage image = session_image (pixels, 45, 70, 1);
   VlfRunOptions options = { .fit = VLF_FIT_PAD };
   guint wide, high, side, other;
 
@@ -183,16 +159,16 @@ test_frame_of_copy (void)
 static void
 test_phrase_map (void)
 {
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfText) text = encode (model, "the red heart");
+  g_autoptr (VlfModel) model = session_model ();
+  g_autoptr (VlfText) text = session_text (model, "the red heart");
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   g_autoptr (VlfResult) result = NULL;
   guint8 pixels[64 * 64 * 3];
-  VlfImage image = make_image (pixels, 64, 64, 2);
+  VlfImage image = session_image (pixels, 64, 64, 2);
   const VlfPromptResult *prompt;
 
-  run (session, &image, 1, &text, 1, &result);
+  session_run (session, &image, 1, &text, 1, &result);
   prompt = &result->prompts[0];
   for (guint i = 0; i < result->rows * result->cols; i++)
     g_assert_cmpfloat_with_epsilon (prompt->map[i], (prompt->words[1].map[i] + prompt->words[2].map[i]) / 2, 1e-6);
@@ -201,24 +177,24 @@ test_phrase_map (void)
 static void
 test_company_changes_nothing (void)
 {
-  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfModel) model = session_model ();
   static const char *const prompts[] = { "a red circle", "star", "the small square left of the yellow heart",
                                          "something" };
   VlfText *texts[20];
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   guint8 pixels[2][80 * 60 * 3];
-  VlfImage frames[2] = { make_image (pixels[0], 80, 60, 1), make_image (pixels[1], 80, 60, 3) };
+  VlfImage frames[2] = { session_image (pixels[0], 80, 60, 1), session_image (pixels[1], 80, 60, 3) };
   VlfResult *together[2], *alone;
   gsize cells;
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
-    texts[i] = encode (model, prompts[i % 4]);
-  run (session, frames, 2, texts, G_N_ELEMENTS (texts), together);
+    texts[i] = session_text (model, prompts[i % 4]);
+  session_run (session, frames, 2, texts, G_N_ELEMENTS (texts), together);
   cells = together[0]->rows * together[0]->cols;
   for (guint f = 0; f < 2; f++)
     for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
-      run (session, &frames[f], 1, &texts[i], 1, &alone);
+      session_run (session, &frames[f], 1, &texts[i], 1, &alone);
       assert_same_prompt (&alone->prompts[0], &together[f]->prompts[i], cells);
       vlf_result_unref (alone);
     }
@@ -229,34 +205,34 @@ test_company_changes_nothing (void)
     vlf_text_unref (texts[i]);
 }
 
-/* Another stream on the same model, with frames and prompts of its own. */
 /* The text towers run in the pass of the first frame that is asked, and no more after that: not for a second frame, beside a new text,
  * or in another session. When they ran changes nothing. */
 static void
 test_encoded_once (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfModel) model = session_model ();
   g_autoptr (VlfSession) session = vlf_session_new (model, &error), other = vlf_session_new (model, &error),
                          fresh = vlf_session_new (model, &error);
-  g_autoptr (VlfText) a = encode (model, "a red circle"), b = encode (model, "the large star"),
-                      c = encode (model, "a small blue square left of something"), a2 = encode (model, "a red circle"),
-                      c2 = encode (model, "a small blue square left of something");
+  g_autoptr (VlfText) a = session_text (model, "a red circle"), b = session_text (model, "the large star"),
+                      c = session_text (model, "a small blue square left of something"),
+                      a2 = session_text (model, "a red circle"),
+                      c2 = session_text (model, "a small blue square left of something");
   VlfText *const first[] = { a, b }, *const then[] = { a, c }, *const anew[] = { a2, c2 };
   VlfResult *r[5];
   double done[5] = { 0 };
   guint8 pixels[60 * 40 * 3];
-  VlfImage image = make_image (pixels, 60, 40, 1);
+  VlfImage image = session_image (pixels, 60, 40, 1);
 
-  run (session, &image, 1, first, 2, &r[0]);
+  session_run (session, &image, 1, first, 2, &r[0]);
   done[0] = vlf_session_operations (session);
-  run (session, &image, 1, first, 2, &r[1]);
+  session_run (session, &image, 1, first, 2, &r[1]);
   done[1] = vlf_session_operations (session) - done[0];
-  run (session, &image, 1, then, 2, &r[2]);
+  session_run (session, &image, 1, then, 2, &r[2]);
   done[2] = vlf_session_operations (session) - done[1] - done[0];
-  run (other, &image, 1, then, 2, &r[3]);
+  session_run (other, &image, 1, then, 2, &r[3]);
   done[3] = vlf_session_operations (other);
-  run (fresh, &image, 1, anew, 2, &r[4]);
+  session_run (fresh, &image, 1, anew, 2, &r[4]);
   done[4] = vlf_session_operations (fresh);
 
   if (strcmp (device_name, "reference") != 0) { /* which does not count */
@@ -275,21 +251,22 @@ test_encoded_once (void)
 
 static gint neighbour_stops;
 
+/* Another stream on the same model, with frames and prompts of its own. */
 static gpointer
 neighbour (gpointer data)
 {
   VlfModel *model = data;
-  g_autoptr (VlfText) text = encode (model, "something else that is asked for");
+  g_autoptr (VlfText) text = session_text (model, "something else that is asked for");
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   guint8 pixels[64 * 48 * 3];
-  VlfImage image = make_image (pixels, 64, 48, 5);
+  VlfImage image = session_image (pixels, 64, 48, 5);
   guint runs = 0;
 
   while (!g_atomic_int_get (&neighbour_stops) || runs == 0) {
     VlfResult *result;
 
-    run (session, &image, 1, &text, 1, &result);
+    session_run (session, &image, 1, &text, 1, &result);
     vlf_result_unref (result);
     runs++;
   }
@@ -300,139 +277,26 @@ neighbour (gpointer data)
 static void
 test_same_bits_beside_another (void)
 {
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfText) text = encode (model, "a red circle");
+  g_autoptr (VlfModel) model = session_model ();
+  g_autoptr (VlfText) text = session_text (model, "a red circle");
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   guint8 pixels[80 * 60 * 3];
-  VlfImage image = make_image (pixels, 80, 60, 2);
+  VlfImage image = session_image (pixels, 80, 60, 2);
   VlfResult *alone, *beside;
   GThread *thread;
 
-  run (session, &image, 1, &text, 1, &alone);
+  session_run (session, &image, 1, &text, 1, &alone);
   g_atomic_int_set (&neighbour_stops, FALSE);
   thread = g_thread_new ("neighbour", neighbour, model);
   for (guint i = 0; i < 10; i++) {
-    run (session, &image, 1, &text, 1, &beside);
+    session_run (session, &image, 1, &text, 1, &beside);
     assert_same_prompt (&alone->prompts[0], &beside->prompts[0], alone->rows * alone->cols);
     vlf_result_unref (beside);
   }
   g_atomic_int_set (&neighbour_stops, TRUE);
   g_thread_join (thread);
   vlf_result_unref (alone);
-}
-
-static VlfText *
-encode_marked (VlfModel *model, const char *prompt)
-{
-  g_autoptr (GError) error = NULL;
-  VlfText *text = vlf_text_new_marked (model, prompt, &error);
-
-  g_assert_no_error (error);
-  return text;
-}
-
-/* What @prompt, marked or not, says about one picture; of the first fusion layer and head alone if @first. */
-static VlfResult *
-ask (VlfModel *model, VlfText *text, gboolean first)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
-  guint8 pixels[80 * 60 * 3];
-  VlfImage image = make_image (pixels, 80, 60, 2);
-  const gint zero = 0;
-  VlfRunOptions options = { .layers = &zero, .n_layers = 1, .heads = &zero, .n_heads = 1 };
-  VlfResult *result;
-
-  g_assert_true (vlf_session_run (session, &image, 1, &text, 1, first ? &options : NULL, &result, &error));
-  vlf_text_unref (text);
-  return result;
-}
-
-/* Marks that ask for what is anyway change no bit, and the result speaks of the prompt without them. */
-static void
-test_weight_of_one (void)
-{
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfResult) plain = ask (model, encode (model, "the red circle"), FALSE);
-  g_autoptr (VlfResult) marked = ask (model, encode_marked (model, "the (red:1) circle"), FALSE);
-  g_autoptr (VlfResult) focus = ask (model, encode_marked (model, "the [red circle]"), FALSE);
-
-  assert_same_prompt (&plain->prompts[0], &marked->prompts[0], plain->rows * plain->cols);
-  assert_same_prompt (&plain->prompts[0], &focus->prompts[0], plain->rows * plain->cols);
-}
-
-/* In the first layer nothing else has changed yet: there the weight multiplies the word's share before it is a share. */
-static void
-test_weights (void)
-{
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfResult) plain = ask (model, encode (model, "the red circle"), TRUE);
-  g_autoptr (VlfResult) marked = ask (model, encode_marked (model, "the (red:3) circle"), TRUE);
-  g_autoptr (VlfResult) deeper = ask (model, encode_marked (model, "the (red:3) circle"), FALSE);
-  g_autoptr (VlfResult) deep = ask (model, encode (model, "the red circle"), FALSE);
-
-  for (guint w = 0; w < 3; w++) {
-    float before = plain->prompts[0].words[w].weight, red = plain->prompts[0].words[1].weight;
-
-    g_assert_cmpfloat_with_epsilon (marked->prompts[0].words[w].weight, before * (w == 1 ? 3 : 1) / (1 + 2 * red),
-                                    1e-5);
-  }
-  g_assert_true (deep->prompts[0].score != deeper->prompts[0].score);
-}
-
-/* A masked word gets nothing at all, in every layer and head; it still looks itself. */
-static void
-test_mask (void)
-{
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfResult) result = ask (model, encode_marked (model, "the red (circle:0)"), FALSE);
-  g_autoptr (VlfResult) all = ask (model, encode_marked (model, "(the red circle:0)"), FALSE);
-  const VlfPromptResult *prompt = &result->prompts[0];
-  float sum = 0;
-
-  g_assert_true (prompt->words[2].weight == 0);
-  g_assert_cmpfloat_with_epsilon (prompt->words[0].weight + prompt->words[1].weight, 1, 1e-6);
-  for (guint i = 0; i < result->rows * result->cols; i++)
-    sum += prompt->words[2].map[i];
-  g_assert_cmpfloat (sum, >, 0);
-  g_assert_true (isfinite (all->prompts[0].score));
-  g_assert_true (isnan (all->prompts[0].words[0].weight)); /* shares of nothing */
-}
-
-static void
-test_focus (void)
-{
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfResult) result = ask (model, encode_marked (model, "[the] red circle"), FALSE);
-  gsize cells = result->rows * result->cols;
-
-  g_assert_cmpstr (result->prompts[0].text, ==, "the red circle");
-  g_assert_cmpmem (result->prompts[0].map, cells * sizeof (float), result->prompts[0].words[0].map,
-                   cells * sizeof (float));
-}
-
-/* One marked prompt does not change its neighbours in the group. */
-static void
-test_marked_company (void)
-{
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfText) plain = encode (model, "a red circle");
-  g_autoptr (VlfText) marked = encode_marked (model, "a (red:0.2) circle with more words");
-  VlfText *texts[] = { plain, marked };
-  g_autoptr (GError) error = NULL;
-  g_autoptr (VlfSession) session = vlf_session_new (model, &error);
-  g_autoptr (VlfResult) together = NULL;
-  g_autoptr (VlfResult) alone = NULL;
-  guint8 pixels[80 * 60 * 3];
-  VlfImage image = make_image (pixels, 80, 60, 2);
-
-  run (session, &image, 1, texts, 2, &together);
-  for (guint i = 0; i < 2; i++) {
-    g_clear_pointer (&alone, vlf_result_unref);
-    run (session, &image, 1, &texts[i], 1, &alone);
-    assert_same_prompt (&alone->prompts[0], &together->prompts[i], alone->rows * alone->cols);
-  }
 }
 
 /* @result: of one layer and head, so that what a word of one token looked at is what one query has kept. */
@@ -465,13 +329,13 @@ count_seen (const VlfResult *result, guint w)
 static void
 test_top_k (void)
 {
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfText) text = encode (model, "a a star");
+  g_autoptr (VlfModel) model = session_model ();
+  g_autoptr (VlfText) text = session_text (model, "a a star");
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   g_autoptr (VlfResult) plain = NULL, many = NULL, few = NULL, again = NULL, other = NULL;
   guint8 pixels[64 * 64 * 3];
-  VlfImage image = make_image (pixels, 64, 64, 2);
+  VlfImage image = session_image (pixels, 64, 64, 2);
   const gsize cells = 16;
 
   plain = run_top_k (session, &image, text, 0, VLF_REUSE_OFF);
@@ -493,17 +357,17 @@ test_top_k (void)
 static void
 test_options (void)
 {
-  g_autoptr (VlfModel) model = open_model ();
-  g_autoptr (VlfText) text = encode (model, "a red circle");
+  g_autoptr (VlfModel) model = session_model ();
+  g_autoptr (VlfText) text = session_text (model, "a red circle");
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   guint8 pixels[64 * 64 * 3];
-  VlfImage image = make_image (pixels, 64, 64, 2);
+  VlfImage image = session_image (pixels, 64, 64, 2);
   const gint last = -1, beyond = 99;
   VlfRunOptions options = { .layers = &last, .n_layers = 1 };
   VlfResult *whole, *one, *none;
 
-  run (session, &image, 1, &text, 1, &whole);
+  session_run (session, &image, 1, &text, 1, &whole);
   g_assert_true (vlf_session_run (session, &image, 1, &text, 1, &options, &one, &error));
   g_assert_true (memcmp (whole->prompts[0].map, one->prompts[0].map, sizeof (float)) != 0);
   options.no_maps = TRUE;
@@ -522,14 +386,14 @@ test_options (void)
 static void
 test_no_texts (void)
 {
-  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfModel) model = session_model ();
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   guint8 pixels[3] = { 1, 2, 3 };
-  VlfImage image = make_image (pixels, 1, 1, 1);
+  VlfImage image = session_image (pixels, 1, 1, 1);
   VlfResult *result;
 
-  run (session, &image, 1, NULL, 0, &result);
+  session_run (session, &image, 1, NULL, 0, &result);
   g_assert_cmpuint (result->n_prompts, ==, 0);
   vlf_result_unref (result);
 }
@@ -537,21 +401,21 @@ test_no_texts (void)
 static void
 test_prompts (void)
 {
-  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfModel) model = session_model ();
   g_autofree gchar *long_prompt = g_strnfill (10000, 'x');
-  g_autoptr (VlfText) cut = NULL, whole = encode (model, "a star"), empty = encode (model, "");
+  g_autoptr (VlfText) cut = NULL, whole = session_text (model, "a star"), empty = session_text (model, "");
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   g_autoptr (VlfResult) result = NULL;
   guint8 pixels[3] = { 1, 2, 3 };
-  VlfImage image = make_image (pixels, 1, 1, 1);
+  VlfImage image = session_image (pixels, 1, 1, 1);
 
   for (guint i = 1; i < 10000; i += 2)
     long_prompt[i] = ' ';
-  cut = encode (model, long_prompt);
+  cut = session_text (model, long_prompt);
   g_assert_true (vlf_text_truncated (cut));
   g_assert_false (vlf_text_truncated (whole));
-  run (session, &image, 1, &cut, 1, &result);
+  session_run (session, &image, 1, &cut, 1, &result);
   g_assert_cmpuint (result->prompts[0].n_words, >, 10);
   g_assert_cmpuint (result->prompts[0].n_words, <, 1000); /* those that the model read */
   for (guint w = 0; w < result->prompts[0].n_words; w++)
@@ -564,20 +428,20 @@ test_prompts (void)
 static gsize
 memory_of_prompts (guint n)
 {
-  g_autoptr (VlfModel) model = open_model ();
+  g_autoptr (VlfModel) model = session_model ();
   g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func ((GDestroyNotify) vlf_text_unref);
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfSession) session = vlf_session_new (model, &error);
   g_autoptr (VlfResult) result = NULL;
   guint8 pixels[3] = { 1, 2, 3 };
-  VlfImage image = make_image (pixels, 1, 1, 1);
+  VlfImage image = session_image (pixels, 1, 1, 1);
 
   for (guint i = 0; i < n; i++) {
     g_autofree gchar *prompt = g_strdup_printf ("star %u above two rings and a heart", i);
 
-    g_ptr_array_add (texts, encode (model, prompt));
+    g_ptr_array_add (texts, session_text (model, prompt));
   }
-  run (session, &image, 1, (VlfText *const *) texts->pdata, n, &result);
+  session_run (session, &image, 1, (VlfText *const *) texts->pdata, n, &result);
   return vlf_model_device_memory (model);
 }
 
@@ -594,7 +458,7 @@ test_many_prompts (void)
 static void
 test_sharing (void)
 {
-  g_autoptr (VlfModel) a = open_model (), b = open_model ();
+  g_autoptr (VlfModel) a = session_model (), b = session_model ();
   VlfModelOptions all = { .directory = folder, .device = device_name, .all_heads = TRUE };
   g_autoptr (GError) error = NULL;
   g_autoptr (VlfModel) c = vlf_model_open (&all, &error);
@@ -639,11 +503,7 @@ main (int argc, char **argv)
   g_test_add_func ("/session/company", test_company_changes_nothing);
   g_test_add_func ("/session/encoded-once", test_encoded_once);
   g_test_add_func ("/session/beside", test_same_bits_beside_another);
-  g_test_add_func ("/session/weight-of-one", test_weight_of_one);
-  g_test_add_func ("/session/weights", test_weights);
-  g_test_add_func ("/session/mask", test_mask);
-  g_test_add_func ("/session/focus", test_focus);
-  g_test_add_func ("/session/marked-company", test_marked_company);
+  session_add_marks ();
   g_test_add_func ("/session/top-k", test_top_k);
   g_test_add_func ("/session/options", test_options);
   g_test_add_func ("/session/no-texts", test_no_texts);

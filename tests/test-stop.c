@@ -48,7 +48,7 @@ stop_loading (const char *directory, guint most_calls, guint most_waits)
 static void
 test_stop (void)
 {
-  gchar *copy = poison_copy (folder, NULL, 0);
+  gchar *copy = folder_copy (folder);
 
   if (poison_add (copy, "text_model.huge", ROWS, COLS)) {
     stop_loading (copy, 3, G_MAXUINT);
@@ -57,7 +57,7 @@ test_stop (void)
   } else {
     g_test_skip ("this file system has no files of so many bytes");
   }
-  poison_remove (copy);
+  folder_remove (copy);
 }
 
 static void

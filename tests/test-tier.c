@@ -11,6 +11,7 @@
 #include "kernels/tier.h"
 #include "kernels/tiles.h"
 #include "tests/amx-trap.h"
+#include "tests/folder.h"
 
 #define ROWS    13u
 #define INPUTS  97u
@@ -28,8 +29,7 @@ typedef struct {
 static void
 set_up (Fixture *f, gconstpointer script)
 {
-  f->folder = g_dir_make_tmp ("vlf-tier-XXXXXX", NULL);
-  g_assert_nonnull (f->folder);
+  f->folder = folder_new ();
   f->probe = g_build_filename (f->folder, "probe", NULL);
   g_setenv ("VLF_CACHE_DIR", f->folder, TRUE);
   g_unsetenv ("VLF_CACHE");
@@ -47,18 +47,8 @@ set_up (Fixture *f, gconstpointer script)
 static void
 tear_down (Fixture *f, gconstpointer script)
 {
-  GDir *dir = g_dir_open (f->folder, 0, NULL);
-  const gchar *name;
-
   (void) script;
-  while ((name = g_dir_read_name (dir))) {
-    g_autofree gchar *path = g_build_filename (f->folder, name, NULL);
-
-    g_remove (path);
-  }
-  g_dir_close (dir);
-  g_rmdir (f->folder);
-  g_free (f->folder);
+  folder_remove (f->folder);
   g_free (f->probe);
 }
 

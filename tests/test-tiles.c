@@ -7,6 +7,7 @@
 #include "kernels/program.h"
 #include "kernels/tiles.h"
 #include "kernels/tune.h"
+#include "tests/folder.h"
 
 #define ROWS 97u
 #define COLS 64u
@@ -194,28 +195,13 @@ test_others (void)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED);
 }
 
-static void
-remove_folder (const char *folder)
-{
-  GDir *dir = g_dir_open (folder, 0, NULL);
-
-  for (const char *name; dir && (name = g_dir_read_name (dir));) {
-    g_autofree gchar *path = g_build_filename (folder, name, NULL);
-
-    g_unlink (path);
-  }
-  g_dir_close (dir);
-  g_rmdir (folder);
-}
-
 int
 main (int argc, char **argv)
 {
-  g_autofree gchar *folder = g_dir_make_tmp ("vlf-tiles-XXXXXX", NULL);
+  gchar *folder = folder_new ();
   int status;
 
   g_test_init (&argc, &argv, NULL);
-  g_assert_nonnull (folder);
   g_setenv ("VLF_CACHE_DIR", folder, TRUE);
   g_unsetenv ("VLF_CACHE");
   g_test_add_func ("/tiles/parse", test_parse);
@@ -224,6 +210,6 @@ main (int argc, char **argv)
   g_test_add_data_func ("/tiles/device", folder, test_device);
   g_test_add_func ("/tiles/tune", test_tune);
   status = g_test_run ();
-  remove_folder (folder);
+  folder_remove (folder);
   return status;
 }

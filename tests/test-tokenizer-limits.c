@@ -1,33 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tokenizer files that would take all memory or time: each is refused, and what is just within the limit is read. */
 #include "models/tokenizer.h"
-#include <glib/gstdio.h>
+#include "tests/folder.h"
 #include <string.h>
 #include <unistd.h>
 
 static gchar *folder; /* of the tokenizer of each test */
 
 static void
-empty (void)
-{
-  GDir *dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-
-  while ((name = g_dir_read_name (dir))) {
-    g_autofree gchar *path = g_build_filename (folder, name, NULL);
-    g_unlink (path);
-  }
-  g_dir_close (dir);
-}
-
-static void
 put (const char *name, const char *text)
 {
-  g_autofree gchar *path = g_build_filename (folder, name, NULL);
-  g_autoptr (GError) error = NULL;
-
-  g_file_set_contents (path, text, -1, &error);
-  g_assert_no_error (error);
+  folder_put (folder, name, text, -1);
 }
 
 static VlfTokenizer *
@@ -98,7 +81,7 @@ test_texts (void)
   g_autoptr (VlfTokenizer) tokenizer = NULL;
   g_auto (VlfTokens) tokens = { 0 };
 
-  empty ();
+  folder_empty (folder);
   put_growing (2, "");
   tokenizer = open_it ("bridgetower");
   g_assert_true (vlf_tokenizer_encode (tokenizer, "ba", -1, 0, &tokens, NULL));
@@ -116,7 +99,7 @@ test_added (void)
 {
   static const char added[] = "\"added_tokens\":[{\"id\":5,\"content\":\"<a>\",\"normalized\":true}],";
 
-  empty ();
+  folder_empty (folder);
   put_growing (2, added); /* 227 bytes */
   works ("bridgetower");
   for (guint steps = 3; steps <= 16; steps += 13) {
@@ -145,7 +128,7 @@ put_charsmap (gsize n)
 static void
 test_charsmap (void)
 {
-  empty ();
+  folder_empty (folder);
   put_charsmap (256);
   works ("siglip");
   put_charsmap (257);
@@ -170,7 +153,7 @@ test_contents (void)
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    empty ();
+    folder_empty (folder);
     for (gsize n = 4096; n <= 4097; n++) {
       g_autofree gchar *content = g_strnfill (n, 'x');
       g_autofree gchar *whole = g_strconcat (cases[i].before, content, cases[i].behind, NULL);
@@ -224,7 +207,7 @@ test_lists (void)
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     g_autofree gchar *part = g_strconcat (cases[i].name, ": expected at most 16384 entries, found 16385", NULL);
 
-    empty ();
+    folder_empty (folder);
     put ("tokenizer.json", BARE "}");
     for (guint n = 16384; n <= 16385; n++) {
       put_list (cases[i].file, cases[i].before, cases[i].left, cases[i].right, cases[i].behind, n);
@@ -242,15 +225,13 @@ main (int argc, char **argv)
   int status;
 
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("vlf-limits-XXXXXX", NULL);
+  folder = folder_new ();
   g_test_add_func ("/tokenizer/limits/texts", test_texts);
   g_test_add_func ("/tokenizer/limits/added", test_added);
   g_test_add_func ("/tokenizer/limits/charsmap", test_charsmap);
   g_test_add_func ("/tokenizer/limits/contents", test_contents);
   g_test_add_func ("/tokenizer/limits/lists", test_lists);
   status = g_test_run ();
-  empty ();
-  g_rmdir (folder);
-  g_free (folder);
+  folder_remove (folder);
   return status;
 }

@@ -143,7 +143,7 @@ expect_one_warning (const gchar *device, gfloat with)
   fail_unless_equals_int (frames, 6);
   gst_object_unref (sink);
   gst_object_unref (pipeline);
-  poison_remove (model);
+  folder_remove (model);
 }
 
 GST_START_TEST (test_not_finite)
@@ -161,7 +161,7 @@ GST_START_TEST (test_caption_not_finite)
   fail_unless_equals_int (play (pipeline), 1);
   fail_unless_equals_int (play (pipeline), 1);
   gst_object_unref (pipeline);
-  poison_remove (model);
+  folder_remove (model);
 }
 GST_END_TEST
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* vlfusion on a fake session: states, events, errors, time. */
 #include "tests/check/fusionharness.h"
-#include "plugin/gstvlworker.h"
 #include <string.h>
 
 static gpointer
@@ -532,60 +531,6 @@ GST_START_TEST (test_latency)
 }
 GST_END_TEST
 
-typedef struct {
-  GstVlTask task;
-  GThread **freed_by;
-} Waiting;
-
-static void
-run_until_closing (GstVlTask *task, GstVlWorker *worker)
-{
-  (void) task;
-  g_atomic_pointer_set ((GThread **) gst_vl_worker_get_data (worker), g_thread_self ());
-  while (!gst_vl_worker_is_closing (worker))
-    g_usleep (1000);
-}
-
-static void
-never_run (GstVlTask *task, GstVlWorker *worker)
-{
-  (void) task;
-  (void) worker;
-  fail ("a task began after the worker had been closed");
-}
-
-static void
-free_waiting (GstVlTask *task)
-{
-  Waiting *waiting = (Waiting *) task;
-
-  *waiting->freed_by = g_thread_self ();
-  g_free (waiting);
-}
-
-/* What a task holds may be the last of a model: whoever closes must not be the one who releases it. */
-GST_START_TEST (test_waiting_tasks)
-{
-  void (*const runs[]) (GstVlTask *, GstVlWorker *) = { run_until_closing, never_run };
-  GThread *thread = NULL, *freed_by[G_N_ELEMENTS (runs)] = { NULL };
-  GstVlWorker *worker = gst_vl_worker_new ("worker", &thread, NULL);
-
-  for (guint i = 0; i < G_N_ELEMENTS (runs); i++) {
-    Waiting *waiting = g_new0 (Waiting, 1);
-
-    waiting->freed_by = &freed_by[i];
-    gst_vl_task_init (&waiting->task, runs[i], free_waiting);
-    gst_vl_worker_push (worker, &waiting->task);
-    gst_vl_task_unref (&waiting->task);
-    while (g_atomic_pointer_get (&thread) == NULL)
-      g_usleep (1000);
-  }
-  fail_unless (gst_vl_worker_close (worker, G_TIME_SPAN_MINUTE));
-  for (guint i = 0; i < G_N_ELEMENTS (runs); i++)
-    fail_unless (thread && freed_by[i] == thread, "task %u", i);
-}
-GST_END_TEST
-
 static Suite *
 states_suite (void)
 {
@@ -613,7 +558,6 @@ states_suite (void)
   tcase_add_test (tc, test_latest);
   tcase_add_test (tc, test_latest_writable);
   tcase_add_test (tc, test_latency);
-  tcase_add_test (tc, test_waiting_tasks);
   return s;
 }
 

@@ -58,18 +58,12 @@ static gboolean
 run (const VlfModelOptions *options)
 {
   static guint8 pixels[SIDE * SIDE * 3];
-  VlfImage image = { .width = SIDE, .height = SIDE, .n_planes = 1, .planes = { { pixels, sizeof pixels } } };
+  VlfImage image = vlf_image_rgb (pixels, SIDE, SIDE);
   g_autoptr (VlfModel) model = vlf_model_open (options, NULL);
   g_autoptr (VlfSession) session = model ? vlf_session_new (model, NULL) : NULL;
   g_autoptr (VlfText) text = session ? vlf_text_new (model, "a red circle", NULL) : NULL;
   g_autoptr (VlfResult) result = NULL;
 
-  for (guint c = 0; c < 3; c++) {
-    image.components[c].offset = c;
-    image.components[c].stride = SIDE * 3;
-    image.components[c].pixel_stride = 3;
-    image.matrix[c][c] = 1;
-  }
   if (!text || !vlf_session_run (session, &image, 1, &text, 1, NULL, &result, NULL))
     return FALSE;
   g_assert_cmpuint (result->n_prompts, ==, 1);
