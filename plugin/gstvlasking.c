@@ -127,6 +127,13 @@ gst_vl_asking_rescue (GstVlAsking *self, GstVlAsking *other)
   return rescued;
 }
 
+gboolean
+gst_vl_asking_same_words (const GstVlAsking *self, const GstVlAsking *other)
+{
+  return g_strv_equal ((const gchar *const *) self->templates, (const gchar *const *) other->templates) &&
+         g_strv_equal ((const gchar *const *) self->negatives, (const gchar *const *) other->negatives);
+}
+
 VlfText *
 gst_vl_asking_encode_prompt (GstVlAsking *self, VlfModel *model, const gchar *prompt, gboolean markup, GError **error)
 {
@@ -186,11 +193,12 @@ gst_vl_asking_encode (GstVlAsking *self, VlfModel *model, GError **error)
   look (self, &encoded, &has_negatives, &has_bank);
   if (encoded)
     return TRUE;
-  if (!has_negatives && !(negatives = encode_negatives (self, model, error)))
-    return FALSE;
-  if (!has_bank)
-    bank = vlf_bank_load (model, self->bank, error);
-  encoded = has_bank || bank;
+  if (!has_negatives)
+    negatives = encode_negatives (self, model, error);
+  has_negatives |= negatives != NULL;
+  if (!has_bank) /* also where the negatives are impossible: the file may be another by the time that they are not */
+    bank = vlf_bank_load (model, self->bank, has_negatives ? error : NULL);
+  encoded = has_negatives && (has_bank || bank);
   publish (self, negatives, bank, encoded);
   return encoded;
 }

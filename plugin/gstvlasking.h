@@ -31,6 +31,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GstVlAsking, gst_vl_asking_unref)
 GstVlAsking *gst_vl_asking_change (GstVlAsking *from, GstVlAskingField field, gchar **list);
 /* @self with the bank that @other has read of the same file; NULL: @other has none, or @self has one. */
 GstVlAsking *gst_vl_asking_rescue (GstVlAsking *self, GstVlAsking *other);
+/* Whether both have the same templates and negatives. */
+gboolean gst_vl_asking_same_words (const GstVlAsking *self, const GstVlAsking *other);
 /* @from with nothing encoded: encoded texts belong to a model. */
 GstVlAsking *gst_vl_asking_forget (GstVlAsking *from);
 

@@ -75,18 +75,61 @@ generate (GstVlCaptionJob *job, VlfModel *model, VlfSession *session, GError **e
   return TRUE;
 }
 
-/* A captioner is not asked: it goes on with captions, and the user is told. */
-static void
-drop_questions (GstVlCaptionJob *job, VlfModel *model)
+static gboolean
+is_range (const GError *error)
 {
-  if (!*job->questions || vlf_model_answers (model))
-    return;
-  g_set_error (&job->refused, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-               "question: model \"%s\" captions and does not answer; questions need one of class "
-               "BlipForQuestionAnswering",
-               vlf_model_name (model));
+  return g_error_matches (error, VLF_ERROR, VLF_ERROR_RANGE);
+}
+
+/* In the manner that is wanted, or else in the one that was possible before. */
+static gboolean
+generate_somehow (GstVlCaptionJob *job, VlfModel *model, VlfSession *session, GError **error)
+{
+  GstVlManner *wanted = job->manner;
+  GError *why = NULL;
+
+  if (generate (job, model, session, &why))
+    return TRUE;
+  job->manner = job->fallback;
+  if (job->fallback && is_range (why) && generate (job, model, session, NULL)) {
+    g_clear_error (&job->refused);
+    job->refused = why;
+    job->rejected = wanted;
+    gst_vl_manner_ref (job->manner);
+    return TRUE;
+  }
+  job->manner = wanted;
+  g_propagate_error (error, why);
+  return FALSE;
+}
+
+static gboolean
+answer (GstVlCaptionJob *job, VlfModel *model, VlfSession *session, GError **error)
+{
+  if (*job->questions || vlf_model_captions (model))
+    return generate_somehow (job, model, session, error);
+  /* Nothing is asked: a result without texts. */
+  return vlf_session_run (session, &job->job.frame.image, 1, NULL, 0, NULL, &job->job.result, error);
+}
+
+/* Takes @why, of which the user is told. */
+static void
+drop_questions (GstVlCaptionJob *job, GError *why)
+{
+  job->refused = why;
   g_strfreev (job->questions);
   job->questions = g_new0 (gchar *, 1);
+}
+
+/* A captioner is not asked: it goes on with captions. */
+static void
+check_questions (GstVlCaptionJob *job, VlfModel *model)
+{
+  if (*job->questions && !vlf_model_answers (model))
+    drop_questions (job, g_error_new (VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                                      "question: model \"%s\" captions and does not answer; questions need one of "
+                                      "class BlipForQuestionAnswering",
+                                      vlf_model_name (model)));
 }
 
 static gboolean
@@ -95,20 +138,15 @@ infer (GstVlJob *base, VlfModel *model, VlfSession *session, GError **error)
   GstVlCaptionJob *job = (GstVlCaptionJob *) base;
   GError *why = NULL;
 
-  drop_questions (job, model);
-  if (!*job->questions && !vlf_model_captions (model)) /* nothing is asked: a result without texts */
-    return vlf_session_run (session, &base->frame.image, 1, NULL, 0, NULL, &base->result, error);
-  if (generate (job, model, session, &why))
+  check_questions (job, model);
+  if (answer (job, model, session, &why))
     return TRUE;
-  if (!job->fallback || !g_error_matches (why, VLF_ERROR, VLF_ERROR_RANGE)) {
+  if (!*job->questions || !is_range (why)) {
     g_propagate_error (error, why);
     return FALSE;
   }
-  g_clear_error (&job->refused);
-  job->refused = why;
-  job->rejected = job->manner;
-  job->manner = gst_vl_manner_ref (job->fallback);
-  return generate (job, model, session, error);
+  drop_questions (job, why); /* nobody refuses those of a stream before they are asked */
+  return answer (job, model, session, error);
 }
 
 static void

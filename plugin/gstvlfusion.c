@@ -247,12 +247,14 @@ tell_encoded (GstVlFusion *self, GstVlPromptSet *set)
     return;
   set->checked = TRUE;
   if (set->refused)
-    GST_ELEMENT_WARNING (self, STREAM, DECODE, ("A text is asked as it stands: %s", set->refused->message), (NULL));
+    GST_ELEMENT_WARNING (
+        self, STREAM, DECODE,
+        ("A text is %s: %s", set->left_out ? "not asked" : "asked as it stands", set->refused->message), (NULL));
   for (guint i = 0; i < set->n; i++) {
     glong length = g_utf8_strlen (set->prompts[i], -1);
     g_autofree gchar *begin = g_utf8_substring (set->prompts[i], 0, MIN (length, 40));
 
-    if (vlf_text_truncated (set->texts[i]))
+    if (set->texts[i] && vlf_text_truncated (set->texts[i]))
       GST_ELEMENT_WARNING (
           self, RESOURCE, SETTINGS,
           ("The prompt \"%s...\" of %ld characters is longer than the model reads; its end is ignored.", begin, length),
@@ -444,6 +446,8 @@ change_state (GstElement *element, GstStateChange transition)
 
   if (transition == GST_STATE_CHANGE_NULL_TO_READY || transition == GST_STATE_CHANGE_READY_TO_PAUSED)
     read_texts (self);
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED)
+    gst_vl_prompts_begin (self->prompts);
   ret = GST_ELEMENT_CLASS (parent_class)->change_state (element, transition);
   if (transition == GST_STATE_CHANGE_PAUSED_TO_READY)
     gst_vl_text_file_rest (self->file);

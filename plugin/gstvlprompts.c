@@ -27,7 +27,7 @@ struct _GstVlPrompts {
   GstVlPromptSet *asked; /* own and more, as last handed out; or NULL */
   GstVlPromptSet *basis; /* what was own then, for comparing without copies; or NULL */
   guint64 generation;
-  gboolean idle;       /* frames have passed with the model there and nothing to ask */
+  gboolean begun;      /* a frame of this run has been asked something, or has found the model there */
   VlfModel *model;     /* that the texts belong to */
   GstVlWorker *worker; /* started when first needed */
   Encoding *encoding;  /* on the worker, or NULL */
@@ -121,13 +121,19 @@ set_join (const GstVlPromptSet *own, const GPtrArray *more, const GPtrArray *enc
 }
 
 static gboolean
-same_set (const GstVlPromptSet *a, const GstVlPromptSet *b)
+same_texts (const GstVlPromptSet *a, const GstVlPromptSet *b)
 {
-  gboolean same = a->n == b->n && a->markup == b->markup && a->asking == b->asking;
+  gboolean same = a->n == b->n && a->markup == b->markup;
 
   for (guint i = 0; same && i < a->n; i++)
     same = same_prompt (a, i, b, i);
   return same;
+}
+
+static gboolean
+same_set (const GstVlPromptSet *a, const GstVlPromptSet *b)
+{
+  return a->asking == b->asking && same_texts (a, b);
 }
 
 /* What was encoded once is not encoded again. Another thread may be encoding @from. */
@@ -165,24 +171,34 @@ encode_prompt (const GstVlPromptSet *set, guint i, VlfModel *model, GError **err
   return gst_vl_asking_encode_prompt (set->asking, model, set->prompts[i], set->markup, error);
 }
 
+static gboolean
+is_about_text (const GError *error)
+{
+  return g_error_matches (error, VLF_ERROR, VLF_ERROR_UNSUPPORTED) ||
+         g_error_matches (error, VLF_ERROR, VLF_ERROR_RANGE) || g_error_matches (error, VLF_ERROR, VLF_ERROR_FORMAT);
+}
+
 /* Nobody refuses what comes from a stream before it is asked: a text that cannot be read as it is meant, such as marks that mean nothing to
- * the model, is read as it stands. */
-static VlfText *
-encode_streamed (GstVlPromptSet *set, guint i, VlfModel *model, GError **error)
+ * the model, is read as it stands; and one that cannot be read at all, such as one with tokens that the model has no rows for, is not asked.
+ * FALSE: neither is why. */
+static gboolean
+encode_streamed (GstVlPromptSet *set, guint i, VlfModel *model, VlfText **text, GError **error)
 {
   g_autoptr (GError) why = NULL;
-  VlfText *text = encode_prompt (set, i, model, &why);
 
-  if (text)
-    return text;
-  if (g_error_matches (why, VLF_ERROR, VLF_ERROR_UNSUPPORTED) || g_error_matches (why, VLF_ERROR, VLF_ERROR_RANGE) ||
-      g_error_matches (why, VLF_ERROR, VLF_ERROR_FORMAT))
-    text = vlf_text_new (model, set->prompts[i], NULL);
-  if (!text)
+  *text = encode_prompt (set, i, model, &why);
+  if (*text)
+    return TRUE;
+  if (!is_about_text (why)) {
     g_propagate_error (error, g_steal_pointer (&why));
-  else if (!set->refused)
+    return FALSE;
+  }
+  *text = vlf_text_new (model, set->prompts[i], NULL);
+  if (!set->refused) {
     set->refused = g_steal_pointer (&why);
-  return text;
+    set->left_out = *text == NULL;
+  }
+  return TRUE;
 }
 
 gboolean
@@ -193,9 +209,9 @@ gst_vl_prompt_set_encode (GstVlPromptSet *set, VlfModel *model, GError **error)
   for (guint i = 0; i < set->n; i++) {
     VlfText *text = set->texts[i];
 
-    if (!text)
-      text = i < set->own ? encode_prompt (set, i, model, error) : encode_streamed (set, i, model, error);
-    if (!text)
+    if (text)
+      continue;
+    if (i < set->own ? !(text = encode_prompt (set, i, model, error)) : !encode_streamed (set, i, model, &text, error))
       return FALSE;
     g_atomic_pointer_set (&set->texts[i], text);
   }
@@ -214,7 +230,8 @@ gst_vl_prompt_set_split (const GstVlPromptSet *set, GPtrArray *asked, GPtrArray 
     const GstVlPromptSource *source = &set->sources[i];
     gboolean negative = source->of && source->of->texts[source->place].negative;
 
-    g_ptr_array_add (negative ? negatives : asked, set->texts[i]);
+    if (set->texts[i])
+      g_ptr_array_add (negative ? negatives : asked, set->texts[i]);
   }
 }
 
@@ -417,16 +434,24 @@ forget_asking (GstVlPrompts *self)
 }
 
 void
-gst_vl_prompts_forget (GstVlPrompts *self)
+gst_vl_prompts_begin (GstVlPrompts *self)
 {
-
   if (self->encoding)
     self->taken--; /* what was being encoded is asked for anew */
+  drop_encoding (self);
+  self->begun = FALSE;
+}
+
+void
+gst_vl_prompts_forget (GstVlPrompts *self)
+{
+  if (self->encoding)
+    self->taken--;
   if (!gst_vl_worker_close (self->worker, PATIENCE) && self->encoding)
     vlf_watch_leave (self->encoding->watch);
   self->worker = NULL;
   drop_encoding (self);
-  self->idle = FALSE;
+  self->begun = FALSE;
   forget_asking (self);
   g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
   g_clear_pointer (&self->basis, gst_vl_prompt_set_unref);
@@ -441,15 +466,19 @@ set_own (GstVlPrompts *self, GstVlPromptSet *set)
   self->own = set;
 }
 
-/* A bank that has become unreadable must not refuse the prompts to come: they go with what was read of it before. */
+/* A bank that has become unreadable must not refuse the prompts to come: they go with what was read of it before, and so do those that were
+ * wanted together with it. */
 static void
-rescue_bank (GstVlPrompts *self, GstVlAsking *failed)
+rescue_bank (GstVlPrompts *self, const GstVlPromptSet *refused)
 {
-  GstVlAsking *rescued = NULL;
+  GstVlAsking *failed = refused->asking, *rescued = NULL;
 
   g_mutex_lock (&self->lock);
-  if (self->asking == failed && (rescued = gst_vl_asking_rescue (failed, self->own->asking)))
+  if (self->asking == failed && (rescued = gst_vl_asking_rescue (failed, self->own->asking))) {
     self->asking = rescued;
+    if (!same_texts (refused, self->own) || !gst_vl_asking_same_words (failed, self->own->asking))
+      self->serial++;
+  }
   g_mutex_unlock (&self->lock);
   if (rescued)
     gst_vl_asking_unref (failed); /* the encoding has another reference */
@@ -467,7 +496,7 @@ collect_encoding (GstVlPrompts *self, GError **error)
     return;
   }
   if (self->encoding->error) {
-    rescue_bank (self, self->encoding->set->asking);
+    rescue_bank (self, self->encoding->set);
     g_propagate_error (error, g_steal_pointer (&self->encoding->error));
   } else
     set_own (self, gst_vl_prompt_set_ref (self->encoding->set));
@@ -499,7 +528,7 @@ take_wanted (GstVlPrompts *self, GError **error)
     return;
   set = make_wanted (self, &self->taken);
   set_reuse (set, self->asked);
-  if (self->model && (self->own->n > 0 || self->own->asking->bank || self->idle) && !set_is_encoded (set))
+  if (self->model && self->begun && !set_is_encoded (set))
     start_encoding (self, set);
   else
     set_own (self, set);
@@ -536,22 +565,32 @@ ask (GstVlPrompts *self, GstVlPromptSet *set)
   return gst_vl_prompt_set_ref (self->asked);
 }
 
+/* With the model as it is now. */
+static GstVlPromptSet *
+choose (GstVlPrompts *self, const GPtrArray *more, const GPtrArray *encoded)
+{
+  if (self->own->n + more->len == 0 && !self->own->asking->bank) {
+    g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
+    return NULL;
+  }
+  if (is_asked (self, more, encoded))
+    return gst_vl_prompt_set_ref (self->asked);
+  return ask (self, set_join (self->own, more, encoded, self->own->asking));
+}
+
 GstVlPromptSet *
 gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *more, const GPtrArray *encoded,
                        GError **error)
 {
+  GstVlPromptSet *set;
+
   if (model && model != self->model) {
     if (self->model)
       gst_vl_prompts_forget (self);
     self->model = vlf_model_ref (model);
   }
   take_wanted (self, error);
-  if (self->own->n + more->len == 0 && !self->own->asking->bank) {
-    g_clear_pointer (&self->asked, gst_vl_prompt_set_unref);
-    self->idle = self->model != NULL;
-    return NULL;
-  }
-  if (is_asked (self, more, encoded))
-    return gst_vl_prompt_set_ref (self->asked);
-  return ask (self, set_join (self->own, more, encoded, self->own->asking));
+  set = choose (self, more, encoded);
+  self->begun |= set || self->model;
+  return set;
 }

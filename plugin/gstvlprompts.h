@@ -21,9 +21,10 @@ typedef struct {
   GstVlPromptSource *sources; /* [n] */
   gboolean markup;            /* they have marks, see models/markup.h */
   GstVlAsking *asking;        /* how they are asked */
-  VlfText **texts;            /* [n]; NULL: not encoded yet */
-  GError *refused;            /* why encoding read one that came with the stream as it stands; NULL: none */
-  gboolean checked;           /* what encoding said has been told the user */
+  VlfText **texts;            /* [n]; NULL: not encoded yet, or left out */
+  GError *refused;   /* why encoding read one that came with the stream as it stands, or not at all; NULL: none */
+  gboolean left_out; /* which of the two */
+  gboolean checked;  /* what encoding said has been told the user */
 } GstVlPromptSet;
 
 GstVlPromptSet *gst_vl_prompt_set_ref (GstVlPromptSet *set);
@@ -53,6 +54,8 @@ GstVlAsking *gst_vl_prompts_wanted_asking (GstVlPrompts *self); /* a reference *
 /* Whether marks are read in all prompts that are asked from now on; any thread. */
 void gst_vl_prompts_set_markup (GstVlPrompts *self, gboolean markup);
 gboolean gst_vl_prompts_get_markup (GstVlPrompts *self);
+/* A stream begins: what is wanted by then is asked of its first frame, whatever was asked of the one before. Nothing streams. */
+void gst_vl_prompts_begin (GstVlPrompts *self);
 /* Encoded texts belong to a model: forgets them before it goes. */
 void gst_vl_prompts_forget (GstVlPrompts *self);
 

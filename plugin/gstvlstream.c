@@ -80,6 +80,7 @@ gst_vl_stream_stop (GstVlStream *self)
 {
   gst_vl_worker_close (g_steal_pointer (&self->pusher),
                        G_TIME_SPAN_HOUR); /* which ends at once: nothing can hold it up */
+  self->run++;
   gst_vl_stream_end_events (self, "stopped");
   gst_vl_stream_forget (self);
 }
@@ -114,7 +115,8 @@ gst_vl_stream_begin_segment (GstVlStream *self, GstEvent *event)
   if (backwards == (old->rate < 0) && (backwards ? first <= self->pushed_time : first > self->pushed_time))
     return;
   gst_vl_stream_end_events (self, "segment");
-  abandon_running (self); /* of which an event would be told behind this one's */
+  if (self->running) /* its result is still worth having, but without a time no event is told of it behind this one's */
+    self->running->stream_time = GST_CLOCK_TIME_NONE;
 }
 
 static gboolean
@@ -198,6 +200,7 @@ push (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment, gboolean 
   GstFlowReturn ret = GST_FLOW_OK;
 
   attach_result (self, &buffer, moment, fresh);
+  self->pushed_time = moment->stream;
   if (klass->leaving)
     ret = klass->leaving (self->owner, buffer, self->last);
   if (ret != GST_FLOW_OK) {
@@ -206,7 +209,6 @@ push (GstVlStream *self, GstBuffer *buffer, const GstVlMoment *moment, gboolean 
   }
   if (trans->segment.format == GST_FORMAT_TIME && GST_CLOCK_TIME_IS_VALID (moment->pts))
     trans->segment.position = moment->pts;
-  self->pushed_time = moment->stream;
   count_departure (self, moment, fresh);
   return gst_pad_push (GST_BASE_TRANSFORM_SRC_PAD (trans), buffer);
 }
@@ -321,27 +323,36 @@ await_result (GstVlStream *self, GstVlJob *job)
  * where inference itself keeps all cores busy, decoding and drawing still fill the gaps between its kernels: 250 frames of 768x576 with
  * the default model on two cores, busy with other work too, take 11.2 s instead of 14.3 s (medians of five interleaved runs). */
 
+/* FLUSHING too where whoever got the frame has stopped the element: nothing of the stream is there any more, or it is another one's. */
 static GstFlowReturn
 release_held (GstVlStream *self)
 {
   g_autoptr (GstVlJob) job = take_held_job (self);
   GstBuffer *buffer = g_steal_pointer (&self->held);
+  const guint run = self->run;
   GstFlowReturn ret;
 
   if (!buffer)
     return GST_FLOW_OK;
   ret = await_result (self, job);
   if (ret == GST_FLOW_OK)
-    return push (self, buffer, &self->held_moment, TRUE);
-  gst_buffer_unref (buffer);
-  return ret;
+    ret = push (self, buffer, &self->held_moment, TRUE);
+  else
+    gst_buffer_unref (buffer);
+  return run == self->run ? ret : GST_FLOW_FLUSHING;
 }
 
 void
 gst_vl_stream_drain (GstVlStream *self)
 {
-  if (self->held)
-    self->flow = release_held (self);
+  const guint run = self->run;
+  GstFlowReturn ret;
+
+  if (!self->held)
+    return;
+  ret = release_held (self);
+  if (run == self->run)
+    self->flow = ret;
 }
 
 /* Of the pusher. */

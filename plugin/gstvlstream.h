@@ -49,6 +49,7 @@ typedef struct {
   GstVlMoment held_moment;
   GstFlowReturn flow; /* of a frame that left by itself, which the next one is answered with */
   GstVlWorker *pusher;
+  guint run; /* counts those that have ended */
 } GstVlStream;
 
 /* Between streams, and when one flushes: no frame held, no result, no inference under way, no lateness. Settings stay. */

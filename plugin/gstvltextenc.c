@@ -75,14 +75,24 @@ static gboolean
 encode (GstVlJob *base, VlfModel *model, VlfSession *session, GError **error)
 {
   TextJob *job = (TextJob *) base;
+  const char *text = job->text;
+  GError *why = NULL;
 
   (void) session;
-  job->encoded = vlf_model_encode_texts (model, (const char *const *) &job->text, 1, job->markup, &job->refused);
-  if (!job->encoded && job->markup && g_error_matches (job->refused, VLF_ERROR, VLF_ERROR_UNSUPPORTED))
-    job->encoded = vlf_model_encode_texts (model, (const char *const *) &job->text, 1, FALSE, error);
-  else if (!job->encoded)
-    g_propagate_error (error, g_steal_pointer (&job->refused));
-  return job->encoded != NULL;
+  job->encoded = vlf_model_encode_texts (model, &text, 1, job->markup, &why);
+  if (!job->encoded && job->markup && g_error_matches (why, VLF_ERROR, VLF_ERROR_UNSUPPORTED)) {
+    job->refused = g_steal_pointer (&why);
+    job->encoded = vlf_model_encode_texts (model, &text, 1, FALSE, &why);
+  }
+  if (!why)
+    return TRUE;
+  if (!g_error_matches (why, VLF_ERROR, VLF_ERROR_RANGE)) {
+    g_propagate_error (error, why);
+    return FALSE;
+  }
+  g_clear_error (&job->refused); /* the text itself is at fault, and the next one may not be */
+  job->refused = why;
+  return TRUE;
 }
 
 static void
@@ -95,7 +105,7 @@ clear_job (GstVlJob *base)
   vlf_embeddings_unref (job->encoded);
 }
 
-/* Takes @text. NULL with @ret: interrupted, or an error that the bus knows. */
+/* Takes @text. NULL: a text that the model cannot read, which the bus knows; or with @ret interrupted, or an error that the bus knows. */
 static GstBuffer *
 encode_text (GstVlTextEnc *self, gchar *text, GstFlowReturn *ret)
 {
@@ -113,6 +123,8 @@ encode_text (GstVlTextEnc *self, gchar *text, GstFlowReturn *ret)
   } else if (job->job.error) {
     gst_vl_engine_post_error (self->engine, job->job.error);
     *ret = GST_FLOW_ERROR;
+  } else if (!job->encoded) {
+    GST_ELEMENT_WARNING (self, STREAM, DECODE, ("A text is ignored: %s", job->refused->message), (NULL));
   } else {
     buffer = gst_vl_encoded_to_buffer (job->encoded, 0);
     if (job->refused)

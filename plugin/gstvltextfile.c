@@ -56,6 +56,20 @@ gst_vl_text_file_get_path (GstVlTextFile *self)
   return path;
 }
 
+static VlfEmbeddings *
+load (const gchar *path, GError **error)
+{
+  VlfEmbeddings *embeddings = vlf_embeddings_load (path, error);
+
+  if (!embeddings || embeddings->n <= MOST)
+    return embeddings;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+               "%s: expected at most %d texts, which are asked of every frame, found %u; the property bank takes more",
+               path, MOST, embeddings->n);
+  vlf_embeddings_unref (embeddings);
+  return NULL;
+}
+
 /* ---- on the worker ---- */
 
 static void
@@ -64,13 +78,7 @@ read_file (GstVlTask *task, GstVlWorker *worker)
   Reading *reading = (Reading *) task;
 
   (void) worker;
-  reading->embeddings = vlf_embeddings_load (reading->path, &reading->error);
-  if (!reading->embeddings || reading->embeddings->n <= MOST)
-    return;
-  g_set_error (&reading->error, VLF_ERROR, VLF_ERROR_RANGE,
-               "%s: expected at most %d texts, which are asked of every frame, found %u; the property bank takes more",
-               reading->path, MOST, reading->embeddings->n);
-  g_clear_pointer (&reading->embeddings, vlf_embeddings_unref);
+  reading->embeddings = load (reading->path, &reading->error);
 }
 
 static void
@@ -154,7 +162,7 @@ gst_vl_text_file_read (GstVlTextFile *self, VlfEmbeddings **embeddings, GError *
     gst_vl_file_watch_take (&self->watch, path);
   else if (!gst_vl_file_watch_renew (&self->watch, path))
     return FALSE;
-  *embeddings = vlf_embeddings_load (path, error);
+  *embeddings = load (path, error);
   return *embeddings != NULL;
 }
 

@@ -76,8 +76,10 @@ insert (GstVlTextPad *pad, GstVlTextItem *item)
 gboolean
 gst_vl_text_pad_is_beside (GstVlTextPad *pad)
 {
-  if (pad->thread && pad->texts->video_thread)
-    pad->beside = pad->thread == pad->texts->video_thread;
+  const GstVlTexts *texts = pad->texts;
+
+  if (pad->thread && texts->video_thread)
+    pad->beside = pad->thread == texts->video_thread || pad->thread == texts->event_thread;
   return pad->beside;
 }
 

@@ -34,8 +34,10 @@ struct _GstVlTexts {
   GstVlTextsJudge judge;             /* NULL: encoded texts are refused */
   guint seeking;                     /* flushing seeks under way */
   GstClockTime now[GST_VL_N_CLOCKS]; /* of the latest frame */
-  guint video_thread;                /* gst_vl_thread_number(), 0: not known */
-  gboolean crowded;                  /* the bus was told that more texts are active than are asked */
+  guint video_thread;                /* gst_vl_thread_number() of the latest frame or event; 0: not known */
+  guint
+      event_thread; /* of the latest event: frames may come on another thread, from an element before that held them */
+  gboolean crowded; /* the bus was told that more texts are active than are asked */
 };
 
 /* All fields below @texts are guarded by its lock. */

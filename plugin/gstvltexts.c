@@ -105,7 +105,7 @@ gst_vl_texts_reset (GstVlTexts *texts)
 {
   g_mutex_lock (&texts->lock);
   texts->now[GST_VL_CLOCK_STREAM] = texts->now[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
-  texts->video_thread = 0;
+  texts->video_thread = texts->event_thread = 0;
   texts->crowded = FALSE;
   g_mutex_unlock (&texts->lock);
 }
@@ -123,6 +123,7 @@ void
 gst_vl_texts_set_video_thread (GstVlTexts *texts)
 {
   g_mutex_lock (&texts->lock);
+  texts->event_thread = gst_vl_thread_number ();
   take_video_thread (texts);
   g_cond_broadcast (&texts->changed);
   g_mutex_unlock (&texts->lock);

@@ -29,7 +29,7 @@ typedef enum {
 void gst_vl_texts_set_flags (GstVlTexts *texts, GstVlTextsFlags flags, gboolean on);
 /* The stream starts anew: what was known of time is forgotten, the texts stay. */
 void gst_vl_texts_reset (GstVlTexts *texts);
-/* Video comes on the calling thread: texts that come there too must not wait for it. */
+/* An event of the video comes on the calling thread: texts that come there too must not wait for video. */
 void gst_vl_texts_set_video_thread (GstVlTexts *texts);
 /* Whether a pad's source is live is asked again at the next frame. */
 void gst_vl_texts_latency_changed (GstVlTexts *texts);

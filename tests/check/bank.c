@@ -288,6 +288,52 @@ GST_START_TEST (test_bank_gone)
 }
 GST_END_TEST
 
+/* A prompt that is wanted together with a bank that is gone by then is asked all the same. */
+GST_START_TEST (test_bank_gone_with_prompt)
+{
+  g_autofree gchar *path = bank_file (LINES);
+  g_autofree gchar *properties = g_strdup_printf ("prompt=a bank=%s bank-results=1", path);
+  Fusion *f = fusion_new (properties);
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  fail_unless_equals_uint64 (fusion_generation (f), 1);
+  g_unlink (path);
+  g_object_set (f->element, "bank", path, "prompt", "b", NULL);
+  for (guint i = 0; i < 2000 && fusion_generation (f) == 1; i++)
+    g_usleep (1000);
+  fusion_expect_prompts (f, "b|first");
+  fusion_expect_message (f->bus, GST_MESSAGE_WARNING, "New prompts are not used");
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* A bank that has changed is read though the negatives, wanted with it, are impossible; it counts as soon as those are mended. */
+GST_START_TEST (test_bank_beside_negatives)
+{
+  g_autofree gchar *path = bank_file (LINES);
+  g_autofree gchar *properties = g_strdup_printf ("prompt=a bank=%s bank-results=1", path);
+  Fusion *f = fusion_new (properties);
+  guint warnings = 0;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  fusion_expect_prompts (f, "a|first");
+  g_atomic_int_set (&fake.text_error, VLF_ERROR_UNSUPPORTED + 1);
+  fail_unless (g_file_set_contents (path, "other\n", -1, NULL));
+  g_object_set (f->element, "bank", path, "negative-prompts", "no", NULL);
+  for (guint i = 0; i < 2000 && !warnings; i++, g_usleep (1000)) {
+    fusion_expect_prompts (f, "a|first");
+    warnings = fusion_messages (f, GST_MESSAGE_WARNING, NULL);
+  }
+  fail_unless_equals_int (warnings, 1);
+  g_atomic_int_set (&fake.text_error, 0);
+  g_object_set (f->element, "negative-prompts", "none", NULL);
+  for (guint i = 0; i < 2000 && fusion_generation (f) == 1; i++)
+    g_usleep (1000);
+  fusion_expect_prompts (f, "a|other");
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* While a bank is read, whatever else is set or asked for does not wait for it, and neither does the stream. */
 GST_START_TEST (test_bank_slow)
 {
@@ -325,6 +371,8 @@ bank_suite (void)
   tcase_add_test (tc, test_bank_file);
   tcase_add_test (tc, test_bank_restart);
   tcase_add_test (tc, test_bank_gone);
+  tcase_add_test (tc, test_bank_gone_with_prompt);
+  tcase_add_test (tc, test_bank_beside_negatives);
   tcase_add_test (tc, test_bank_slow);
   tcase_add_test (tc, test_unknown);
   tcase_add_test (tc, test_templates);

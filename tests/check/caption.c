@@ -166,6 +166,27 @@ GST_START_TEST (test_timed_questions)
 }
 GST_END_TEST
 
+/* A question that the model cannot read ends nothing, and the manner in which it was asked is not taken for the cause. */
+GST_START_TEST (test_unreadable_question)
+{
+  Fusion *f;
+
+  fake_reset ();
+  f = caption_new ("interval=0 num-beams=2 question=how?");
+  fake.answers = 2;
+  fusion_set_caps (f, "RGB", 8, 8);
+  expect_said (f, "how? 0");
+  g_object_set (f->element, "num-beams", 3, "question", FAKE_UNREADABLE, NULL);
+  expect_said (f, "saying 0");
+  expect_said (f, "saying 0");
+  fusion_expect_message (f->bus, GST_MESSAGE_WARNING, "found " FAKE_UNREADABLE);
+  g_object_set (f->element, "question", "why?", NULL);
+  expect_said (f, "why? 0");
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR, NULL), 0);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* A camera's frames pass while the model writes: they are there before its first text is. */
 GST_START_TEST (test_live_is_not_held_up)
 {
@@ -380,6 +401,7 @@ caption_suite (void)
   tcase_add_test (tc, test_interval);
   tcase_add_test (tc, test_questions);
   tcase_add_test (tc, test_timed_questions);
+  tcase_add_test (tc, test_unreadable_question);
   tcase_add_test (tc, test_live_is_not_held_up);
   tcase_add_test (tc, test_null_while_generating);
   tcase_add_test (tc, test_flush_while_generating);

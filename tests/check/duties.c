@@ -497,6 +497,36 @@ GST_START_TEST (test_null_at_frame)
 }
 GST_END_TEST
 
+static gpointer
+push_second (gpointer f)
+{
+  return GINT_TO_POINTER (fusion_push (f, fusion_frame (f, 1)));
+}
+
+/* And on the streaming thread, which lets a frame go because the next one has come: with that one there is nothing left to do. */
+GST_START_TEST (test_null_at_held_frame)
+{
+  static const gchar *const modes[] = { "every-frame", "latest" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (modes); i++) {
+    Fusion *f = fusion_new ("prompt=a");
+    GstPad *src = gst_element_get_static_pad (f->element, "src");
+    GThread *thread;
+
+    fusion_set_caps (f, "RGB", 8, 8);
+    gst_pad_add_probe (src, GST_PAD_PROBE_TYPE_BUFFER, stop_at_frame, f->element, NULL);
+    g_atomic_int_set (&fake.run_ms, 200);
+    fail_unless_equals_int (fusion_push (f, fusion_frame (f, 0)), GST_FLOW_OK);
+    gst_util_set_object_arg (G_OBJECT (f->element), "mode", modes[i]);
+    thread = g_thread_new ("second", push_second, f);
+    fail_unless_equals_int (GPOINTER_TO_INT (g_thread_join (thread)), GST_FLOW_FLUSHING);
+    fail_unless_equals_int (GST_STATE (f->element), GST_STATE_NULL);
+    gst_object_unref (src);
+    fusion_free (f);
+  }
+}
+GST_END_TEST
+
 /* Before PAUSED nothing can be asked of text pads: they take no caps, as no model can judge them. */
 GST_START_TEST (test_pads_in_null)
 {
@@ -537,6 +567,7 @@ duties_suite (void)
   tcase_add_test (tc, test_seqnums_up);
   tcase_add_test (tc, test_null_at_eos);
   tcase_add_test (tc, test_null_at_frame);
+  tcase_add_test (tc, test_null_at_held_frame);
   tcase_add_test (tc, test_pads_in_null);
   return s;
 }

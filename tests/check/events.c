@@ -269,6 +269,29 @@ GST_START_TEST (test_segment_while_running)
 }
 GST_END_TEST
 
+/* A loop that is shorter than an inference has results all the same. */
+GST_START_TEST (test_short_loops)
+{
+  Fusion *f = fusion_new ("prompt=a mode=latest");
+  gboolean found = FALSE;
+
+  g_atomic_int_set (&fake.run_ms, 200);
+  fusion_set_caps (f, "RGB", 16, 16);
+  for (guint i = 0; i < 400 && !found; i++) {
+    GstBuffer *out;
+
+    start_segment (f, 1, FRAME (20 * i));
+    f->pushed = i % 2; /* a frame of its own each, and back again */
+    out = fusion_pass (f);
+    found = fusion_meta (out) != NULL;
+    gst_buffer_unref (out);
+    g_usleep (20000);
+  }
+  fail_unless (found);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* However small the threshold, a match can end. */
 GST_START_TEST (test_small_threshold)
 {
@@ -400,6 +423,7 @@ events_suite (void)
   tcase_add_test (tc, test_segments);
   tcase_add_test (tc, test_playlist);
   tcase_add_test (tc, test_segment_while_running);
+  tcase_add_test (tc, test_short_loops);
   tcase_add_test (tc, test_small_threshold);
   tcase_add_test (tc, test_unknown_match);
   tcase_add_test (tc, test_silence);

@@ -2,6 +2,7 @@
 /* models/caption.h for the fake session. */
 #include "models/caption.h"
 #include <math.h>
+#include <string.h>
 #include "tests/check/fake_session.h"
 
 gboolean
@@ -71,6 +72,11 @@ vlf_session_caption (VlfSession *session, const VlfImage *frame, const char *con
     g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "beams: expected at most 32, found %u", options->beams);
     ok = FALSE;
   }
+  for (guint i = 0; ok && i < n_questions; i++)
+    if (strcmp (questions[i], FAKE_UNREADABLE) == 0) {
+      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "question: expected words, found %s", questions[i]);
+      ok = FALSE;
+    }
   ok = ok && take_steps (options, error);
   for (guint i = 0; ok && i < MAX (n_questions, 1); i++) {
     const char *prefix = options->prefix && *options->prefix ? options->prefix : "saying";

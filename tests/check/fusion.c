@@ -368,6 +368,30 @@ GST_START_TEST (test_text_error_after_nothing)
 }
 GST_END_TEST
 
+/* A stream is asked what was wanted when it began, not what the one before was asked; in READY the model stays, in NULL it goes. */
+GST_START_TEST (test_prompts_between_streams)
+{
+  static const GstState rests[] = { GST_STATE_READY, GST_STATE_NULL };
+
+  for (guint i = 0; i < G_N_ELEMENTS (rests); i++) {
+    Fusion *f = fusion_new ("prompt=one");
+
+    fusion_set_caps (f, "RGB", 8, 8);
+    fusion_expect_prompts (f, "one");
+    g_atomic_int_set (&fake.text_ms, 100);
+    g_object_set (f->element, "prompt", "two", NULL);
+    gst_buffer_unref (fusion_pass (f)); /* it is being encoded */
+    gst_element_set_state (f->element, rests[i]);
+    g_object_set (f->element, "prompt", "three", NULL);
+    gst_element_set_state (f->element, GST_STATE_PLAYING);
+    gst_harness_play (f->h);
+    fusion_set_caps (f, "RGB", 8, 8);
+    fusion_expect_prompts (f, "three");
+    fusion_free (f);
+  }
+}
+GST_END_TEST
+
 /* Frames of another size or format in the middle of a stream. */
 GST_START_TEST (test_renegotiate)
 {
@@ -471,6 +495,7 @@ fusion_suite (void)
   tcase_add_test (tc, test_text_error);
   tcase_add_test (tc, test_text_error_latest);
   tcase_add_test (tc, test_text_error_after_nothing);
+  tcase_add_test (tc, test_prompts_between_streams);
   tcase_add_test (tc, test_renegotiate);
   tcase_add_test (tc, test_broken_frame);
   tcase_add_test (tc, test_no_timestamps);

@@ -135,6 +135,21 @@ GST_START_TEST (test_encoder_events)
 }
 GST_END_TEST
 
+/* A text that the model cannot read is left out; the next one is not. */
+GST_START_TEST (test_encoder_unreadable)
+{
+  Encoder e = encoder_new ("", "utf8");
+
+  g_atomic_int_set (&fake.text_error, VLF_ERROR_RANGE + 1);
+  fail_unless_equals_int (gst_harness_push (e.h, text_buffer ("a")), GST_FLOW_OK);
+  fusion_expect_message (e.bus, GST_MESSAGE_WARNING, "A text is ignored");
+  g_atomic_int_set (&fake.text_error, 0);
+  fail_unless_equals_int (gst_harness_buffers_in_queue (e.h), 0);
+  expect_encoded (&e, "b", "b");
+  encoder_free (&e);
+}
+GST_END_TEST
+
 GST_START_TEST (test_encoder_errors)
 {
   Encoder e = encoder_new ("", "utf8");
@@ -461,6 +476,7 @@ textenc_suite (void)
   tcase_add_test (tc, test_encoder);
   tcase_add_test (tc, test_encoder_long);
   tcase_add_test (tc, test_encoder_events);
+  tcase_add_test (tc, test_encoder_unreadable);
   tcase_add_test (tc, test_encoder_errors);
   tcase_add_test (tc, test_encoder_stops);
   tcase_add_test (tc, test_encoder_flush);

@@ -232,6 +232,10 @@ GST_START_TEST (test_file_of_many)
   await_prompts (f, "a=0", "a=0");
   g_object_set (f->element, "text-embeddings", path, NULL);
   await_warning (f, "a=0", "at most 4096 texts");
+  fusion_stop (f);
+  g_object_set (f->element, "text-embeddings", path, NULL);
+  fail_unless_equals_int (gst_element_set_state (f->element, GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+  fusion_expect_message (f->bus, GST_MESSAGE_ERROR, "at most 4096 texts");
   g_free (texts);
   remove_folder ();
   fusion_free (f);

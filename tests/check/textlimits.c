@@ -177,6 +177,79 @@ GST_START_TEST (test_untimed_backwards)
 }
 GST_END_TEST
 
+/* A subtitle that the model cannot read, as one with tokens that it has no rows for, is not asked; all else is. */
+GST_START_TEST (test_unreadable)
+{
+  Fusion *f = fusion_new ("text-timeout=0 prompt=own");
+  TextSource s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  text_source_link (&s, f->element, "text_%u", "utf8");
+  fusion_expect_prompts (f, "own");
+  g_atomic_int_set (&fake.text_error, VLF_ERROR_RANGE + 1);
+  text_source_push (&s, "unreadable", 1, 2);
+  fusion_expect_prompts (f, "own");
+  fusion_expect_prompts (f, "own");
+  fusion_expect_message (f->bus, GST_MESSAGE_WARNING, "A text is not asked");
+  g_atomic_int_set (&fake.text_error, 0);
+  text_source_push (&s, "readable", 3, 2);
+  fusion_expect_prompts (f, "own|readable");
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR, NULL), 0);
+  text_source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* A prompt that is impossible is told, and those of the pads go on, though the application had none before. */
+GST_START_TEST (test_impossible_prompt)
+{
+  Fusion *f = fusion_new ("text-timeout=0");
+  guint warnings = 0;
+  TextSource s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  text_source_link (&s, f->element, "text_%u", "utf8");
+  text_source_push (&s, "a text", 0, -1);
+  fusion_expect_prompts (f, "a text");
+  g_atomic_int_set (&fake.text_error, VLF_ERROR_UNSUPPORTED + 1);
+  g_object_set (f->element, "prompt", "impossible", NULL);
+  for (guint i = 0; i < 2000 && !warnings; i++, g_usleep (1000)) {
+    fusion_expect_prompts (f, "a text");
+    warnings = fusion_messages (f, GST_MESSAGE_WARNING, NULL);
+  }
+  fail_unless_equals_int (warnings, 1);
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_ERROR, NULL), 0);
+  text_source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
+static gpointer
+pass_one (gpointer f)
+{
+  gst_buffer_unref (fusion_pass (f));
+  return NULL;
+}
+
+/* An element before this one may push frames that it has held on a thread of its own, while events and texts share the demuxer's: more texts
+ * than a pad holds must not wait there for frames that come from there. */
+GST_START_TEST (test_beside_held_video)
+{
+  Fusion *f = fusion_new ("text-timeout=0");
+  TextSource s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  text_source_link (&s, f->element, "text_%u", "utf8");
+  text_start_video (f, 1);
+  g_thread_join (g_thread_new ("holding", pass_one, f));
+  for (gint i = 0; i < 200; i++)
+    text_source_push (&s, "text", i + 10, 1);
+  text_expect_at (f, 150, "text");
+  text_source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
 static Suite *
 text_limits_suite (void)
 {
@@ -189,6 +262,9 @@ text_limits_suite (void)
   tcase_add_test (tc, test_many_active);
   tcase_add_test (tc, test_longest_line);
   tcase_add_test (tc, test_untimed_seek);
+  tcase_add_test (tc, test_unreadable);
+  tcase_add_test (tc, test_impossible_prompt);
+  tcase_add_test (tc, test_beside_held_video);
   tcase_add_test (tc, test_untimed_backwards);
   return s;
 }
