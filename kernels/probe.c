@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* vlf-probe DEVICE TIERS [KEY]: builds the kernels with the instructions of TIERS, a sum of VlfTier, and compares their products with ones made
  * by hand, and what work-items share with the reference. Prints "proven" and ends with 0 if all are exact and those of 16 bits are quicker than f32;
- * ends with 2 where it could not try: the device does not open, or these kernels are not those of KEY; anything else, a crash included, is a
+ * ends with 2 where it could not try: the device does not open, memory is short, or these kernels are not those of KEY; anything else, a crash included, is a
  * refusal. With KEY it ends after VLF_TIER_LIMIT and keeps its verdict there. See tier.h. */
 #include <fcntl.h>
 #include <signal.h>
@@ -39,6 +39,25 @@ typedef struct {
   guint rows, inputs, outputs;
   float x[MAX_ROWS * MAX_INPUTS], w[MAX_OUTPUTS * MAX_INPUTS], y[MAX_ROWS * MAX_OUTPUTS];
 } Product;
+
+static gboolean starved; /* something failed for want of memory, which says nothing about instructions */
+
+/* FALSE. Takes @error. */
+static gboolean
+failed (GError *error)
+{
+  starved |= g_error_matches (error, VLF_ERROR, VLF_ERROR_NO_MEMORY);
+  g_clear_error (&error);
+  return FALSE;
+}
+
+static gboolean
+end_pass (VlfPass *pass)
+{
+  GError *error = NULL;
+
+  return vlf_pass_end (pass, &error) || failed (error);
+}
 
 static gboolean
 read_weight (gpointer user, guint first, guint n, gpointer to, GError **error)
@@ -81,15 +100,16 @@ static gboolean
 try_product (VlfQueue *queue, Product *p)
 {
   VlfSource source = { VLF_F32, p->outputs, p->inputs, read_weight, p };
-  g_autoptr (VlfWeight) weight = vlf_weight_new (vlf_queue_device (queue), &source, NULL, 1, p->stored, NULL);
+  GError *error = NULL;
+  g_autoptr (VlfWeight) weight = vlf_weight_new (vlf_queue_device (queue), &source, NULL, 1, p->stored, &error);
   VlfPass *pass;
 
   if (!weight)
-    return FALSE;
+    return failed (error);
   memset (p->y, 0, sizeof p->y);
   pass = vlf_pass_begin (queue);
   vlf_output (pass, vlf_linear (pass, vlf_input (pass, p->x, 1, p->rows, p->inputs), weight, VLF_NONE, NULL), p->y);
-  return vlf_pass_end (pass, NULL) && is_exact (p);
+  return end_pass (pass) && is_exact (p);
 }
 
 static gboolean
@@ -136,7 +156,7 @@ time_product (VlfQueue *queue, VlfTensor a, const VlfWeight *weight)
 
   for (guint i = 0; i < 4; i++)
     a = vlf_linear (pass, a, weight, VLF_NONE, NULL);
-  return vlf_pass_end (pass, NULL) ? seconds (device) - start : INFINITY;
+  return end_pass (pass) ? seconds (device) - start : INFINITY;
 }
 
 /* Whether products of what is @stored take less time than in f32, as some processors have the instruction for convenience only. */
@@ -148,7 +168,8 @@ pays (VlfQueue *queue, VlfDType stored)
   const guint rows = gpu ? FILLED_ROWS : TIMED_ROWS, side = gpu ? FILLED_SIDE : TIMED_SIDE;
   g_autofree Product *zeros = g_new0 (Product, 1);
   g_autofree float *numbers = g_new0 (float, (gsize) rows *side);
-  g_autoptr (VlfConstant) x = vlf_constant_new_from_data (device, numbers, 1, rows, side, NULL);
+  GError *error = NULL;
+  g_autoptr (VlfConstant) x = vlf_constant_new_from_data (device, numbers, 1, rows, side, &error);
   VlfSource parts[FILLED_SIDE / 64];
   g_autoptr (VlfWeight) exact = NULL, dot = NULL;
   double exact_best = INFINITY, dot_best = INFINITY;
@@ -156,9 +177,13 @@ pays (VlfQueue *queue, VlfDType stored)
   zeros->inputs = side;
   for (guint i = 0; i < side / 64; i++)
     parts[i] = (VlfSource){ VLF_F32, 64, side, read_weight, zeros };
-  exact = vlf_weight_new (device, parts, NULL, side / 64, VLF_F32, NULL);
-  dot = vlf_weight_new (device, parts, NULL, side / 64, stored, NULL);
-  for (guint i = 0; i < TIMED_TIMES && x && exact && dot; i++) {
+  if (x)
+    exact = vlf_weight_new (device, parts, NULL, side / 64, VLF_F32, &error);
+  if (exact)
+    dot = vlf_weight_new (device, parts, NULL, side / 64, stored, &error);
+  if (!dot)
+    return failed (error);
+  for (guint i = 0; i < TIMED_TIMES; i++) {
     exact_best = MIN (exact_best, time_product (queue, x->tensor, exact));
     dot_best = MIN (dot_best, time_product (queue, x->tensor, dot));
   }
@@ -184,22 +209,25 @@ share (VlfQueue *queue, const float *x, float *y)
 
   a = vlf_normalize (pass, vlf_norm (pass, a, &norm));
   vlf_output (pass, vlf_attention (pass, a, a, a, 2, NULL), y);
-  return vlf_pass_end (pass, NULL);
+  return end_pass (pass);
 }
 
 /* Whether they are those of the reference. */
 static gboolean
 try_shared (VlfQueue *queue)
 {
-  g_autoptr (VlfDevice) reference = vlf_device_open ("reference", NULL);
-  g_autoptr (VlfQueue) other = reference ? vlf_queue_new (reference, NULL) : NULL;
+  GError *error = NULL;
+  g_autoptr (VlfDevice) reference = vlf_device_open ("reference", &error);
+  g_autoptr (VlfQueue) other = reference ? vlf_queue_new (reference, &error) : NULL;
   float x[SHARED_ROWS * SHARED_COLS], found[SHARED_ROWS * SHARED_COLS], expected[SHARED_ROWS * SHARED_COLS];
   GRand *rand = g_rand_new_with_seed (9);
 
   for (guint i = 0; i < G_N_ELEMENTS (x); i++)
     x[i] = (float) g_rand_double_range (rand, -1, 1);
   g_rand_free (rand);
-  if (!other || !share (queue, x, found) || !share (other, x, expected))
+  if (!other)
+    return failed (error);
+  if (!share (queue, x, found) || !share (other, x, expected))
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS (x); i++) {
     if (!(fabsf (found[i] - expected[i]) <= SHARED_CLOSE))
@@ -241,7 +269,9 @@ try_device (const char *name, guint tiers, const char *key)
   queue = vlf_queue_new (device, &error);
   if (!queue && !g_error_matches (error, VLF_ERROR, VLF_ERROR_BUILD))
     return VLF_VERDICT_UNKNOWN;
-  return queue && try_tiers (queue, tiers) ? VLF_VERDICT_PROVEN : VLF_VERDICT_REFUSED;
+  if (queue && try_tiers (queue, tiers))
+    return VLF_VERDICT_PROVEN;
+  return starved ? VLF_VERDICT_UNKNOWN : VLF_VERDICT_REFUSED;
 }
 
 /* Whoever started this process may be gone when the driver hangs, and may have left signals blocked. */

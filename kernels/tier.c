@@ -377,15 +377,17 @@ read_verdict (int status, const char *answer)
   return status == 0 && strcmp (answer, PROVEN "\n") == 0 ? VLF_VERDICT_PROVEN : VLF_VERDICT_REFUSED;
 }
 
-/* Runs the probe to its end, one way or the other. */
+/* Runs the probe to its end, one way or the other. @kept: whether what it may have kept itself stands, as the system does not say how it ended:
+ * where SIGCHLD is ignored, or somebody else has taken the status. */
 static VlfVerdict
-run_probe (const Probe *p)
+run_probe (const Probe *p, gboolean *kept)
 {
   char answer[64] = "";
   gboolean in_time;
   int ends[2], status = 0;
-  pid_t pid;
+  pid_t pid, ended;
 
+  *kept = FALSE;
   if (pipe2 (ends, O_CLOEXEC) != 0)
     return VLF_VERDICT_UNKNOWN;
   pid = spawn (p, ends[1]);
@@ -396,9 +398,17 @@ run_probe (const Probe *p)
     return VLF_VERDICT_UNKNOWN;
   if (!in_time)
     kill (pid, SIGKILL);
-  while (waitpid (pid, &status, 0) < 0 && errno == EINTR)
-    ;
-  return in_time ? read_verdict (status, answer) : VLF_VERDICT_REFUSED;
+  do
+    ended = waitpid (pid, &status, 0);
+  while (ended < 0 && errno == EINTR);
+  if (!in_time)
+    return VLF_VERDICT_REFUSED;
+  if (ended == pid)
+    return read_verdict (status, answer);
+  if (strcmp (answer, PROVEN "\n") == 0)
+    return VLF_VERDICT_PROVEN;
+  *kept = TRUE;
+  return VLF_VERDICT_UNKNOWN;
 }
 
 static gpointer
@@ -406,9 +416,11 @@ probe_thread (gpointer data)
 {
   static const char *const names[] = { "not known yet", REFUSED, PROVEN };
   Probe *p = data;
-  const VlfVerdict verdict = run_probe (p);
+  gboolean kept;
+  const VlfVerdict verdict = run_probe (p, &kept);
 
-  vlf_tier_keep (p->key, verdict);
+  if (!kept)
+    vlf_tier_keep (p->key, verdict);
   g_info ("%s: instructions beyond OpenCL C (%u) are %s", p->device, p->tiers, names[verdict]);
   g_mutex_lock (&p->mutex);
   p->done = TRUE;

@@ -75,7 +75,7 @@ fill_prompt (const VlfRun *run, const VlfReading *r, guint which, const VlfText 
 }
 
 /* Two towers: the softmax over all prompts [n] asked together, negatives included; of one alone nothing can be said. Or, where the
- * model learnt that, each one's sigmoid. */
+ * model learnt that, each one's sigmoid. A prompt without a score takes nothing from the others. */
 static void
 match_prompts (const VlfNet *net, VlfPromptResult *prompts, guint n)
 {
@@ -86,9 +86,11 @@ match_prompts (const VlfNet *net, VlfPromptResult *prompts, guint n)
   if (net->sigmoid)
     return;
   for (guint i = 0; i < n; i++)
-    best = MAX (best, prompts[i].score);
+    if (!isnan (prompts[i].score))
+      best = MAX (best, prompts[i].score);
   for (guint i = 0; i < n; i++)
-    sum += exp (net->similarity_scale * (prompts[i].score - best));
+    if (!isnan (prompts[i].score))
+      sum += exp (net->similarity_scale * (prompts[i].score - best));
   for (guint i = 0; i < n && n > 1; i++)
     prompts[i].match = exp (net->similarity_scale * (prompts[i].score - best)) / sum;
 }

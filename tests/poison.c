@@ -3,9 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Overwrites all of float32 tensor @name in the safetensors file of length @size at @data. */
+/* Overwrites up to @n numbers of float32 tensor @name, from number @first on, in the safetensors file of length @size at @data. */
 static void
-poison (gchar *data, gsize size, const char *name, float with)
+poison (gchar *data, gsize size, const char *name, guint64 first, guint64 n, float with)
 {
   guint64 header = 0, begin, end;
   g_autofree gchar *key = g_strdup_printf ("\"%s\":", name), *text = NULL;
@@ -23,23 +23,27 @@ poison (gchar *data, gsize size, const char *name, float with)
   begin = g_ascii_strtoull (at + strlen ("\"data_offsets\":["), &next, 10);
   end = g_ascii_strtoull (next + 1, NULL, 10);
   g_assert_cmpuint (end, <=, size - 8 - header);
-  for (; begin + sizeof with <= end; begin += sizeof with)
+  for (begin += first * sizeof with; n > 0 && begin + sizeof with <= end; n--, begin += sizeof with)
     memcpy (data + 8 + header + begin, &with, sizeof with);
 }
 
 gchar *
-poison_copy (const gchar *folder, const char *tensor, float with)
+poison_copy_part (const gchar *folder, const char *tensor, guint64 first, guint64 n, float with)
 {
   gchar *copy = folder_copy (folder);
   g_autofree gchar *path = g_build_filename (copy, "model.safetensors", NULL), *data = NULL;
   gsize size;
 
-  if (!tensor)
-    return copy;
   g_assert_true (g_file_get_contents (path, &data, &size, NULL));
-  poison (data, size, tensor, with);
+  poison (data, size, tensor, first, n, with);
   folder_put (copy, "model.safetensors", data, (gssize) size);
   return copy;
+}
+
+gchar *
+poison_copy (const gchar *folder, const char *tensor, float with)
+{
+  return tensor ? poison_copy_part (folder, tensor, 0, G_MAXUINT64, with) : folder_copy (folder);
 }
 
 gboolean

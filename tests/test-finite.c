@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 #include "models/caption.h"
+#include "models/safetensors.h"
+#include "models/tokenizer.h"
 #include "tests/poison.h"
 
 #define BRIDGETOWER "bridgetower/retrieval"
@@ -117,6 +119,59 @@ test_two_towers (gconstpointer name)
   expect_invalid (name, "text_model.final_layer_norm.weight", NAN);
 }
 
+/* A copy of the CLIP model @directory in which the last word of @prompt has no numbers, if none of @others has that word. */
+static gchar *
+without_word (const gchar *directory, const char *prompt, const char *const *others)
+{
+  static const char tensor[] = "text_model.embeddings.token_embedding.weight";
+  g_autoptr (VlfTokenizer) tokenizer = vlf_tokenizer_new (directory, "clip", NULL);
+  g_autoptr (VlfSafetensors) weights = vlf_safetensors_open (directory, NULL);
+  g_auto (VlfTokens) tokens = { 0 };
+  guint64 width;
+  guint word;
+
+  g_assert_true (vlf_tokenizer_encode (tokenizer, prompt, -1, 0, &tokens, NULL));
+  word = tokens.tokens[tokens.n - 2].id;
+  for (; *others; others++) {
+    g_auto (VlfTokens) other = { 0 };
+
+    g_assert_true (vlf_tokenizer_encode (tokenizer, *others, -1, 0, &other, NULL));
+    for (guint i = 0; i < other.n; i++)
+      g_assert_cmpuint (other.tokens[i].id, !=, word);
+  }
+  width = vlf_safetensors_lookup (weights, tensor)->shape[1];
+  return poison_copy_part (directory, tensor, word * width, width, NAN);
+}
+
+/* A prompt without numbers takes none from those that compete with it. */
+static void
+test_one_of_many (gconstpointer name)
+{
+  static const char *const prompts[] = { "a red circle", "something blue", "the large star" };
+  g_autofree gchar *directory = g_build_filename (golden, name, "model", NULL);
+  gchar *copy = without_word (directory, prompts[2], (const char *const[]){ prompts[0], prompts[1], NULL });
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfModel) model = NULL;
+  g_autoptr (VlfSession) session = open_session (copy, &model);
+  VlfImage image = vlf_image_rgb (pixels, 24, 24);
+  VlfText *texts[G_N_ELEMENTS (prompts)];
+  g_autoptr (VlfResult) result = NULL, two = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    g_assert_nonnull ((texts[i] = vlf_text_new (model, prompts[i], NULL)));
+  g_assert_true (vlf_session_run (session, &image, 1, texts, 2, NULL, &two, &error));
+  g_assert_true (vlf_session_run (session, &image, 1, texts, 3, NULL, &result, &error));
+  g_assert_true (result->prompts[2].invalid && isnan (result->prompts[2].match));
+  for (guint i = 0; i < 2; i++) {
+    g_assert_false (result->prompts[i].invalid);
+    g_assert_cmpfloat (result->prompts[i].match, ==, two->prompts[i].match);
+    g_assert_cmpfloat (result->prompts[i].match, >, 0);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    vlf_text_unref (texts[i]);
+  folder_remove (copy);
+}
+
 static void
 check_caption (const char *tensor, gboolean invalid)
 {
@@ -177,6 +232,7 @@ main (int argc, char **argv)
   g_test_add_func ("/finite/head", test_head);
   g_test_add_func ("/finite/towers", test_towers);
   g_test_add_data_func ("/finite/clip", "clip/openai", test_two_towers);
+  g_test_add_data_func ("/finite/one-of-many", "clip/openai", test_one_of_many);
   g_test_add_data_func ("/finite/siglip", "siglip/base", test_two_towers);
   g_test_add_func ("/finite/caption", test_caption);
   if (!g_str_equal (device_name, "reference")) /* which stores float32, whatever it is asked for */

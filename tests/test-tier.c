@@ -202,6 +202,23 @@ test_interrupted (Fixture *f, gconstpointer script)
   }
 }
 
+/* Where the system does not say how a probe ended, its word is believed, and what it has kept itself stands: here, that it could not try. */
+static void
+test_unseen (Fixture *f, gconstpointer script)
+{
+  g_autoptr (VlfDevice) device = vlf_device_open ("cpu", NULL);
+  const gboolean proven = g_str_has_prefix (script, "echo");
+
+  signal (SIGCHLD, SIG_IGN);
+  for (guint i = 1; i <= 2; i++) {
+    gint64 patience = G_TIME_SPAN_HOUR;
+
+    g_assert_cmpint (vlf_tier_proven (device, VLF_TIER_INT8, "some program", &patience), ==, proven);
+    g_assert_cmpuint (calls (f), ==, proven ? 1 : i);
+  }
+  signal (SIGCHLD, SIG_DFL);
+}
+
 /* Neither does one that could not be started; this one has neither a head that names a shell nor machine code. */
 static void
 test_not_started (Fixture *f, gconstpointer script)
@@ -545,6 +562,8 @@ main (int argc, char **argv)
 
     g_test_add (path, Fixture, interruptions[i], set_up, test_interrupted, tear_down);
   }
+  g_test_add ("/tier/unseen/proven", Fixture, "echo proven", set_up, test_unseen, tear_down);
+  g_test_add ("/tier/unseen/interrupted", Fixture, "rm \"${0%/*}\"/*.clbin; exit 2", set_up, test_unseen, tear_down);
   g_test_add ("/tier/not-started", Fixture, "echo proven", set_up, test_not_started, tear_down);
   g_test_add ("/tier/group", Fixture, "cut -d ' ' -f 5 /proc/$$/stat > \"${0%/*}/group\"; echo proven", set_up,
               test_group, tear_down);
