@@ -3,7 +3,7 @@
  *   1 to 9  the questions given, or those that there are by default      0  captions again
  *   ?       type a question, Enter asks it                               q  ends
  *   vlf-caption [--question TEXT ...] [--model MODEL] [--vtt FILE] [FILE | --test]
- * Uses what GStreamer and the plugin install, nothing else:
+ * Uses what GStreamer and the plugin install, nothing else (webvttenc is one of the "bad" plugins, in Debian gstreamer1.0-plugins-bad):
  *   cc vlf-caption.c -o vlf-caption $(pkg-config --cflags --libs gstreamer-1.0) */
 #include <gst/gst.h>
 #include <glib-unix.h>
@@ -60,7 +60,8 @@ set_up (App *app, GError **error)
       g_strdup_printf ("%s ! videoconvert ! vlcaption name=caption post-messages=true ! vloverlay word-time=250000000 "
                        "! videoconvert ! %s  caption.text_src ! webvttenc ! filesink name=vtt",
                        source, sink);
-  if (!(app->pipeline = gst_parse_launch (launch, error)))
+  /* Else an element that is missing leaves a pipeline that never plays. */
+  if (!(app->pipeline = gst_parse_launch_full (launch, NULL, GST_PARSE_FLAG_FATAL_ERRORS, error)))
     return FALSE;
   app->caption = gst_bin_get_by_name (GST_BIN (app->pipeline), "caption");
   if (model)

@@ -41,7 +41,7 @@ make_pipeline (GError **error)
   }
   launch = g_strdup_printf (
       "%s ! videoconvert ! vlfusion name=fusion post-messages=true ! vloverlay ! videoconvert ! %s", source, sink);
-  return gst_parse_launch (launch, error);
+  return gst_parse_launch_full (launch, NULL, GST_PARSE_FLAG_FATAL_ERRORS, error);
 }
 
 static gboolean

@@ -106,9 +106,11 @@ class App:
         bus.add_signal_watch()
         bus.connect("message", self.on_message)
         GLib.io_add_watch(sys.stdin.fileno(), GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN | GLib.IOCondition.HUP, self.on_line)
-        GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, 2, self.loop.quit)
         self.pipeline.set_state(Gst.State.PLAYING)
-        self.loop.run()
+        try:
+            self.loop.run()
+        except KeyboardInterrupt:
+            pass
         self.pipeline.set_state(Gst.State.NULL)
         bus.remove_signal_watch()
         return self.status

@@ -92,8 +92,15 @@ class Speech(threading.Thread):
         self.recogniser = recogniser
         self.source = source
         self.stopped = threading.Event()
+        self.error = None  # why the recogniser failed
 
     def run(self):
+        try:
+            self.speak()
+        except Exception as error:  # a recogniser may raise anything
+            self.error = error
+
+    def speak(self):
         for start, end, text in self.recogniser.words(self.stopped.is_set):
             buffer = Gst.Buffer.new_wrapped(text.encode())
             if start is not None:  # without a time it is active from now on
@@ -104,11 +111,11 @@ class Speech(threading.Thread):
                 return
 
 
-def wait(bus):
-    """The message that ends the pipeline, or None after Ctrl-C, which Python only sees between two calls."""
+def wait(bus, speech):
+    """The message that ends the pipeline; None where the recogniser fails, or after Ctrl-C, which Python only sees between two calls."""
     message = None
     try:
-        while not message:
+        while not message and not speech.error:
             message = bus.timed_pop_filtered(Gst.SECOND // 5, Gst.MessageType.EOS | Gst.MessageType.ERROR)
     except KeyboardInterrupt:
         pass
@@ -141,9 +148,12 @@ def main():
     pipeline.set_state(Gst.State.PLAYING)
     speech = Speech(recogniser, pipeline.get_by_name("speech"))
     speech.start()
-    message = wait(pipeline.get_bus())
+    message = wait(pipeline.get_bus(), speech)
     speech.stopped.set()
     pipeline.set_state(Gst.State.NULL)
+    if speech.error:
+        print(f"vlf_speech: the recogniser failed: {speech.error}", file=sys.stderr)
+        return 1
     if message and message.type == Gst.MessageType.ERROR:
         print(f"vlf_speech: {message.parse_error()[0].message}", file=sys.stderr)
         return 1

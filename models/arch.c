@@ -23,7 +23,20 @@ vlf_net_match (const VlfNet *net, double score)
 const char *
 vlf_arch_types (void)
 {
-  return "\"bridgetower\", \"blip\", \"clip\" or \"siglip\"";
+  static gchar *types;
+
+  if (g_once_init_enter (&types)) {
+    GString *list = g_string_new (NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS (archs); i++)
+      g_string_append_printf (list, "%s\"%s\"",
+                              i == 0                         ? ""
+                              : i + 1 < G_N_ELEMENTS (archs) ? ", "
+                                                             : " or ",
+                              archs[i]->model_type);
+    g_once_init_leave (&types, g_string_free (list, FALSE));
+  }
+  return types;
 }
 
 VlfSight

@@ -26,7 +26,7 @@
  * gst-launch-1.0 filesrc location=clip.avi ! decodebin ! videoconvert ! vlcaption name=c  c.text_src ! webvttenc ! filesink location=clip.vtt
  * ]|
  *
- * Since: 0.2
+ * Since: 0.1
  */
 #include "plugin/gstvlcaption.h"
 #include "models/caption.h"

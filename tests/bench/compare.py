@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The same weights in vlf-bench, PyTorch, OpenVINO and ONNX Runtime, in interleaved rounds on this machine.
 
-    python tests/bench/compare.py --bench build/tools/vlf-bench --model DIR [--json FILE]
+    .venv/bin/python tests/bench/compare.py --bench build/tools/vlf-bench --model DIR [--json FILE]
 
 One frame and one prompt of 10 tokens per inference, the text encoded on both sides, no attention maps on either; of a CLIP
 (make-clip.py makes some) the image tower alone, of a BLIP that captions (make-blip.py makes one) a greedy caption of --tokens tokens in full,
@@ -13,11 +13,11 @@ median, and the median over the rounds of the ratio within a round. Only the rat
 
 On a GPU, against PyTorch in fp16, eager and compiled (once with --batch 1, once with --batch 8):
 
-    python tests/bench/compare.py --bench build/tools/vlf-bench --model DIR --device gpu --ours f16 --torch-device cuda \\
+    .venv/bin/python tests/bench/compare.py --bench build/tools/vlf-bench --model DIR --device gpu --ours f16 --torch-device cuda \\
         --precisions f16 --batch 8
 
 Without --model the shipped default model is compared; without --bench only the peers are, against the fastest of them.
-Needs what requirements.txt lists. On a machine that is busy otherwise look at the fastest frame and at the processor time:
+`tools/install-deps --training` makes .venv with what it needs. On a machine that is busy otherwise look at the fastest frame and at the processor time:
 engines whose threads wait for each other after every operation lose far more of the clock than others (but threads that spin
 while they wait take processor time for it).
 """

@@ -9,7 +9,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder" || exit 2
 number=0
-echo 1..11
+echo 1..12
 
 # check WHAT COMMAND...
 check () {
@@ -86,3 +86,6 @@ needs_webvtt "the example answers keys and questions that are typed" sh -c '
   [ "$(cat gone)" = 0 ] && grep -q "is it a circle? ." out && grep -q "what color is it? ." out && grep -q -- "-->" keys.vtt'
 "$example" --test --model /nonexistent </dev/null >out 2>err
 needs_webvtt "the example says what is wrong" sh -c "[ $? = 1 ] && grep -q /nonexistent err"
+
+GST_PLUGIN_PATH_1_0='' GST_PLUGIN_SYSTEM_PATH_1_0=/nonexistent GST_REGISTRY_1_0=$folder/registry timeout 60 "$example" --test </dev/null >out 2>err
+check "the example says which element is missing" sh -c "[ $? = 1 ] && grep -q 'no element' err"

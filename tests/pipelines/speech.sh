@@ -6,7 +6,7 @@ set -u
 python=$1 example=$2 model=$3
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-echo 1..4
+echo 1..5
 
 # check NUMBER WHAT COMMAND...
 check () {
@@ -41,7 +41,7 @@ class Recogniser:
 END
 speak --recogniser fake:Recogniser "a red circle,a star"
 if [ $status = 77 ]; then
-  for i in 1 2 3 4; do
+  for i in 1 2 3 4 5; do
     echo "ok $i # SKIP $(cat "$folder/err")"
   done
   exit 0
@@ -58,3 +58,7 @@ check 3 "lines of another program" [ "$status $(asked)" = "0 a green star;" ]
 
 speak --recogniser nowhere:Recogniser x
 check 4 "a recogniser that is not there" sh -c "[ $status != 0 ] && grep -q nowhere '$folder/err'"
+
+speak "$folder/nothing"
+check 5 "a recogniser that fails ends the program, which says why" sh -c "[ $status = 1 ] && [ \$(wc -l <'$folder/err') = 1 ] &&
+  grep -q 'the recogniser failed: .*nothing' '$folder/err'"
