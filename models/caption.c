@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_LENGTH 20u /* as transformers, where nothing else is said */
+#define MAX_LENGTH 20u /* of BLIP's own recipe; transformers 5 would take so many beyond the prefix */
 
 /* One question, or the one caption without. */
 typedef struct {
@@ -335,6 +335,15 @@ gboolean
 vlf_model_answers (const VlfModel *model)
 {
   return model->net->answers || (model->net->generates && model->questions_as_prefix);
+}
+
+gboolean
+vlf_model_check_question (const VlfModel *model, const char *question, GError **error)
+{
+  guint n;
+  g_autofree guint32 *ids = tokenize (model, "question", question, &n, error);
+
+  return ids != NULL;
 }
 
 void

@@ -4,7 +4,7 @@
 
 G_BEGIN_DECLS
 
-/* What a model that generates is asked; all zero is its plain way: greedy, at most 20 tokens. */
+/* What a model that generates is asked; all zero is its plain way: greedy, at most 20 tokens, as BLIP's own recipe has it. */
 typedef struct {
   const char *prefix;           /* a caption begins with these words (UTF-8); NULL or "": none. Not with questions */
   guint beams;                  /* 0 and 1: greedy */
@@ -47,6 +47,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (VlfCaption, vlf_caption_free)
  * to go on behind a question with its answer. */
 gboolean vlf_model_captions (const VlfModel *model);
 gboolean vlf_model_answers (const VlfModel *model);
+/* Whether @question can be read: it is UTF-8, else VLF_ERROR_FORMAT, and the model has rows for its tokens, else VLF_ERROR_RANGE. Any thread. */
+gboolean vlf_model_check_question (const VlfModel *model, const char *question, GError **error);
 
 /* A caption of @frame, or the answer to each of @questions [n_questions], UTF-8. The picture is looked at once for all of them. @captions
  * [1 or n_questions] receives one each, the caller's; untouched on failure. A model that does not do what is asked: VLF_ERROR_UNSUPPORTED;

@@ -127,8 +127,9 @@ vlf_embeddings_save (const char *path, const char *model, const VlfEmbedding *te
   g_autoptr (VlfSafetensorsWriter) writer = vlf_safetensors_writer_new ();
   Table table = { .texts = texts, .n = n, .layers = layers, .dim = dim };
 
-  if (n == 0) {
-    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: expected at least one text to write, found none", path);
+  if (n == 0 || n > VLF_EMBEDDINGS_MAX_TEXTS) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "%s: expected 1 to %u texts to write, found %u", path,
+                 VLF_EMBEDDINGS_MAX_TEXTS, n);
     return FALSE;
   }
   for (guint i = 0; i < n; i++) {

@@ -86,10 +86,10 @@ explain_phrase (const VlfText *text, gsize cells, VlfPromptResult *prompt)
   gboolean all;
 
   for (guint w = 0; w < text->n_words; w++)
-    n += text->words[w].phrase;
+    n += text->words[w].phrase && prompt->words[w].map;
   all = n == 0;
-  if (all)
-    n = text->n_words;
+  for (guint w = 0; w < text->n_words && all; w++)
+    n += prompt->words[w].map != NULL;
   prompt->map = g_new0 (float, cells);
   for (guint w = 0; w < text->n_words; w++)
     if (all || text->words[w].phrase)

@@ -127,7 +127,10 @@ read_size (VlfImageProcessor *p, VlfConfig *c, guint input)
   p->divisor = p->kind == VLF_PROCESSOR_BRIDGETOWER ? vlf_config_uint (c, "size_divisor", 32, 1, 1024) : 1;
   crop_width = read_side (c, "crop_size", "width", read_side (c, "crop_size", "shortest_edge", edge));
   crop_height = read_side (c, "crop_size", "height", read_side (c, "crop_size", "shortest_edge", edge));
-  check_sides (c, "crop_size", crop_width, crop_height, input);
+  if (p->center_crop)
+    check_sides (c, "crop_size", crop_width, crop_height, input);
+  else if (p->shortest_edge == 0) /* crop_size is saved also where nothing is cut */
+    check_sides (c, "size", p->resize_width, p->resize_height, input);
 }
 
 /* Since transformers 5 the settings are nested in the processor's file, which goes before their own. */

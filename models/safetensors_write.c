@@ -2,6 +2,7 @@
 #include "models/safetensors_write.h"
 #include "kernels/size.h"
 #include "models/json.h"
+#include "models/safetensors_header.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -194,9 +195,8 @@ make_header (VlfSafetensorsWriter *writer)
 }
 
 static gboolean
-write_all (VlfSafetensorsWriter *writer, FILE *file)
+write_all (VlfSafetensorsWriter *writer, const GString *header, FILE *file)
 {
-  g_autoptr (GString) header = make_header (writer);
   gboolean good = fwrite (header->str, 1, header->len, file) == header->len;
 
   for (guint i = 0; good && i < writer->entries->len; i++) {
@@ -222,11 +222,21 @@ gboolean
 vlf_safetensors_writer_save (VlfSafetensorsWriter *writer, const char *path, GError **error)
 {
   g_autofree gchar *temporary = g_strconcat (path, ".XXXXXX", NULL);
-  FILE *file = open_temporary (temporary);
+  g_autoptr (GString) header = NULL;
+  FILE *file;
   int reason = 0;
 
   g_ptr_array_sort (writer->entries, by_alignment_and_name);
-  if (!file || !write_all (writer, file))
+  header = make_header (writer);
+  if (header->len > VLF_SAFETENSORS_MAX_HEADER) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+                 "%s: expected names and texts of at most %" G_GUINT64_FORMAT
+                 " bytes, which readers take, found %" G_GSIZE_FORMAT,
+                 path, VLF_SAFETENSORS_MAX_HEADER, header->len);
+    return FALSE;
+  }
+  file = open_temporary (temporary);
+  if (!file || !write_all (writer, header, file))
     reason = errno;
   if (file && fclose (file) != 0 && !reason)
     reason = errno;

@@ -106,9 +106,10 @@ VlfText *vlf_text_new_encoded (VlfModel *model, const VlfEmbedding *embedding, G
 
 /* Numbers of the embedding that text and picture have in common (VlfResult.image_embedding); 0: the model has none. */
 guint vlf_model_embedding_size (const VlfModel *model);
-/* @prompt alone in that space, of unit length: what banks are made of. @to [vlf_model_embedding_size ()]. VLF_ERROR_UNSUPPORTED where
- * the model has none. Thread-safe, on the queue that texts are encoded on. */
-gboolean vlf_model_embed_text (VlfModel *model, const char *prompt, float *to, GError **error);
+/* @prompt alone in that space, of unit length: what banks are made of. @to [vlf_model_embedding_size ()]. @truncated: NULL, or receives
+ * whether it is longer than the model reads. VLF_ERROR_UNSUPPORTED where the model has none. Thread-safe, on the queue that texts are encoded
+ * on. */
+gboolean vlf_model_embed_text (VlfModel *model, const char *prompt, float *to, gboolean *truncated, GError **error);
 
 typedef struct _VlfBank VlfBank; /* models/bank.h */
 

@@ -181,6 +181,8 @@ vlf_session_enqueue_texts (VlfSession *session, VlfPass *pass)
       continue;
     group_settle (group);
     vlf_pass_close (pass, scope, (VlfTensor){ 0 });
+    vlf_pass_wait (
+        pass); /* a sign of life: thousands of prompts take a large tower longer than a device may keep silent */
   }
 }
 

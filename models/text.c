@@ -318,7 +318,7 @@ vlf_model_embedding_size (const VlfModel *model)
 }
 
 gboolean
-vlf_model_embed_text (VlfModel *model, const char *prompt, float *to, GError **error)
+vlf_model_embed_text (VlfModel *model, const char *prompt, float *to, gboolean *truncated, GError **error)
 {
   g_autoptr (VlfText) text = NULL;
 
@@ -330,6 +330,8 @@ vlf_model_embed_text (VlfModel *model, const char *prompt, float *to, GError **e
     return FALSE;
   }
   text = text_new (model, prompt, FALSE, to, error);
+  if (text && truncated)
+    *truncated = text->truncated;
   return text != NULL;
 }
 

@@ -223,7 +223,7 @@ embed_texts (VlfModel *model, const VlfEncoding *encoding, const char *const *pr
       return NULL;
     g_ptr_array_add (texts, text);
     if (!vlf_text_tokenize (text, error) ||
-        !vlf_model_embed_text (model, text->prompt, rows + (gsize) i * encoding->dim, error))
+        !vlf_model_embed_text (model, text->prompt, rows + (gsize) i * encoding->dim, NULL, error))
       return NULL;
     views[i] = view (text);
     views[i].values = rows + (gsize) i * encoding->dim;

@@ -55,11 +55,15 @@ matrix_for (const GstVideoInfo *info, Matrix *m)
   gdouble kr = 0.299, kb = 0.114;
   gint offset[GST_VIDEO_MAX_COMPONENTS], range[GST_VIDEO_MAX_COMPONENTS];
 
-  *m = (Matrix){ .scale = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } } };
+  *m = (Matrix){ 0 };
+  gst_video_color_range_offsets (info->colorimetry.range, info->finfo, offset, range);
+  for (guint i = 0; i < 3 && GST_VIDEO_INFO_IS_RGB (info); i++) {
+    m->scale[i][i] = range[i] / 255.0;
+    m->alpha_to_offset[i] = offset[i] / 255.0;
+  }
   if (GST_VIDEO_INFO_IS_RGB (info))
     return;
   gst_video_color_matrix_get_Kr_Kb (info->colorimetry.matrix, &kr, &kb);
-  gst_video_color_range_offsets (info->colorimetry.range, info->finfo, offset, range);
   for (guint i = 0; i < 3; i++) {
     gdouble luma[3] = { kr, 1 - kr - kb, kb };
 
@@ -188,6 +192,15 @@ over (guint8 below, guint8 colour, guint8 alpha)
   return (guint8) MIN (x, 255);
 }
 
+/* The same on what is not opaque: the frame's colours are not multiplied by its alpha, @under. */
+static inline guint8
+over_straight (guint8 below, guint under, guint8 colour, guint8 alpha)
+{
+  const guint left = under * (255u - alpha), out = alpha * 255u + left;
+
+  return out > 0 ? (guint8) MIN ((colour * 65025u + below * left + out / 2) / out, 255) : below;
+}
+
 /* The loops over samples, so that they go through vector registers: @restrict says that memory never overlaps. */
 static inline void
 stretch_loop (Line *line, const guint32 *restrict from, const Axis *across)
@@ -247,6 +260,57 @@ blend_row (guint8 *out, const Line *a, const Line *b, guint fraction, guint firs
     blend_row_wide (out, a, b, fraction, first, last);
   else
     blend_loop (out, a, b, fraction, first, last);
+}
+
+/* A frame's alpha beside a row of samples of a group: @step bytes from one to the next. */
+typedef struct {
+  const guint8 *data; /* NULL: the frame has none */
+  gsize step;
+} Below;
+
+static gboolean
+is_opaque (const Below *below, guint first, guint last)
+{
+  for (guint i = first; i < last && below->data; i++)
+    if (below->data[i * below->step] != 255)
+      return FALSE;
+  return TRUE;
+}
+
+static void
+blend_row_straight (guint8 *out, const Group *group, const Line *a, const Line *b, guint fraction, const Below *below,
+                    guint first, guint last)
+{
+  for (guint i = first; i < last; i++) {
+    const guint8 under = below->data[i * below->step]; /* which may be among the bytes that change */
+
+    for (guint k = 0, at = i * group->step; k < group->step; k++, at++) {
+      const guint8 colour = between (a->colour[at], b->colour[at], fraction);
+      const guint8 alpha = between (a->alpha[at], b->alpha[at], fraction);
+
+      if (group->channel[k] == ALPHA)
+        out[at] = over (under, colour, alpha);
+      else if (group->channel[k] >= 0)
+        out[at] = over_straight (out[at], under, colour, alpha);
+    }
+  }
+}
+
+/* Beside row @y of @group, from sample @x on. */
+static Below
+find_below (const GstVideoFrame *frame, const Group *group, gint x, gint y)
+{
+  const GstVideoFormatInfo *finfo = frame->info.finfo;
+  const guint x_sub = GST_VIDEO_FORMAT_INFO_W_SUB (finfo, group->component);
+  const guint y_sub = GST_VIDEO_FORMAT_INFO_H_SUB (finfo, group->component);
+  Below below = { 0 };
+
+  if (!GST_VIDEO_FORMAT_INFO_HAS_ALPHA (finfo) || (frame->info.flags & GST_VIDEO_FLAG_PREMULTIPLIED_ALPHA))
+    return below;
+  below.step = (gsize) GST_VIDEO_FORMAT_INFO_PSTRIDE (finfo, ALPHA) << x_sub;
+  below.data = (const guint8 *) GST_VIDEO_FRAME_COMP_DATA (frame, ALPHA) +
+               ((gsize) y << y_sub) * (gsize) GST_VIDEO_FRAME_COMP_STRIDE (frame, ALPHA) + (gsize) x * below.step;
+  return below;
 }
 
 /* Samples [*begin, *end) of the frame see something of source row @from. */
@@ -319,6 +383,9 @@ blend_group (const Source *source, GstVideoFrame *frame, const Group *group, con
   lines[0].row = lines[1].row = -1;
   for (gint y = down->begin; y < down->end; y++) {
     gint row = down->index[y - down->begin], next = MIN (row + 1, (gint) source->height - 1);
+    const guint fraction = down->fraction[y - down->begin];
+    const Below below = find_below (frame, group, across->begin, y);
+    guint8 *out = data + (gsize) y * stride;
     gint first, last;
 
     if (lines[1].row == row) {
@@ -331,9 +398,12 @@ blend_group (const Source *source, GstVideoFrame *frame, const Group *group, con
     line_fill (&lines[1], source, group, next, across);
     first = MIN (lines[0].first, lines[1].first);
     last = MAX (lines[0].last, lines[1].last);
-    if (first < last)
-      blend_row (data + (gsize) y * stride, &lines[0], &lines[1], down->fraction[y - down->begin],
-                 (guint) first * group->step, (guint) last * group->step);
+    if (first >= last)
+      continue;
+    if (is_opaque (&below, (guint) first, (guint) last))
+      blend_row (out, &lines[0], &lines[1], fraction, (guint) first * group->step, (guint) last * group->step);
+    else
+      blend_row_straight (out, group, &lines[0], &lines[1], fraction, &below, (guint) first, (guint) last);
   }
 }
 

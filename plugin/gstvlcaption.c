@@ -80,7 +80,7 @@ struct _GstVlCaption {
   gchar **asked;         /* and */
   GstVlManner *asked_by; /* in the last job */
   guint64 generation, told;
-  GstVlManner *good, *bad; /* one that worked, one that cannot work; NULL: none */
+  GstVlManner *good[2], *bad[2]; /* of captions and of answers: one that worked, one that cannot work; NULL: none */
   GstVlCues cues;
   GstVlTextSrc *cued; /* the text pad that they are of, a reference so that no other has its address; NULL: none */
 };
@@ -100,16 +100,14 @@ GST_ELEMENT_REGISTER_DEFINE (vlcaption, "vlcaption", GST_RANK_NONE, GST_TYPE_VL_
 static gchar **
 join_questions (GstVlCaption *self, const GPtrArray *texts)
 {
-  GPtrArray *all = g_ptr_array_new ();
+  g_autoptr (GStrvBuilder) all = g_strv_builder_new ();
 
   GST_OBJECT_LOCK (self);
-  for (gchar **question = self->questions; *question; question++)
-    g_ptr_array_add (all, g_strdup (*question));
+  g_strv_builder_addv (all, (const char **) self->questions);
   GST_OBJECT_UNLOCK (self);
   for (guint i = 0; i < texts->len; i++)
-    g_ptr_array_add (all, g_strdup (g_ptr_array_index (texts, i)));
-  g_ptr_array_add (all, NULL);
-  return (gchar **) g_ptr_array_free (all, FALSE);
+    g_strv_builder_add (all, g_ptr_array_index (texts, i));
+  return g_strv_builder_end (all);
 }
 
 /* Takes both over. Another number for anything else that is asked, or asked otherwise. */
@@ -132,6 +130,7 @@ caption_prepare (GstVlInference *base, const GPtrArray *texts)
   VlfModel *model = gst_vl_inference_get_model (base);
   GstVlManner *manner;
   GstVlCaptionJob *job;
+  guint kind;
 
   GST_OBJECT_LOCK (self);
   manner = gst_vl_manner_ref (self->manner);
@@ -139,7 +138,8 @@ caption_prepare (GstVlInference *base, const GPtrArray *texts)
   count_generation (self, join_questions (self, texts), manner);
   if (model && !*self->asked && !vlf_model_captions (model))
     return NULL;
-  job = gst_vl_caption_job_new (self->asked, manner == self->bad ? self->good : manner, self->good);
+  kind = *self->asked && (!model || vlf_model_answers (model));
+  job = gst_vl_caption_job_new (self->asked, manner == self->bad[kind] ? self->good[kind] : manner, self->good[kind]);
   job->job.generation = self->generation;
   return &job->job;
 }
@@ -149,14 +149,16 @@ caption_finish (GstVlInference *base, GstVlJob *base_job)
 {
   GstVlCaption *self = GST_VL_CAPTION (base);
   GstVlCaptionJob *job = (GstVlCaptionJob *) base_job;
+  const guint kind = *job->questions != NULL;
 
   if (job->refused && self->told != base_job->generation) {
     self->told = base_job->generation;
     GST_ELEMENT_WARNING (self, RESOURCE, SETTINGS, ("%s", job->refused->message), (NULL));
   }
   if (job->rejected)
-    gst_vl_manner_replace (&self->bad, job->rejected);
-  gst_vl_manner_replace (&self->good, job->manner);
+    gst_vl_manner_replace (&self->bad[kind], job->rejected);
+  if (base_job->result->n_prompts > 0) /* else nothing has been tried */
+    gst_vl_manner_replace (&self->good[kind], job->manner);
   return gst_vl_result_from_vlf (base_job->result, base_job->pts, base_job->generation);
 }
 
@@ -245,13 +247,12 @@ static GstFlowReturn
 caption_leaving (GstVlInference *base, GstBuffer *buffer, GstVlResult *result)
 {
   GstVlCaption *self = GST_VL_CAPTION (base);
-  GstVlTextSrc *pad = get_text_src (self);
+  g_autoptr (GstVlTextSrc) pad = get_text_src (self);
   GstFlowReturn ret;
 
   if (!pad)
     return GST_FLOW_OK;
   ret = push_texts (self, pad, buffer, result);
-  gst_object_unref (pad);
   /* The pad is being released; where the whole element flushes, the video's pads say so. */
   if (ret == GST_FLOW_FLUSHING)
     ret = GST_FLOW_OK;
@@ -265,7 +266,7 @@ static gboolean
 sink_event (GstBaseTransform *trans, GstEvent *event)
 {
   GstVlCaption *self = GST_VL_CAPTION (trans);
-  GstVlTextSrc *pad = get_text_src (self);
+  g_autoptr (GstVlTextSrc) pad = get_text_src (self);
   gboolean ret;
 
   gst_event_ref (event);
@@ -275,7 +276,6 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
     gst_vl_cues_reset (&self->cues);
   if (pad)
     gst_vl_text_src_take_event (pad, event);
-  g_clear_object (&pad);
   gst_event_unref (event);
   return ret;
 }
@@ -287,8 +287,10 @@ forget_stream (GstVlCaption *self)
   gst_vl_cues_reset (&self->cues);
   g_clear_pointer (&self->asked, g_strfreev);
   g_clear_pointer (&self->asked_by, gst_vl_manner_unref);
-  g_clear_pointer (&self->good, gst_vl_manner_unref);
-  g_clear_pointer (&self->bad, gst_vl_manner_unref);
+  for (guint kind = 0; kind < G_N_ELEMENTS (self->good); kind++) {
+    g_clear_pointer (&self->good[kind], gst_vl_manner_unref);
+    g_clear_pointer (&self->bad[kind], gst_vl_manner_unref);
+  }
   self->generation = self->told = 0;
 }
 

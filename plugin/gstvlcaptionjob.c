@@ -103,50 +103,42 @@ generate_somehow (GstVlCaptionJob *job, VlfModel *model, VlfSession *session, GE
   return FALSE;
 }
 
-static gboolean
-answer (GstVlCaptionJob *job, VlfModel *model, VlfSession *session, GError **error)
-{
-  if (*job->questions || vlf_model_captions (model))
-    return generate_somehow (job, model, session, error);
-  /* Nothing is asked: a result without texts. */
-  return vlf_session_run (session, &job->job.frame.image, 1, NULL, 0, NULL, &job->job.result, error);
-}
-
-/* Takes @why, of which the user is told. */
+/* Keeps those questions that the model can read, of a captioner none, and says why not all. */
 static void
-drop_questions (GstVlCaptionJob *job, GError *why)
+drop_questions (GstVlCaptionJob *job, VlfModel *model)
 {
-  job->refused = why;
-  g_strfreev (job->questions);
-  job->questions = g_new0 (gchar *, 1);
+  guint kept = 0;
+
+  for (gchar **question = job->questions; *question; question++) {
+    g_autoptr (GError) why = NULL;
+
+    if (!vlf_model_answers (model))
+      g_set_error (&why, VLF_ERROR, VLF_ERROR_UNSUPPORTED,
+                   "question: model \"%s\" captions and does not answer; questions need one of class "
+                   "BlipForQuestionAnswering",
+                   vlf_model_name (model));
+    if (!why && vlf_model_check_question (model, *question, &why)) {
+      job->questions[kept++] = *question;
+      continue;
+    }
+    g_clear_pointer (question, g_free);
+    if (!job->refused)
+      job->refused = g_steal_pointer (&why);
+  }
+  job->questions[kept] = NULL;
 }
 
-/* A captioner is not asked: it goes on with captions. */
-static void
-check_questions (GstVlCaptionJob *job, VlfModel *model)
-{
-  if (*job->questions && !vlf_model_answers (model))
-    drop_questions (job, g_error_new (VLF_ERROR, VLF_ERROR_UNSUPPORTED,
-                                      "question: model \"%s\" captions and does not answer; questions need one of "
-                                      "class BlipForQuestionAnswering",
-                                      vlf_model_name (model)));
-}
-
+/* A question of a stream, which nobody has refused before it is asked, ends nothing. */
 static gboolean
 infer (GstVlJob *base, VlfModel *model, VlfSession *session, GError **error)
 {
   GstVlCaptionJob *job = (GstVlCaptionJob *) base;
-  GError *why = NULL;
 
-  check_questions (job, model);
-  if (answer (job, model, session, &why))
-    return TRUE;
-  if (!*job->questions || !is_range (why)) {
-    g_propagate_error (error, why);
-    return FALSE;
-  }
-  drop_questions (job, why); /* nobody refuses those of a stream before they are asked */
-  return answer (job, model, session, error);
+  drop_questions (job, model);
+  if (*job->questions || vlf_model_captions (model))
+    return generate_somehow (job, model, session, error);
+  /* Nothing is asked: a result without texts. */
+  return vlf_session_run (session, &base->frame.image, 1, NULL, 0, NULL, &base->result, error);
 }
 
 static void

@@ -24,7 +24,7 @@ typedef struct {
   gchar **questions;              /* empty: a caption */
   GstVlManner *manner, *fallback; /* what to take when the model cannot do the first; NULL: fail */
   GstVlManner *rejected;          /* that @fallback, now @manner, stands in for; NULL: as asked */
-  GError *refused;                /* why that, or why @questions were dropped; NULL: all as asked */
+  GError *refused;                /* why that, or why some of @questions were dropped; NULL: all as asked */
 } GstVlCaptionJob;
 
 /* @questions, @manner and @fallback are copied or referenced. */

@@ -265,14 +265,13 @@ static void
 interrupt (GstVlInference *self, guint why, gboolean on)
 {
   GstVlInferencePrivate *priv = PRIV (self);
-  guint interrupts;
 
   GST_OBJECT_LOCK (self);
-  interrupts = priv->interrupts = on ? priv->interrupts | why : priv->interrupts & ~why;
+  priv->interrupts = on ? priv->interrupts | why : priv->interrupts & ~why;
+  if (priv->stream.engine) /* with the lock: what is set later counts later */
+    gst_vl_engine_interrupt (priv->stream.engine, priv->interrupts != 0);
   GST_OBJECT_UNLOCK (self);
   gst_vl_texts_set_flags (priv->stream.texts, (GstVlTextsFlags) why, on);
-  if (priv->stream.engine)
-    gst_vl_engine_interrupt (priv->stream.engine, interrupts != 0);
 }
 
 static gboolean
@@ -416,13 +415,14 @@ static void
 set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
 {
   GstVlInferencePrivate *priv = PRIV (GST_VL_INFERENCE (object));
+  gboolean later = FALSE;
 
   GST_OBJECT_LOCK (object);
   switch (id) {
   case PROP_MODEL:
   case PROP_DEVICE:
   case PROP_PRECISION: gst_vl_engine_settings_set (&priv->settings, id - PROP_MODEL, value); break;
-  case PROP_MODE: priv->stream.mode = g_value_get_enum (value); break;
+  case PROP_MODE: later = gst_vl_stream_set_mode (&priv->stream, g_value_get_enum (value)); break;
   case PROP_INTERVAL: priv->stream.interval = g_value_get_uint64 (value); break;
   case PROP_TEXT_TIMEOUT: priv->stream.text_timeout = g_value_get_uint64 (value); break;
   case PROP_FIT: priv->stream.fit = (VlfFit) g_value_get_enum (value); break;
@@ -436,6 +436,8 @@ set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
   default: G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
   }
   GST_OBJECT_UNLOCK (object);
+  if (later)
+    gst_element_post_message (GST_ELEMENT (object), gst_message_new_latency (GST_OBJECT (object)));
 }
 
 static void

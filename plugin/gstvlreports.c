@@ -4,6 +4,15 @@
 
 /* Called with the object lock. */
 gboolean
+gst_vl_stream_set_mode (GstVlStream *self, GstVlMode mode)
+{
+  const gboolean other = self->mode != mode;
+
+  self->mode = mode;
+  return other && GST_STATE (self->owner) >= GST_STATE_PAUSED;
+}
+
+gboolean
 gst_vl_stream_frames_wait (const GstVlStream *self, gboolean live)
 {
   return self->mode == GST_VL_MODE_EVERY_FRAME || (self->mode == GST_VL_MODE_AUTO && !live);

@@ -11,6 +11,7 @@ typedef struct {
   gsize n;
   GstClockTime pts;
   gfloat *map;
+  gboolean used; /* since there was too much the last time */
 } Smooth;
 
 struct _GstVlSmoothing {
@@ -46,11 +47,23 @@ gst_vl_smoothing_reset (GstVlSmoothing *smoothing)
   g_hash_table_remove_all (smoothing->maps);
 }
 
+static gboolean
+is_unused (gpointer key, gpointer value, gpointer user)
+{
+  Smooth *smooth = value;
+  const gboolean unused = !smooth->used;
+
+  (void) key;
+  (void) user;
+  smooth->used = FALSE;
+  return unused;
+}
+
 void
 gst_vl_smoothing_trim (GstVlSmoothing *smoothing)
 {
   if (g_hash_table_size (smoothing->maps) > MAX_MAPS)
-    g_hash_table_remove_all (smoothing->maps);
+    g_hash_table_foreach_remove (smoothing->maps, is_unused, NULL);
 }
 
 static void
@@ -78,6 +91,7 @@ gst_vl_smoothing_next (GstVlSmoothing *smoothing, const gchar *text, guint index
   key = g_strdup_printf ("%u %s", index, text);
   smooth = g_hash_table_lookup (smoothing->maps, key);
   if (smooth && smooth->n == n) {
+    smooth->used = TRUE;
     follow (smooth, map, pts, constant);
     g_free (key);
     return smooth->map;
@@ -85,6 +99,7 @@ gst_vl_smoothing_next (GstVlSmoothing *smoothing, const gchar *text, guint index
   smooth = g_new0 (Smooth, 1);
   smooth->n = n;
   smooth->pts = pts;
+  smooth->used = TRUE;
   smooth->map = g_memdup2 (map, n * sizeof (gfloat));
   g_hash_table_replace (smoothing->maps, key, smooth);
   return smooth->map;

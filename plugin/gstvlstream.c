@@ -148,16 +148,6 @@ take_result (GstVlStream *self, GstVlJob *job, gboolean waited)
   return GST_FLOW_OK;
 }
 
-/* GST_CLOCK_TIME_NONE: unknown, or it lies ahead. */
-static GstClockTime
-time_since (const GstVlMoment *moment, GstClockTime stream_time)
-{
-  if (!GST_CLOCK_TIME_IS_VALID (moment->stream) || !GST_CLOCK_TIME_IS_VALID (stream_time) ||
-      moment->stream < stream_time)
-    return GST_CLOCK_TIME_NONE;
-  return moment->stream - stream_time;
-}
-
 /* @fresh: it is the frame's own. Copies the structure of a shared buffer, never its memory. */
 static void
 attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment, gboolean fresh)
@@ -171,7 +161,7 @@ attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment,
   *buffer = gst_buffer_make_writable (*buffer);
   meta = gst_buffer_add_vl_meta (*buffer, self->last, name, GST_VL_INFERENCE_GET_CLASS (self->owner)->kind);
   if (!fresh)
-    gst_vl_meta_set_carried (meta, time_since (moment, self->last_time));
+    gst_vl_meta_set_carried (meta, gst_vl_moment_since (moment, self->last_time));
   if (read_flag (self, &self->mirror))
     gst_vl_mirror_attach (*buffer, meta);
   if (read_flag (self, &self->analytics))
@@ -181,7 +171,7 @@ attach_result (GstVlStream *self, GstBuffer **buffer, const GstVlMoment *moment,
 static void
 count_departure (GstVlStream *self, const GstVlMoment *moment, gboolean fresh)
 {
-  GstClockTime age = fresh ? 0 : time_since (moment, self->last_time);
+  GstClockTime age = fresh ? 0 : gst_vl_moment_since (moment, self->last_time);
 
   GST_OBJECT_LOCK (self->owner);
   gst_vl_times_add (&self->stats.passage, gst_util_get_timestamp () - moment->arrived);
@@ -278,7 +268,7 @@ is_due (GstVlStream *self, const GstVlJob *job, const GstVlMoment *moment, GstBu
   if (late)
     gst_vl_stream_post_qos (self, moment, buffer);
   /* NONE is the largest number. */
-  return !late && (job->generation != generation || time_since (moment, since) >= interval);
+  return !late && (job->generation != generation || gst_vl_moment_passed (moment, since, self->backwards) >= interval);
 }
 
 /* Inference. */
@@ -525,26 +515,6 @@ ask (GstVlStream *self, const GstVlMoment *moment, gboolean waits, GstClockTime 
   return TRUE;
 }
 
-/* A frame that begins before its segment is shown from the segment's start on: after an accurate seek this is what texts, which their
- * parser has cut at the same place, are matched by. */
-static void
-find_moment (const GstSegment *segment, GstBuffer *buffer, GstVlMoment *moment)
-{
-  GstClockTime shown;
-  guint64 time;
-
-  moment->arrived = gst_util_get_timestamp ();
-  moment->pts = GST_BUFFER_PTS (buffer);
-  moment->stream = moment->running = GST_CLOCK_TIME_NONE;
-  if (!GST_CLOCK_TIME_IS_VALID (moment->pts) || segment->format != GST_FORMAT_TIME)
-    return;
-  shown = MAX (moment->pts, segment->start);
-  if (gst_segment_to_stream_time_full (segment, GST_FORMAT_TIME, shown, &time) > 0)
-    moment->stream = time;
-  if (gst_segment_to_running_time_full (segment, GST_FORMAT_TIME, shown, &time) > 0)
-    moment->running = time;
-}
-
 static void
 tell_direction (GstVlStream *self)
 {
@@ -564,7 +534,7 @@ gst_vl_stream_process (GstVlStream *self, GstBuffer *buffer)
   gboolean waits, live;
   GstFlowReturn ret;
 
-  find_moment (&GST_BASE_TRANSFORM (self->owner)->segment, buffer, &moment);
+  gst_vl_moment_init (&moment, &GST_BASE_TRANSFORM (self->owner)->segment, buffer);
   update_live (self);
   tell_direction (self);
   GST_OBJECT_LOCK (self->owner);

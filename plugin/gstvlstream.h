@@ -2,16 +2,11 @@
 #pragma once
 #include "plugin/gstvlevents.h"
 #include "plugin/gstvlinference.h"
+#include "plugin/gstvlmoment.h"
 #include "plugin/gstvlstats.h"
 #include "plugin/gstvltexts.h"
 
 G_BEGIN_DECLS
-
-/* When a frame is shown; GST_CLOCK_TIME_NONE: unknown. */
-typedef struct {
-  GstClockTime pts, stream, running;
-  GstClockTime arrived; /* gst_util_get_timestamp() of its arrival */
-} GstVlMoment;
 
 /* What becomes of the frames of an inference element: which of them run an inference and which wait for it, what they carry, and what
  * that costs. Part of the element. */
@@ -75,6 +70,8 @@ void gst_vl_stream_drain (GstVlStream *self);
 /* Any thread. */
 void gst_vl_stream_take_qos (GstVlStream *self, GstEvent *event);
 gboolean gst_vl_stream_query_latency (GstVlStream *self, GstQuery *query);
+/* With the object lock. TRUE: frames wait for results now, or no longer do, so that the pipeline is to be told of another latency. */
+gboolean gst_vl_stream_set_mode (GstVlStream *self, GstVlMode mode);
 GstStructure *gst_vl_stream_make_stats (const GstVlStream *self); /* with the object lock */
 
 G_END_DECLS

@@ -167,13 +167,11 @@ chain (GstPad *pad, GstObject *parent, GstBuffer *in)
 static void
 interrupt (GstVlTextEnc *self, guint why, gboolean on)
 {
-  guint interrupts;
-
   GST_OBJECT_LOCK (self);
-  interrupts = self->interrupts = on ? self->interrupts | why : self->interrupts & ~why;
+  self->interrupts = on ? self->interrupts | why : self->interrupts & ~why;
+  if (self->engine) /* with the lock: what is set later counts later */
+    gst_vl_engine_interrupt (self->engine, self->interrupts != 0);
   GST_OBJECT_UNLOCK (self);
-  if (self->engine)
-    gst_vl_engine_interrupt (self->engine, interrupts != 0);
 }
 
 /* What comes out is known when the model has loaded. */

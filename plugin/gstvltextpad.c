@@ -216,8 +216,11 @@ judge (GstVlTextPad *pad, GstObject *parent, GError **error)
   GstVlTexts *texts = pad->texts;
 
   for (;;) {
-    GstVlVerdict verdict = texts->judge ? texts->judge (parent, &pad->encoding, error) : GST_VL_VERDICT_REFUSED;
+    GstVlVerdict verdict;
 
+    g_mutex_unlock (&texts->lock); /* whoever is told of a device that is lost may stop the element, which takes it */
+    verdict = texts->judge ? texts->judge (parent, &pad->encoding, error) : GST_VL_VERDICT_REFUSED;
+    g_mutex_lock (&texts->lock);
     if (verdict != GST_VL_VERDICT_OPEN)
       return verdict == GST_VL_VERDICT_ACCEPTED ? GST_FLOW_OK : GST_FLOW_NOT_NEGOTIATED;
     if (pad->flushing || pad->gone || (texts->flags & GST_VL_TEXTS_STOPPING))

@@ -263,13 +263,21 @@ gst_vl_text_src_take_event (GstVlTextSrc *self, GstEvent *event)
 
 /* GstPad. */
 
-/* Seeks go the way that the video's go; lateness of texts is nothing that frames could be spared for. */
+/* Seeks go the way that the video's go; lateness of texts is nothing that frames could be spared for. Who is linked after somebody else has
+ * refused texts, at the end of its stream say, has not refused any. */
 static gboolean
 text_src_event (GstPad *pad, GstObject *parent, GstEvent *event)
 {
+  GstVlTextSrc *self = GST_VL_TEXT_SRC (pad);
+
   (void) parent;
   if (GST_EVENT_TYPE (event) != GST_EVENT_QOS && GST_EVENT_TYPE (event) != GST_EVENT_RECONFIGURE)
-    return gst_pad_send_event (GST_VL_TEXT_SRC (pad)->video_src, event);
+    return gst_pad_send_event (self->video_src, event);
+  if (GST_EVENT_TYPE (event) == GST_EVENT_RECONFIGURE) {
+    g_mutex_lock (&self->lock);
+    self->flow = GST_FLOW_OK;
+    g_mutex_unlock (&self->lock);
+  }
   gst_event_unref (event);
   return TRUE;
 }

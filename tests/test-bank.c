@@ -237,7 +237,7 @@ test_embed (gconstpointer data)
   size = vlf_model_embedding_size (c.model);
   rows = g_new (float, c.n *size);
   for (guint i = 0; i < c.n; i++)
-    g_assert_true (vlf_model_embed_text (c.model, c.texts[i], rows + (gsize) i * size, &error));
+    g_assert_true (vlf_model_embed_text (c.model, c.texts[i], rows + (gsize) i * size, NULL, &error));
   own = vlf_bank_new (c.model, rows, c.n, size, (const char *const *) c.texts, &error);
   g_assert_no_error (error);
   theirs = look (&c, NULL, 0, (VlfRunOptions){ .bank = c.bank, .bank_results = 10 });

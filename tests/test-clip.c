@@ -134,7 +134,7 @@ embed (const char *directory, float *to)
 
   g_assert_no_error (error);
   g_assert_cmpuint (vlf_model_embedding_size (model), <=, 64);
-  g_assert_true (vlf_model_embed_text (model, "a red circle", to, &error));
+  g_assert_true (vlf_model_embed_text (model, "a red circle", to, NULL, &error));
 }
 
 /* Older configs say a tower's settings twice: what the first place says does not count then, nor what only it says. */
@@ -220,12 +220,12 @@ test_more_tokens (gconstpointer data)
   model = vlf_model_open (&options, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (vlf_model_embedding_size (model), ==, G_N_ELEMENTS (embedding));
-  g_assert_true (vlf_model_embed_text (model, "the last circle", embedding, &error));
+  g_assert_true (vlf_model_embed_text (model, "the last circle", embedding, NULL, &error));
   g_assert_null (vlf_text_new (model, "a circle beyond", &error));
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
   g_assert_nonnull (strstr (error->message, "below the model's vocab_size 240, found \"beyond\", which is 240"));
   g_clear_error (&error);
-  g_assert_false (vlf_model_embed_text (model, "beyond", embedding, &error));
+  g_assert_false (vlf_model_embed_text (model, "beyond", embedding, NULL, &error));
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
   g_clear_error (&error);
   g_clear_pointer (&model, vlf_model_unref);

@@ -122,6 +122,10 @@ test_unwritable (void)
   g_clear_error (&error);
   g_assert_false (vlf_embeddings_save (path, "fp", &broken, 0, 1, 1, &error));
   g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  g_clear_error (&error);
+  g_assert_false (vlf_embeddings_save (path, "fp", &broken, VLF_EMBEDDINGS_MAX_TEXTS + 1, 1, 1, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  g_assert_nonnull (strstr (error->message, "found 1000001"));
 }
 
 typedef struct {

@@ -310,7 +310,7 @@ test_blip (void)
   g_assert_cmpuint (encoded->dim, ==, vlf_model_embedding_size (model));
   alone = g_new (float, encoded->dim);
   for (guint i = 0; i < 3; i++) {
-    g_assert_true (vlf_model_embed_text (model, prompts[i], alone, NULL));
+    g_assert_true (vlf_model_embed_text (model, prompts[i], alone, NULL, NULL));
     g_assert_cmpmem (alone, encoded->dim * sizeof *alone, encoded->texts[i].values, encoded->dim * sizeof *alone);
   }
   g_assert_cmpuint (encoded->texts[0].n_words, ==, 7);

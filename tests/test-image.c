@@ -145,6 +145,26 @@ check_other_sizes (void)
   folder_remove (dir);
 }
 
+/* Where nothing is cut, what a cut would be like does not count, though it is saved; what the picture is resized to does. */
+static void
+check_unused_crop (void)
+{
+  static const char settings[] =
+      "{\"image_processor_type\": \"CLIPImageProcessor\", \"do_center_crop\": false, \"crop_size\": {\"height\": 24, "
+      "\"width\": 24}, \"size\": {\"height\": 48, \"width\": 48}}";
+  gchar *dir = folder_new ();
+  g_autoptr (GError) error = NULL;
+  VlfImageProcessor processor;
+
+  folder_put (dir, "preprocessor_config.json", settings, -1);
+  vlf_image_processor_load (&processor, dir, "CLIPImageProcessor", 48, 16, &error);
+  g_assert_no_error (error);
+  g_assert_false (vlf_image_processor_load (&processor, dir, "CLIPImageProcessor", 64, 16, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  g_assert_true (g_str_has_prefix (error->message, "preprocessor_config.json: size: expected 64 x 64"));
+  folder_remove (dir);
+}
+
 static void
 check_plan_regions (void)
 {
@@ -261,6 +281,7 @@ main (int argc, char **argv)
   g_test_add_func ("/image/extreme-shapes", check_extreme_shapes);
   g_test_add_data_func ("/image/nested", argv[1], check_nested);
   g_test_add_func ("/image/other-sizes", check_other_sizes);
+  g_test_add_func ("/image/unused-crop", check_unused_crop);
   g_test_add_data_func_full ("/image/sizes", g_build_filename (argv[1], "sizes.txt", NULL), check_sizes, g_free);
   for (guint i = 0; lines[i]; i++) {
     g_autofree gchar *path = g_strdup_printf ("/image/%s", lines[i]);

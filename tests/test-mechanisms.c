@@ -237,6 +237,31 @@ test_bi (gconstpointer data)
   vlf_device_unref (device);
 }
 
+/* A phrase looks where those of its words look that the model has read: BERT's tokenizer drops a word of one joiner. */
+static void
+test_unread_word (void)
+{
+  g_autofree gchar *directory = g_build_filename (folder, "blip", "retrieval", "model", NULL);
+  VlfModelOptions options = { .directory = directory, .device = device_name };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VlfModel) model = vlf_model_open (&options, &error);
+  g_autoptr (VlfSession) session = model ? vlf_session_new (model, &error) : NULL;
+  g_autoptr (VlfText) text = session ? vlf_text_new (model, "\342\200\215 red", &error) : NULL;
+  g_autoptr (VlfResult) result = NULL;
+  guint8 pixels[24 * 24 * 3] = { 0 };
+  const VlfImage image = vlf_image_rgb (pixels, 24, 24);
+  const VlfPromptResult *prompt;
+
+  g_assert_no_error (error);
+  vlf_session_run (session, &image, 1, &text, 1, NULL, &result, &error);
+  g_assert_no_error (error);
+  prompt = &result->prompts[0];
+  g_assert_cmpuint (prompt->n_words, ==, 2);
+  g_assert_null (prompt->words[0].map);
+  g_assert_cmpmem (prompt->map, result->rows * result->cols * sizeof (float), prompt->words[1].map,
+                   result->rows * result->cols * sizeof (float));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -252,5 +277,6 @@ main (int argc, char **argv)
   g_test_add_data_func ("/mechanisms/bi-attention/plain", "plain 3", test_bi);
   g_test_add_data_func ("/mechanisms/bi-attention/masked", "masked 4", test_bi);
   g_test_add_data_func ("/mechanisms/bi-attention/deep", "deep 1", test_bi);
+  g_test_add_func ("/mechanisms/unread-word", test_unread_word);
   return g_test_run ();
 }

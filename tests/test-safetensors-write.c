@@ -2,11 +2,12 @@
 /* What is written is read back the same, through the strict reader. */
 #include "models/safetensors_write.h"
 #include <glib/gstdio.h>
+#include "tests/folder.h"
 
 static VlfSafetensors *
 save_and_open (VlfSafetensorsWriter *writer)
 {
-  g_autofree gchar *folder = g_dir_make_tmp ("vlf-write-XXXXXX", NULL);
+  g_autofree gchar *folder = folder_new ();
   g_autofree gchar *path = g_build_filename (folder, "a.safetensors", NULL);
   g_autoptr (GError) error = NULL;
   VlfSafetensors *file;
@@ -89,6 +90,23 @@ test_refused (void)
   g_assert_error (error, VLF_ERROR, VLF_ERROR_IO);
 }
 
+/* What no reader takes is not written. */
+static void
+test_too_much (void)
+{
+  g_autoptr (VlfSafetensorsWriter) writer = vlf_safetensors_writer_new ();
+  g_autofree gchar *text = g_strnfill (100000000, 'a');
+  g_autoptr (GError) error = NULL;
+  gchar *folder = folder_new ();
+  g_autofree gchar *path = g_build_filename (folder, "a.safetensors", NULL);
+
+  vlf_safetensors_writer_set (writer, "text", text);
+  g_assert_false (vlf_safetensors_writer_save (writer, path, &error));
+  g_assert_error (error, VLF_ERROR, VLF_ERROR_RANGE);
+  g_assert_cmpint (g_rmdir (folder), ==, 0); /* neither that file nor a temporary one */
+  g_free (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -96,5 +114,6 @@ main (int argc, char **argv)
   g_test_add_func ("/safetensors-write/round-trip", test_round_trip);
   g_test_add_func ("/safetensors-write/nothing", test_nothing);
   g_test_add_func ("/safetensors-write/refused", test_refused);
+  g_test_add_func ("/safetensors/write/too-much", test_too_much);
   return g_test_run ();
 }

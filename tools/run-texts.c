@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "models/embeddings.h"
 #include "tools/vlf-run.h"
+#include <string.h>
+
+#define MOST_BYTES 90000000u /* of texts; a file's header, which has them, takes 100,000,000, and some are quoted */
 
 /* Of the first byte of @text that is not UTF-8, a NUL included; 0: all of it is. */
 static guint
@@ -42,12 +45,36 @@ read_lines (const char *path, GError **error)
   return NULL;
 }
 
+/* Before hours of work, what no file can hold. */
+static gboolean
+check_lines (const char *path, const GPtrArray *lines, GError **error)
+{
+  gsize bytes = 0;
+
+  for (guint i = 0; i < lines->len; i++)
+    bytes += strlen (g_ptr_array_index (lines, i)) + 1;
+  if (lines->len <= VLF_EMBEDDINGS_MAX_TEXTS && bytes <= MOST_BYTES)
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
+               "%s: expected at most %u texts of %u bytes together, found %u of %" G_GSIZE_FORMAT
+               "; banks of more than that want several files",
+               path, VLF_EMBEDDINGS_MAX_TEXTS, MOST_BYTES, lines->len, bytes);
+  return FALSE;
+}
+
 static gboolean
 embed (VlfModel *model, GPtrArray *lines, float *rows, guint size, GError **error)
 {
-  for (guint i = 0; i < lines->len; i++)
-    if (!vlf_model_embed_text (model, g_ptr_array_index (lines, i), rows + (gsize) i * size, error))
+  for (guint i = 0; i < lines->len; i++) {
+    const gchar *line = g_ptr_array_index (lines, i);
+    gboolean truncated;
+
+    if (!vlf_model_embed_text (model, line, rows + (gsize) i * size, &truncated, error))
       return FALSE;
+    if (truncated)
+      cli_note ("note: the text \"%.*s...\" is longer than the model reads; its end was cut off", vlf_shown (line, 40),
+                line);
+  }
   return TRUE;
 }
 
@@ -56,7 +83,8 @@ run_texts (const RunOptions *options, GError **error)
 {
   g_autoptr (GPtrArray) lines = read_lines (options->texts, error);
   const guint n = lines ? lines->len : 0;
-  g_autoptr (VlfModel) model = lines ? run_open_model (options, FALSE, error) : NULL;
+  const gboolean fits = lines && check_lines (options->texts, lines, error);
+  g_autoptr (VlfModel) model = fits ? run_open_model (options, FALSE, error) : NULL;
   const guint size = model ? vlf_model_embedding_size (model) : 0;
   g_autofree float *rows = model ? g_try_new (float, MAX ((gsize) n * size, 1)) : NULL;
   g_autofree VlfEmbedding *texts = NULL;

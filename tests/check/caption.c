@@ -331,6 +331,40 @@ GST_START_TEST (test_refused_at_start)
 }
 GST_END_TEST
 
+/* Nor does a readable one take the blame for what is impossible from the start. */
+GST_START_TEST (test_impossible_answers)
+{
+  Fusion *f;
+
+  fake_reset ();
+  f = caption_new ("question=how? num-beams=33");
+  fake.answers = 1;
+  fusion_set_caps (f, "RGB", 8, 8);
+  fail_unless_equals_int (GPOINTER_TO_INT (push_some (f)), GST_FLOW_ERROR);
+  fusion_expect_message (f->bus, GST_MESSAGE_ERROR, "beams");
+  fusion_free (f);
+}
+GST_END_TEST
+
+/* What answered need not caption: the manner in which each was possible is kept apart. */
+GST_START_TEST (test_manner_of_answers)
+{
+  Fusion *f;
+
+  fake_reset ();
+  f = caption_new ("interval=0 prompt=good");
+  fake.answers = 2;
+  fusion_set_caps (f, "RGB", 8, 8);
+  expect_said (f, "good 0");
+  g_object_set (f->element, "prompt", FAKE_UNREADABLE, "question", "how?", NULL);
+  expect_said (f, "how? 0");
+  g_object_set (f->element, "question", "", NULL);
+  expect_said (f, "good 0");
+  fusion_expect_message (f->bus, GST_MESSAGE_WARNING, "prefix");
+  fusion_free (f);
+}
+GST_END_TEST
+
 static gpointer
 change_all (gpointer data)
 {
@@ -402,6 +436,8 @@ caption_suite (void)
   tcase_add_test (tc, test_questions);
   tcase_add_test (tc, test_timed_questions);
   tcase_add_test (tc, test_unreadable_question);
+  tcase_add_test (tc, test_impossible_answers);
+  tcase_add_test (tc, test_manner_of_answers);
   tcase_add_test (tc, test_live_is_not_held_up);
   tcase_add_test (tc, test_null_while_generating);
   tcase_add_test (tc, test_flush_while_generating);

@@ -19,6 +19,16 @@ vlf_model_answers (const VlfModel *model)
   return g_atomic_int_get (&fake.answers) != 0;
 }
 
+gboolean
+vlf_model_check_question (const VlfModel *model, const char *question, GError **error)
+{
+  (void) model;
+  if (strcmp (question, FAKE_UNREADABLE) != 0)
+    return TRUE;
+  g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "question: expected words, found %s", question);
+  return FALSE;
+}
+
 static gboolean
 take_steps (const VlfCaptionOptions *options, GError **error)
 {
@@ -72,11 +82,12 @@ vlf_session_caption (VlfSession *session, const VlfImage *frame, const char *con
     g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "beams: expected at most 32, found %u", options->beams);
     ok = FALSE;
   }
+  if (ok && n_questions == 0 && g_strcmp0 (options->prefix, FAKE_UNREADABLE) == 0) {
+    g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "prefix: expected words, found %s", options->prefix);
+    ok = FALSE;
+  }
   for (guint i = 0; ok && i < n_questions; i++)
-    if (strcmp (questions[i], FAKE_UNREADABLE) == 0) {
-      g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE, "question: expected words, found %s", questions[i]);
-      ok = FALSE;
-    }
+    ok = vlf_model_check_question (NULL, questions[i], error);
   ok = ok && take_steps (options, error);
   for (guint i = 0; ok && i < MAX (n_questions, 1); i++) {
     const char *prefix = options->prefix && *options->prefix ? options->prefix : "saying";

@@ -47,7 +47,7 @@ double fake_match (const char *prompt);
 gchar **fake_bank_lines (VlfBank *bank);
 
 /* Captions are "<prefix or 'saying'> N" with N = fake.saying, answers "<question> N", each of two words or more with maps; more than 32
- * beams are VLF_ERROR_RANGE, and so is this question. */
+ * beams are VLF_ERROR_RANGE, and so is this question or prefix. */
 #define FAKE_UNREADABLE "unreadable?"
 
 G_END_DECLS

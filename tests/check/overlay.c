@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvlsmoothing.h"
 #include "tests/check/overlayharness.h"
 #include <gst/video/video.h>
 #include <math.h>
@@ -314,6 +315,26 @@ GST_START_TEST (test_smoothing)
 }
 GST_END_TEST
 
+/* However many maps there are, those that are drawn again are smoothed. */
+GST_START_TEST (test_smoothing_many)
+{
+  GstVlSmoothing *smoothing = gst_vl_smoothing_new ();
+
+  for (guint frame = 0; frame < 4; frame++) {
+    const gfloat map = frame % 2;
+
+    gst_vl_smoothing_trim (smoothing);
+    for (guint i = 0; i < 65; i++) {
+      const gfloat drawn =
+          *gst_vl_smoothing_next (smoothing, "a prompt", i, &map, 1, frame * 100 * GST_MSECOND, GST_SECOND);
+
+      fail_unless (frame == 0 ? drawn == 0 : drawn > 0 && drawn < 0.5, "frame %u, map %u: %g", frame, i, drawn);
+    }
+  }
+  gst_vl_smoothing_free (smoothing);
+}
+GST_END_TEST
+
 /* Captions of a caption meta, and long, empty and right-to-left text. */
 GST_START_TEST (test_texts)
 {
@@ -442,6 +463,7 @@ overlay_suite (void)
   tcase_add_test (tests, test_expire);
   tcase_add_test (tests, test_source);
   tcase_add_test (tests, test_smoothing);
+  tcase_add_test (tests, test_smoothing_many);
   tcase_add_test (tests, test_word_by_word);
   tcase_add_test (tests, test_two_speakers);
   tcase_add_test (tests, test_texts);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plugin/gstvlblend.h"
 #include "plugin/gstvloverlay.h"
 #include "tests/check/vlcheck.h"
 #include <gst/check/gstharness.h>
@@ -224,6 +225,104 @@ GST_START_TEST (test_wrong_metas)
 }
 GST_END_TEST
 
+/* A rectangle of changing alpha, premultiplied ARGB. */
+static GstVideoOverlayComposition *
+composition_of (guint side)
+{
+  GstBuffer *pixels = gst_buffer_new_allocate (NULL, 4 * side * side, NULL);
+  GstVideoOverlayComposition *composition;
+  GstVideoOverlayRectangle *rectangle;
+  GstMapInfo map;
+
+  gst_buffer_map (pixels, &map, GST_MAP_WRITE);
+  for (guint i = 0; i < side * side; i++) {
+    const guint32 alpha = i * 255 / (side * side - 1), red = alpha, blue = alpha * (i % 7) / 6;
+    const guint32 p = alpha << 24 | red << 16 | blue;
+
+    memcpy (map.data + 4 * i, &p, 4);
+  }
+  gst_buffer_unmap (pixels, &map);
+  gst_buffer_add_video_meta (pixels, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, side, side);
+  rectangle =
+      gst_video_overlay_rectangle_new_raw (pixels, 0, 0, side, side, GST_VIDEO_OVERLAY_FORMAT_FLAG_PREMULTIPLIED_ALPHA);
+  composition = gst_video_overlay_composition_new (rectangle);
+  gst_video_overlay_rectangle_unref (rectangle);
+  gst_buffer_unref (pixels);
+  return composition;
+}
+
+/* On frames that are not opaque, what GStreamer's own blending makes of them: colours are not multiplied by alpha. */
+GST_START_TEST (test_not_opaque)
+{
+  static const GstVideoFormat formats[] = { GST_VIDEO_FORMAT_RGBA, GST_VIDEO_FORMAT_BGRA, GST_VIDEO_FORMAT_ARGB,
+                                            GST_VIDEO_FORMAT_ABGR };
+  const guint side = 32;
+  GstVideoOverlayComposition *composition = composition_of (side);
+
+  for (guint f = 0; f < G_N_ELEMENTS (formats); f++) {
+    guint8 data[2][4 * 32 * 32];
+    GstVideoInfo info;
+
+    gst_video_info_set_format (&info, formats[f], side, side);
+    for (guint i = 0; i < sizeof data[0]; i++)
+      data[0][i] = data[1][i] = (guint8) (i % 4 == GST_VIDEO_INFO_COMP_POFFSET (&info, 3) ? i / 4 * 37 : i * 11);
+    for (guint k = 0; k < 2; k++) {
+      GstBuffer *buffer = gst_buffer_new_wrapped_full (0, data[k], sizeof data[k], 0, sizeof data[k], NULL, NULL);
+      GstVideoFrame frame;
+
+      fail_unless (gst_video_frame_map (&frame, &info, buffer, GST_MAP_READWRITE));
+      fail_unless (k ? gst_vl_blend (composition, &frame) : gst_video_overlay_composition_blend (composition, &frame));
+      gst_video_frame_unmap (&frame);
+      gst_buffer_unref (buffer);
+    }
+    for (guint i = 0; i < sizeof data[0]; i++) {
+      const guint8 alpha = data[0][i / 4 * 4 + GST_VIDEO_INFO_COMP_POFFSET (&info, 3)];
+
+      /* What is hardly there is known in few steps. */
+      fail_unless (ABS (data[0][i] - data[1][i]) <= 2 + 255 / MAX (alpha, 1),
+                   "format %u, byte %u: expected %u, found %u, alpha %u", f, i, data[0][i], data[1][i], alpha);
+    }
+  }
+  gst_video_overlay_composition_unref (composition);
+}
+GST_END_TEST
+
+/* White is where the frame's colorimetry says, in RGB too. */
+GST_START_TEST (test_rgb_range)
+{
+  static const struct {
+    GstVideoColorRange range;
+    guint8 white;
+  } cases[] = { { GST_VIDEO_COLOR_RANGE_0_255, 255 }, { GST_VIDEO_COLOR_RANGE_16_235, 235 } };
+  GstBuffer *pixels = gst_buffer_new_memdup ("\xff\xff\xff\xff", 4);
+  GstVideoOverlayRectangle *rectangle;
+  GstVideoOverlayComposition *composition;
+
+  gst_buffer_add_video_meta (pixels, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, 1, 1);
+  rectangle =
+      gst_video_overlay_rectangle_new_raw (pixels, 0, 0, 1, 1, GST_VIDEO_OVERLAY_FORMAT_FLAG_PREMULTIPLIED_ALPHA);
+  composition = gst_video_overlay_composition_new (rectangle);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    guint8 data[4] = { 50, 50, 50, 50 };
+    GstBuffer *buffer = gst_buffer_new_wrapped_full (0, data, sizeof data, 0, sizeof data, NULL, NULL);
+    GstVideoFrame frame;
+    GstVideoInfo info;
+
+    gst_video_info_set_format (&info, GST_VIDEO_FORMAT_BGRx, 1, 1);
+    info.colorimetry.range = cases[i].range;
+    fail_unless (gst_video_frame_map (&frame, &info, buffer, GST_MAP_READWRITE));
+    fail_unless (gst_vl_blend (composition, &frame));
+    gst_video_frame_unmap (&frame);
+    gst_buffer_unref (buffer);
+    for (guint c = 0; c < 3; c++)
+      fail_unless_equals_int (data[c], cases[i].white);
+  }
+  gst_video_overlay_composition_unref (composition);
+  gst_video_overlay_rectangle_unref (rectangle);
+  gst_buffer_unref (pixels);
+}
+GST_END_TEST
+
 static Suite *
 overlay_formats_suite (void)
 {
@@ -234,6 +333,8 @@ overlay_formats_suite (void)
   suite_add_tcase (suite, tests);
   tcase_add_test (tests, test_formats);
   tcase_add_test (tests, test_styles);
+  tcase_add_test (tests, test_not_opaque);
+  tcase_add_test (tests, test_rgb_range);
   tcase_add_test (tests, test_sizes);
   tcase_add_test (tests, test_wrong_metas);
   return suite;

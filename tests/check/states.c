@@ -417,6 +417,26 @@ GST_START_TEST (test_interval)
 }
 GST_END_TEST
 
+/* The interval is one backwards too. */
+GST_START_TEST (test_interval_backwards)
+{
+  Fusion *f = fusion_new ("prompt=a interval=99999999");
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  segment.rate = -1;
+  segment.stop = GST_SECOND;
+  fusion_set_caps (f, "RGB", 8, 8);
+  fail_unless (gst_harness_push_event (f->h, gst_event_new_segment (&segment)));
+  for (guint i = 20; i > 8; i--) {
+    f->pushed = i;
+    gst_buffer_unref (fusion_pass (f));
+  }
+  fail_unless_equals_int (fake.runs, 4);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* A late sink costs inferences, never frames. */
 GST_START_TEST (test_qos)
 {
@@ -527,6 +547,11 @@ GST_START_TEST (test_latency)
   g_object_set (f->element, "mode", 2 /* latest */, NULL);
   query_latency (f, TRUE, &after);
   fail_unless_equals_uint64 (after, before);
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_LATENCY, NULL), 1);
+  g_object_set (f->element, "mode", 1 /* every-frame */, NULL);
+  query_latency (f, TRUE, &after);
+  fail_unless (after >= before + 30 * GST_MSECOND);
+  fail_unless_equals_int (fusion_messages (f, GST_MESSAGE_LATENCY, NULL), 1);
   fusion_free (f);
 }
 GST_END_TEST
@@ -554,6 +579,7 @@ states_suite (void)
   tcase_add_test (tc, test_eos_first);
   tcase_add_test (tc, test_flush);
   tcase_add_test (tc, test_interval);
+  tcase_add_test (tc, test_interval_backwards);
   tcase_add_test (tc, test_qos);
   tcase_add_test (tc, test_latest);
   tcase_add_test (tc, test_latest_writable);

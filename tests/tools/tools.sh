@@ -194,6 +194,8 @@ printf 'a red circle\n\na blue star\n' >"$folder/lines"
 works "--texts" "$tools/vlf-run" --model "$bank" --texts "$folder/lines" --save "$folder/bank"
 works "  writes a bank" "$tools/vlf-inspect" "$folder/bank"
 shows "  of the lines that are not blank" '^text_embeddings +F32 +\[2, [0-9]+\]'
+yes a | sed 1000001q >"$folder/many"
+refuses "--texts of more than a bank holds" 'many: expected at most 1000000 texts' "$tools/vlf-run" --model "$bank" --texts "$folder/many" --save "$folder/bank"
 printf 'a red circle\na blue\000 star\nring\n' >"$folder/nul"
 refuses "--texts with a NUL" 'nul: line 2: expected UTF-8, found other bytes' "$tools/vlf-run" --model "$bank" --texts "$folder/nul" --save "$folder/bank"
 printf 'ring\na \377 star' >"$folder/latin"
