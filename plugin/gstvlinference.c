@@ -297,6 +297,7 @@ sink_event (GstBaseTransform *trans, GstEvent *event)
     break;
   case GST_EVENT_SEGMENT:
     gst_vl_stream_begin_segment (&priv->stream, event);
+    gst_vl_texts_begin_segment (priv->stream.texts, gst_event_get_seqnum (event));
     gst_vl_texts_set_video_thread (priv->stream.texts);
     break;
   case GST_EVENT_EOS:
@@ -330,7 +331,7 @@ src_event (GstBaseTransform *trans, GstEvent *event)
   }
   ret = GST_BASE_TRANSFORM_CLASS (parent_class)->src_event (trans, event);
   if (seek) {
-    gst_vl_texts_end_seek (priv->stream.texts, seek);
+    gst_vl_texts_end_seek (priv->stream.texts, seek, ret);
     gst_event_unref (seek);
   }
   return ret;

@@ -63,6 +63,8 @@ insert (GstVlTextPad *pad, GstVlTextItem *item)
   for (GList *link = pad->items.head; link; link = link->next) {
     GstVlTextItem *earlier = link->data;
 
+    if (earlier->ahead != item->ahead)
+      continue;
     for (guint i = 0; i < GST_VL_N_CLOCKS; i++)
       if (earlier->end[i] == GST_CLOCK_TIME_NONE || !*item->text)
         earlier->end[i] = MIN (earlier->end[i], MAX (earlier->start[i], item->start[i]));
@@ -139,6 +141,7 @@ take_item (GstVlTextPad *pad, GstVlTextItem *item, GstBuffer *buffer)
     pad->crowded = TRUE;
     return !told;
   }
+  item->ahead = pad->ahead;
   set_times (pad, item, GST_BUFFER_PTS (buffer), GST_BUFFER_DURATION (buffer));
   insert (pad, item);
   g_cond_broadcast (&pad->texts->changed);
@@ -180,7 +183,7 @@ forget_texts (GstVlTextPad *pad)
   g_queue_clear_full (&pad->items, gst_vl_text_item_free);
   gst_segment_init (&pad->segment, GST_FORMAT_UNDEFINED);
   pad->position[GST_VL_CLOCK_STREAM] = pad->position[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
-  pad->eos = pad->crowded = FALSE;
+  pad->eos = pad->crowded = pad->sought = pad->ahead = FALSE;
   pad->patient = TRUE;
   pad->thread = 0;
 }
@@ -191,6 +194,8 @@ take_segment (GstVlTextPad *pad, GstEvent *event)
   while (pad->held && !pad->flushing && !pad->gone && !(pad->texts->flags & GST_VL_TEXTS_STOPPING))
     g_cond_wait (&pad->texts->changed, &pad->texts->lock);
   gst_event_copy_segment (event, &pad->segment);
+  pad->ahead |= pad->sought;
+  pad->sought = FALSE;
   /* Neither its position nor its start says what texts are still to come: subparse may send it stale after a seek. */
   pad->position[GST_VL_CLOCK_STREAM] = pad->position[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
 }

@@ -24,6 +24,7 @@ typedef struct {
   gchar *text;
   VlfEmbeddings *encoded;                                    /* the text, where it comes encoded; else NULL */
   GstClockTime start[GST_VL_N_CLOCKS], end[GST_VL_N_CLOCKS]; /* end NONE: until the next one */
+  gboolean ahead;                                            /* it is of the next round, see GstVlTextPad */
 } GstVlTextItem;
 
 struct _GstVlTexts {
@@ -33,6 +34,7 @@ struct _GstVlTexts {
   GstVlTextsFlags flags;
   GstVlTextsJudge judge;             /* NULL: encoded texts are refused */
   guint seeking;                     /* flushing seeks under way */
+  guint32 round;                     /* the sequence number of the video's latest segment */
   GstClockTime now[GST_VL_N_CLOCKS]; /* of the latest frame */
   guint video_thread;                /* gst_vl_thread_number() of the latest frame or event; 0: not known */
   guint
@@ -52,10 +54,14 @@ struct _GstVlTextPad {
   gchar *fingerprint;                     /* if this is not NULL */
   GstClockTime position[GST_VL_N_CLOCKS]; /* no text that starts earlier will come; NONE: nothing known */
   gboolean eos, flushing, gone, held;
-  gboolean told;        /* that its caps are refused */
-  gboolean crowded;     /* the bus was told that texts get lost */
-  gboolean beside;      /* texts came on the video's thread when both were last known */
-  gboolean patient;     /* the video may wait for this pad */
+  gboolean told;    /* that its caps are refused */
+  gboolean crowded; /* the bus was told that texts get lost */
+  gboolean beside;  /* texts came on the video's thread when both were last known */
+  gboolean patient; /* the video may wait for this pad */
+  /* A seek that does not flush, as of a loop, begins another round, and texts may be there sooner than frames, which were in flight: those wait
+   * for the video's segment. */
+  gboolean sought;      /* the next segment is of the next round */
+  gboolean ahead;       /* texts are */
   gboolean live, asked; /* whether its source is live, and whether that is known */
   guint thread;         /* that texts come on; 0: not known */
 };

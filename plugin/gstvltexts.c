@@ -100,10 +100,41 @@ gst_vl_texts_set_flags (GstVlTexts *texts, GstVlTextsFlags flags, gboolean on)
   g_mutex_unlock (&texts->lock);
 }
 
+/* Called with the lock. What is there of the round before is over. */
+static void
+begin_round (GstVlTextPad *pad)
+{
+  for (GList *link = pad->items.head, *next; link && pad->ahead; link = next) {
+    GstVlTextItem *item = link->data;
+
+    next = link->next;
+    if (!item->ahead) {
+      gst_vl_text_item_free (item);
+      g_queue_delete_link (&pad->items, link);
+    } else {
+      item->ahead = FALSE;
+    }
+  }
+  pad->sought = pad->ahead = FALSE;
+}
+
+void
+gst_vl_texts_begin_segment (GstVlTexts *texts, guint32 seqnum)
+{
+  g_mutex_lock (&texts->lock);
+  texts->round = seqnum;
+  for (guint i = 0; i < texts->pads->len; i++)
+    begin_round (g_ptr_array_index (texts->pads, i));
+  g_cond_broadcast (&texts->changed);
+  g_mutex_unlock (&texts->lock);
+}
+
 void
 gst_vl_texts_reset (GstVlTexts *texts)
 {
   g_mutex_lock (&texts->lock);
+  for (guint i = 0; i < texts->pads->len; i++)
+    begin_round (g_ptr_array_index (texts->pads, i));
   texts->now[GST_VL_CLOCK_STREAM] = texts->now[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
   texts->video_thread = texts->event_thread = 0;
   texts->crowded = FALSE;
@@ -160,12 +191,17 @@ copy_pads (GstVlTexts *texts)
 void
 gst_vl_texts_begin_seek (GstVlTexts *texts, GstEvent *seek)
 {
-  if (!is_flushing_seek (seek))
-    return;
+  const gboolean flushes = is_flushing_seek (seek);
+
   g_mutex_lock (&texts->lock);
-  texts->seeking++;
-  for (guint i = 0; i < texts->pads->len; i++)
-    GST_VL_TEXT_PAD (g_ptr_array_index (texts->pads, i))->held = TRUE;
+  texts->seeking += flushes;
+  for (guint i = 0; i < texts->pads->len; i++) {
+    GstVlTextPad *pad = g_ptr_array_index (texts->pads, i);
+
+    pad->held |= flushes;
+    pad->sought =
+        !flushes && gst_event_get_seqnum (seek) != texts->round; /* which may have come by way of another sink */
+  }
   g_mutex_unlock (&texts->lock);
 }
 
@@ -177,12 +213,14 @@ let_go (GstVlTextPad *pad)
 }
 
 void
-gst_vl_texts_end_seek (GstVlTexts *texts, GstEvent *seek)
+gst_vl_texts_end_seek (GstVlTexts *texts, GstEvent *seek, gboolean done)
 {
   g_autoptr (GPtrArray) pads = NULL;
 
   g_mutex_lock (&texts->lock);
   pads = copy_pads (texts);
+  for (guint i = 0; i < pads->len && !done; i++)
+    GST_VL_TEXT_PAD (g_ptr_array_index (pads, i))->sought = FALSE;
   g_mutex_unlock (&texts->lock);
 
   for (guint i = 0; i < pads->len; i++) {
@@ -232,7 +270,7 @@ ask_liveness (GstVlTexts *texts)
 static gboolean
 is_awaited (GstVlTextPad *pad, GstClockTime t)
 {
-  return pad->patient && !pad->eos && !pad->live && !gst_vl_text_pad_is_beside (pad) &&
+  return pad->patient && !pad->eos && !pad->live && !pad->ahead && !gst_vl_text_pad_is_beside (pad) &&
          gst_pad_is_linked (GST_PAD (pad)) &&
          (pad->position[GST_VL_CLOCK_STREAM] == GST_CLOCK_TIME_NONE || pad->position[GST_VL_CLOCK_STREAM] <= t);
 }
@@ -298,6 +336,8 @@ collect (GstVlTextPad *pad, const GstClockTime now[GST_VL_N_CLOCKS], GPtrArray *
     GstVlTextItem *item = link->data;
 
     next = link->next;
+    if (item->ahead)
+      continue;
     if (is_over (pad, item, clock, t)) {
       gst_vl_text_item_free (item);
       g_queue_delete_link (&pad->items, link);

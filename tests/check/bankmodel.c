@@ -32,7 +32,8 @@ write_bank (void)
 
   fail_unless (model && size > 0 && fd >= 0 && g_close (fd, NULL), "%s", error ? error->message : "");
   for (guint i = 0; i < G_N_ELEMENTS (lines); i++) {
-    fail_unless (vlf_model_embed_text (model, lines[i], rows + i * size, NULL, &error), "%s", error ? error->message : "");
+    fail_unless (vlf_model_embed_text (model, lines[i], rows + i * size, NULL, &error), "%s",
+                 error ? error->message : "");
     texts[i] = (VlfEmbedding){ .text = lines[i], .tokens = 1, .values = rows + i * size };
   }
   fail_unless (vlf_embeddings_save (path, vlf_model_fingerprint (model), texts, G_N_ELEMENTS (lines), 1, size, &error));

@@ -250,6 +250,57 @@ GST_START_TEST (test_beside_held_video)
 }
 GST_END_TEST
 
+static gboolean seeks; /* whether the video's source does */
+
+static gboolean
+take_seek (GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  (void) pad;
+  (void) parent;
+  gst_event_unref (event);
+  return seeks;
+}
+
+/* Of a loop without a flush the texts of the next round are there while frames of this one still come; each is asked in its own round. */
+GST_START_TEST (test_loop)
+{
+  Fusion *f = fusion_new ("text-timeout=0");
+  GstEvent *seek = gst_event_new_seek (1, GST_FORMAT_TIME, GST_SEEK_FLAG_SEGMENT, GST_SEEK_TYPE_SET, 0,
+                                       GST_SEEK_TYPE_SET, GST_SECOND);
+  GstSegment segment;
+  TextSource s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  text_source_link (&s, f->element, "text_%u", "utf8");
+  text_source_push (&s, "early", 0, 10);
+  text_source_push (&s, "late", 20, -1);
+  text_expect_at (f, 5, "early");
+  text_expect_at (f, 21, "late");
+  gst_pad_set_event_function (f->h->srcpad, take_seek);
+  seeks = FALSE;
+  fail_unless (!gst_pad_push_event (f->h->sinkpad, gst_event_ref (seek)));
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  fail_unless (gst_pad_push_event (s.pad, gst_event_new_segment (&segment))); /* no other round */
+  text_source_push (&s, "later", 22, -1);
+  text_expect_at (f, 22, "later");
+  seeks = TRUE;
+  fail_unless (gst_pad_push_event (f->h->sinkpad, gst_event_ref (seek)));
+  fail_unless (gst_pad_push_event (s.pad, gst_event_new_segment (&segment)));
+  text_source_push (&s, "early", 0, 10);
+  text_source_push (&s, "late", 20, -1);
+  text_expect_at (f, 24, "later");
+  text_expect_at (f, 29, "later");
+  text_start_video (f, 1);
+  text_expect_at (f, 0, "early");
+  text_expect_at (f, 9, "early");
+  text_expect_at (f, 15, "");
+  text_expect_at (f, 25, "late");
+  gst_event_unref (seek);
+  text_source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
 static Suite *
 text_limits_suite (void)
 {
@@ -265,6 +316,7 @@ text_limits_suite (void)
   tcase_add_test (tc, test_unreadable);
   tcase_add_test (tc, test_impossible_prompt);
   tcase_add_test (tc, test_beside_held_video);
+  tcase_add_test (tc, test_loop);
   tcase_add_test (tc, test_untimed_backwards);
   return s;
 }
