@@ -228,7 +228,7 @@ vlf_safetensors_writer_save (VlfSafetensorsWriter *writer, const char *path, GEr
 
   g_ptr_array_sort (writer->entries, by_alignment_and_name);
   header = make_header (writer);
-  if (header->len > VLF_SAFETENSORS_MAX_HEADER) {
+  if (header->len - sizeof (guint64) > VLF_SAFETENSORS_MAX_HEADER) {
     g_set_error (error, VLF_ERROR, VLF_ERROR_RANGE,
                  "%s: expected names and texts of at most %" G_GUINT64_FORMAT
                  " bytes, which readers take, found %" G_GSIZE_FORMAT,

@@ -128,9 +128,9 @@ caption_prepare (GstVlInference *base, const GPtrArray *texts)
 {
   GstVlCaption *self = GST_VL_CAPTION (base);
   VlfModel *model = gst_vl_inference_get_model (base);
-  GstVlManner *manner;
+  GstVlManner *manner, *good;
   GstVlCaptionJob *job;
-  guint kind;
+  gint kind;
 
   GST_OBJECT_LOCK (self);
   manner = gst_vl_manner_ref (self->manner);
@@ -139,7 +139,8 @@ caption_prepare (GstVlInference *base, const GPtrArray *texts)
   if (model && !*self->asked && !vlf_model_captions (model))
     return NULL;
   kind = *self->asked && (!model || vlf_model_answers (model));
-  job = gst_vl_caption_job_new (self->asked, manner == self->bad[kind] ? self->good[kind] : manner, self->good[kind]);
+  good = self->good[kind] ? self->good[kind] : self->good[!kind];
+  job = gst_vl_caption_job_new (self->asked, good && manner == self->bad[kind] ? good : manner, good);
   job->job.generation = self->generation;
   return &job->job;
 }
@@ -157,7 +158,7 @@ caption_finish (GstVlInference *base, GstVlJob *base_job)
   }
   if (job->rejected)
     gst_vl_manner_replace (&self->bad[kind], job->rejected);
-  if (base_job->result->n_prompts > 0) /* else nothing has been tried */
+  if (base_job->result->n_prompts > 0) /* else nothing was tried */
     gst_vl_manner_replace (&self->good[kind], job->manner);
   return gst_vl_result_from_vlf (base_job->result, base_job->pts, base_job->generation);
 }
@@ -246,13 +247,12 @@ push_texts (GstVlCaption *self, GstVlTextSrc *pad, GstBuffer *buffer, GstVlResul
 static GstFlowReturn
 caption_leaving (GstVlInference *base, GstBuffer *buffer, GstVlResult *result)
 {
-  GstVlCaption *self = GST_VL_CAPTION (base);
-  g_autoptr (GstVlTextSrc) pad = get_text_src (self);
+  g_autoptr (GstVlTextSrc) pad = get_text_src (GST_VL_CAPTION (base));
   GstFlowReturn ret;
 
   if (!pad)
     return GST_FLOW_OK;
-  ret = push_texts (self, pad, buffer, result);
+  ret = push_texts (GST_VL_CAPTION (base), pad, buffer, result);
   /* The pad is being released; where the whole element flushes, the video's pads say so. */
   if (ret == GST_FLOW_FLUSHING)
     ret = GST_FLOW_OK;

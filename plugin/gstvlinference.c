@@ -319,10 +319,7 @@ src_event (GstBaseTransform *trans, GstEvent *event)
 
   switch (GST_EVENT_TYPE (event)) {
   case GST_EVENT_QOS: gst_vl_stream_take_qos (&priv->stream, event); break;
-  case GST_EVENT_SEEK:
-    seek = gst_event_ref (event);
-    gst_vl_texts_begin_seek (priv->stream.texts, seek);
-    break;
+  case GST_EVENT_SEEK: seek = gst_vl_texts_begin_seek (priv->stream.texts, event) ? gst_event_ref (event) : NULL; break;
   case GST_EVENT_LATENCY:
     gst_vl_texts_latency_changed (priv->stream.texts);
     gst_vl_stream_ask_live (&priv->stream);

@@ -173,7 +173,7 @@ gst_vl_label_new (const gchar *text, const gchar *value, guint32 colour, const G
     return NULL;
   if (value && (chip.value = layout_new (value, type, PANGO_WEIGHT_BOLD)))
     pango_layout_get_pixel_size (chip.value, &value_width, NULL);
-  fit_chip (&chip, (gint) (MIN (type->max_width, MAX_SIDE) - 4 * pad - 2 * dot - value_width), &height);
+  fit_chip (&chip, (gint) (MIN (type->max_width, MAX_SIDE - 1) - 4 * pad - 2 * dot - value_width), &height);
   picture = draw_picture ((guint) ceil (3 * pad + 2 * dot + chip.text_width + (chip.value ? pad + value_width : 0)),
                           (guint) ceil (height + 0.44 * type->size), type->opacity, draw_chip, &chip);
   g_object_unref (chip.text);
@@ -218,7 +218,7 @@ GstBuffer *
 gst_vl_caption_new (const gchar *text, const GstVlType *type, const GstVlSpan *lit)
 {
   Caption caption = { layout_new (text, type, PANGO_WEIGHT_MEDIUM), type->size };
-  gint room = (gint) (MIN (type->max_width, MAX_SIDE) - 1.4 * type->size), width, height;
+  gint room = (gint) (MIN (type->max_width, MAX_SIDE - 1) - 1.4 * type->size), width, height;
   GstBuffer *picture;
 
   if (!caption.text)

@@ -24,6 +24,20 @@ gst_vl_text_item_free (gpointer data)
   g_free (item);
 }
 
+void
+gst_vl_text_pad_drop (GstVlTextPad *pad, gboolean old)
+{
+  for (GList *link = pad->items.head, *next; link; link = next) {
+    GstVlTextItem *item = link->data;
+
+    next = link->next;
+    if (old && item->ahead)
+      continue;
+    gst_vl_text_item_free (item);
+    g_queue_delete_link (&pad->items, link);
+  }
+}
+
 static GstClockTime
 convert_time (const GstSegment *segment, guint clock, GstClockTime time)
 {
@@ -97,7 +111,7 @@ wait_for_room (GstVlTextPad *pad)
       return GST_FLOW_FLUSHING;
     if (texts->flags & GST_VL_TEXTS_VIDEO_EOS)
       return GST_FLOW_EOS;
-    if (gst_vl_text_pad_is_beside (pad) ||
+    if (pad->leaving || gst_vl_text_pad_is_beside (pad) ||
         g_queue_get_length (&pad->items) < (texts->video_thread || pad->fingerprint ? MAX_AHEAD : MAX_BESIDE))
       return GST_FLOW_OK;
     g_cond_wait (&texts->changed, &texts->lock);
@@ -180,7 +194,7 @@ text_chain (GstPad *base, GstObject *parent, GstBuffer *buffer)
 static void
 forget_texts (GstVlTextPad *pad)
 {
-  g_queue_clear_full (&pad->items, gst_vl_text_item_free);
+  gst_vl_text_pad_drop (pad, FALSE);
   gst_segment_init (&pad->segment, GST_FORMAT_UNDEFINED);
   pad->position[GST_VL_CLOCK_STREAM] = pad->position[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
   pad->eos = pad->crowded = pad->sought = pad->ahead = FALSE;
@@ -194,8 +208,13 @@ take_segment (GstVlTextPad *pad, GstEvent *event)
   while (pad->held && !pad->flushing && !pad->gone && !(pad->texts->flags & GST_VL_TEXTS_STOPPING))
     g_cond_wait (&pad->texts->changed, &pad->texts->lock);
   gst_event_copy_segment (event, &pad->segment);
-  pad->ahead |= pad->sought;
-  pad->sought = FALSE;
+  if (pad->sought) {
+    if (pad->begun)
+      gst_vl_text_pad_drop (pad, FALSE);
+    pad->ahead = !pad->begun;
+    pad->sought = FALSE;
+  }
+  pad->eos = FALSE;
   /* Neither its position nor its start says what texts are still to come: subparse may send it stale after a seek. */
   pad->position[GST_VL_CLOCK_STREAM] = pad->position[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
 }
@@ -269,7 +288,8 @@ text_event (GstPad *base, GstObject *parent, GstEvent *event)
   case GST_EVENT_CAPS: ret = take_caps (pad, parent, event, &error); break;
   case GST_EVENT_SEGMENT: take_segment (pad, event); break;
   case GST_EVENT_GAP: take_gap (pad, event); break;
-  case GST_EVENT_EOS: pad->eos = TRUE; break;
+  case GST_EVENT_EOS:
+  case GST_EVENT_SEGMENT_DONE: pad->eos = TRUE; break;
   case GST_EVENT_FLUSH_START: pad->flushing = TRUE; break;
   case GST_EVENT_FLUSH_STOP:
     pad->flushing = FALSE;

@@ -34,11 +34,12 @@ struct _GstVlTexts {
   GstVlTextsFlags flags;
   GstVlTextsJudge judge;             /* NULL: encoded texts are refused */
   guint seeking;                     /* flushing seeks under way */
-  guint32 round;                     /* the sequence number of the video's latest segment */
+  guint32 round;                     /* the sequence number of the video's latest segment, */
+  guint32 sought;                    /* and of the latest seek that does not flush */
   GstClockTime now[GST_VL_N_CLOCKS]; /* of the latest frame */
   guint video_thread;                /* gst_vl_thread_number() of the latest frame or event; 0: not known */
-  guint
-      event_thread; /* of the latest event: frames may come on another thread, from an element before that held them */
+  /* Of the latest event: frames may come on another thread, from an element before that held them. */
+  guint event_thread;
   gboolean crowded; /* the bus was told that more texts are active than are asked */
 };
 
@@ -60,13 +61,17 @@ struct _GstVlTextPad {
   gboolean patient; /* the video may wait for this pad */
   /* A seek that does not flush, as of a loop, begins another round, and texts may be there sooner than frames, which were in flight: those wait
    * for the video's segment. */
-  gboolean sought;      /* the next segment is of the next round */
-  gboolean ahead;       /* texts are */
+  gboolean leaving;     /* its source is being sought, which its thread must not hold up */
+  gboolean sought;      /* the next segment is of the next round, */
+  gboolean begun;       /* in which the video is already */
+  gboolean ahead;       /* texts are of a round that the video has not begun */
   gboolean live, asked; /* whether its source is live, and whether that is known */
   guint thread;         /* that texts come on; 0: not known */
 };
 
 void gst_vl_text_item_free (gpointer item);
+/* Texts that are there, or @old, those that are not of the next round, are forgotten. Called with the lock. */
+void gst_vl_text_pad_drop (GstVlTextPad *pad, gboolean old);
 
 /* Whether texts come on the video's thread, as far as is known. After a flush nothing may be known of that one before its first frame,
  * which is behind texts then; so they do if they did before. Called with the lock. */

@@ -100,31 +100,36 @@ gst_vl_texts_set_flags (GstVlTexts *texts, GstVlTextsFlags flags, gboolean on)
   g_mutex_unlock (&texts->lock);
 }
 
-/* Called with the lock. What is there of the round before is over. */
+/* Called with the lock. The video is in a round whose texts are still to come. */
+static void
+await_round (GstVlTextPad *pad)
+{
+  gst_vl_text_pad_drop (pad, FALSE);
+  pad->position[GST_VL_CLOCK_STREAM] = pad->position[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
+  pad->eos = FALSE;
+}
+
+/* Called with the lock. What is there of the round before is over, unless its source may turn out not to seek. */
 static void
 begin_round (GstVlTextPad *pad)
 {
-  for (GList *link = pad->items.head, *next; link && pad->ahead; link = next) {
-    GstVlTextItem *item = link->data;
-
-    next = link->next;
-    if (!item->ahead) {
-      gst_vl_text_item_free (item);
-      g_queue_delete_link (&pad->items, link);
-    } else {
-      item->ahead = FALSE;
-    }
-  }
-  pad->sought = pad->ahead = FALSE;
+  if (pad->ahead)
+    gst_vl_text_pad_drop (pad, TRUE);
+  else if (pad->sought && !pad->leaving)
+    await_round (pad);
+  for (GList *link = pad->items.head; link; link = link->next)
+    ((GstVlTextItem *) link->data)->ahead = FALSE;
+  pad->ahead = FALSE;
+  pad->begun = TRUE;
 }
 
 void
 gst_vl_texts_begin_segment (GstVlTexts *texts, guint32 seqnum)
 {
   g_mutex_lock (&texts->lock);
-  texts->round = seqnum;
-  for (guint i = 0; i < texts->pads->len; i++)
+  for (guint i = 0; i < texts->pads->len && texts->round != seqnum; i++) /* else another one of the same round */
     begin_round (g_ptr_array_index (texts->pads, i));
+  texts->round = seqnum;
   g_cond_broadcast (&texts->changed);
   g_mutex_unlock (&texts->lock);
 }
@@ -135,6 +140,7 @@ gst_vl_texts_reset (GstVlTexts *texts)
   g_mutex_lock (&texts->lock);
   for (guint i = 0; i < texts->pads->len; i++)
     begin_round (g_ptr_array_index (texts->pads, i));
+  texts->round = texts->sought = 0;
   texts->now[GST_VL_CLOCK_STREAM] = texts->now[GST_VL_CLOCK_RUNNING] = GST_CLOCK_TIME_NONE;
   texts->video_thread = texts->event_thread = 0;
   texts->crowded = FALSE;
@@ -169,13 +175,13 @@ gst_vl_texts_latency_changed (GstVlTexts *texts)
   g_mutex_unlock (&texts->lock);
 }
 
-static gboolean
-is_flushing_seek (GstEvent *seek)
+static GstSeekFlags
+seek_flags (GstEvent *seek)
 {
   GstSeekFlags flags;
 
   gst_event_parse_seek (seek, NULL, NULL, &flags, NULL, NULL, NULL, NULL);
-  return (flags & GST_SEEK_FLAG_FLUSH) != 0;
+  return flags;
 }
 
 static GPtrArray *
@@ -188,27 +194,39 @@ copy_pads (GstVlTexts *texts)
   return pads;
 }
 
-void
+gboolean
 gst_vl_texts_begin_seek (GstVlTexts *texts, GstEvent *seek)
 {
-  const gboolean flushes = is_flushing_seek (seek);
+  const GstSeekFlags flags = seek_flags (seek);
+  const guint32 seqnum = gst_event_get_seqnum (seek);
+  const gboolean flushes = flags & GST_SEEK_FLAG_FLUSH,
+                 another = !flushes && !(flags & GST_SEEK_FLAG_INSTANT_RATE_CHANGE);
+  gboolean again;
 
   g_mutex_lock (&texts->lock);
+  again = another && texts->sought == seqnum;
+  if (another)
+    texts->sought = seqnum;
   texts->seeking += flushes;
-  for (guint i = 0; i < texts->pads->len; i++) {
+  for (guint i = 0; i < texts->pads->len && !again; i++) {
     GstVlTextPad *pad = g_ptr_array_index (texts->pads, i);
 
     pad->held |= flushes;
-    pad->sought =
-        !flushes && gst_event_get_seqnum (seek) != texts->round; /* which may have come by way of another sink */
+    pad->leaving = pad->sought = another;
+    pad->begun = texts->round == seqnum; /* by way of another sink */
   }
+  g_cond_broadcast (&texts->changed);
   g_mutex_unlock (&texts->lock);
+  return !again;
 }
 
 static void
-let_go (GstVlTextPad *pad)
+let_go (GstVlTextPad *pad, gboolean sought)
 {
-  pad->held = FALSE;
+  pad->held = pad->leaving = FALSE;
+  pad->sought &= sought;
+  if (pad->sought && pad->begun)
+    await_round (pad);
   g_cond_broadcast (&pad->texts->changed);
 }
 
@@ -225,14 +243,15 @@ gst_vl_texts_end_seek (GstVlTexts *texts, GstEvent *seek, gboolean done)
 
   for (guint i = 0; i < pads->len; i++) {
     GstVlTextPad *pad = g_ptr_array_index (pads, i);
+    const gboolean sought = gst_pad_push_event (GST_PAD (pad), gst_event_ref (seek));
 
-    if (!gst_pad_push_event (GST_PAD (pad), gst_event_ref (seek)))
+    if (!sought)
       GST_INFO_OBJECT (pad, "source of texts does not seek");
     g_mutex_lock (&texts->lock);
-    let_go (pad);
+    let_go (pad, sought);
     g_mutex_unlock (&texts->lock);
   }
-  if (!is_flushing_seek (seek))
+  if (!(seek_flags (seek) & GST_SEEK_FLAG_FLUSH))
     return;
   g_mutex_lock (&texts->lock);
   texts->seeking--;

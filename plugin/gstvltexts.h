@@ -37,7 +37,8 @@ void gst_vl_texts_latency_changed (GstVlTexts *texts);
 /* Around a seek of the video: with a flushing one, frames wait and text segments are held back until the texts have been sought too
  * (subparse sends a stale segment before it has updated its own). With another, texts of the next round are kept until the video's segment
  * has come, as @done or not the video's own seek was. Both take no reference. */
-void gst_vl_texts_begin_seek (GstVlTexts *texts, GstEvent *seek);
+gboolean gst_vl_texts_begin_seek (GstVlTexts *texts,
+                                  GstEvent *seek); /* FALSE: done already, by way of another sink; no end then */
 void gst_vl_texts_end_seek (GstVlTexts *texts, GstEvent *seek, gboolean done); /* forwards @seek to every pad's peer */
 /* A segment of the video, with its event's sequence number. */
 void gst_vl_texts_begin_segment (GstVlTexts *texts, guint32 seqnum);

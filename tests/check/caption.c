@@ -365,6 +365,24 @@ GST_START_TEST (test_manner_of_answers)
 }
 GST_END_TEST
 
+/* Where only one kind has been tried, its manner is tried for the other, too. */
+GST_START_TEST (test_manner_of_first_answer)
+{
+  Fusion *f;
+
+  fake_reset ();
+  f = caption_new ("interval=0 num-beams=2");
+  fake.answers = 2;
+  fusion_set_caps (f, "RGB", 8, 8);
+  expect_said (f, "saying 0");
+  g_object_set (f->element, "num-beams", 33, NULL);
+  expect_said (f, "saying 0");
+  g_object_set (f->element, "question", "how?", NULL);
+  expect_said (f, "how? 0");
+  fusion_free (f);
+}
+GST_END_TEST
+
 static gpointer
 change_all (gpointer data)
 {
@@ -438,6 +456,7 @@ caption_suite (void)
   tcase_add_test (tc, test_unreadable_question);
   tcase_add_test (tc, test_impossible_answers);
   tcase_add_test (tc, test_manner_of_answers);
+  tcase_add_test (tc, test_manner_of_first_answer);
   tcase_add_test (tc, test_live_is_not_held_up);
   tcase_add_test (tc, test_null_while_generating);
   tcase_add_test (tc, test_flush_while_generating);

@@ -261,30 +261,118 @@ take_seek (GstPad *pad, GstObject *parent, GstEvent *event)
   return seeks;
 }
 
+static GstEvent *
+loop_seek (void)
+{
+  return gst_event_new_seek (1, GST_FORMAT_TIME, GST_SEEK_FLAG_SEGMENT, GST_SEEK_TYPE_SET, 0, GST_SEEK_TYPE_SET,
+                             GST_SECOND);
+}
+
+/* The text source's answer to a seek: its segment and the texts of a round. */
+static void
+push_round (TextSource *s)
+{
+  GstSegment segment;
+
+  gst_segment_init (&segment, GST_FORMAT_TIME);
+  fail_unless (gst_pad_push_event (s->pad, gst_event_new_segment (&segment)));
+  text_source_push (s, "early", 0, 10);
+  text_source_push (s, "late", 20, 10);
+}
+
+/* The video may be in the next round before its texts are, and then nothing of the old one is left; a seek that comes by way of two sinks is one. */
+GST_START_TEST (test_loop_video_first)
+{
+  Fusion *f = fusion_new ("text-timeout=0");
+  TextSource s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  gst_pad_set_event_function (f->h->srcpad, take_seek);
+  seeks = TRUE;
+  text_source_link (&s, f->element, "text_%u", "utf8");
+  gst_pad_set_event_function (s.pad, take_seek);
+  push_round (&s);
+  for (guint round = 0; round < 100; round++) {
+    GstEvent *seek = loop_seek ();
+
+    text_expect_at (f, 0, "early");
+    text_expect_at (f, 28, "late"); /* which no later frame ends */
+    fail_unless (gst_pad_push_event (f->h->sinkpad, gst_event_ref (seek)));
+    fail_unless (gst_pad_push_event (f->h->sinkpad, seek));
+    text_start_video (f, 1);
+    text_expect_at (f, 25, "");
+    push_round (&s);
+  }
+  text_source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
+static gpointer
+push_many (gpointer s)
+{
+  for (gint i = 0; i < 100; i++)
+    text_source_push (s, "text", 300 + i, 1);
+  return NULL;
+}
+
+static gboolean
+take_seek_locked (GstPad *pad, GstObject *parent, GstEvent *event)
+{
+  GThread *thread = g_object_get_data (G_OBJECT (pad), "thread");
+
+  (void) parent;
+  gst_event_unref (event);
+  g_thread_join (thread); /* as basesrc waits for its own thread to pause */
+  return TRUE;
+}
+
+/* A source of texts that is far ahead, and waits for video, can be sought. */
+GST_START_TEST (test_loop_far_ahead)
+{
+  Fusion *f = fusion_new ("text-timeout=0");
+  TextSource s;
+
+  fusion_set_caps (f, "RGB", 8, 8);
+  gst_pad_set_event_function (f->h->srcpad, take_seek);
+  seeks = TRUE;
+  text_source_link (&s, f->element, "text_%u", "utf8");
+  text_expect_at (f, 0, "");
+  g_object_set_data (G_OBJECT (s.pad), "thread", g_thread_new ("texts", push_many, &s));
+  gst_pad_set_event_function (s.pad, take_seek_locked);
+  g_usleep (100000); /* it waits by now */
+  fail_unless (gst_pad_push_event (f->h->sinkpad, loop_seek ()));
+  text_start_video (f, 1);
+  push_round (&s);
+  text_expect_at (f, 5, "early");
+  text_source_release (&s, f->element);
+  fusion_free (f);
+}
+GST_END_TEST
+
 /* Of a loop without a flush the texts of the next round are there while frames of this one still come; each is asked in its own round. */
 GST_START_TEST (test_loop)
 {
   Fusion *f = fusion_new ("text-timeout=0");
-  GstEvent *seek = gst_event_new_seek (1, GST_FORMAT_TIME, GST_SEEK_FLAG_SEGMENT, GST_SEEK_TYPE_SET, 0,
-                                       GST_SEEK_TYPE_SET, GST_SECOND);
   GstSegment segment;
   TextSource s;
 
   fusion_set_caps (f, "RGB", 8, 8);
   text_source_link (&s, f->element, "text_%u", "utf8");
+  gst_pad_set_event_function (s.pad, take_seek);
   text_source_push (&s, "early", 0, 10);
   text_source_push (&s, "late", 20, -1);
   text_expect_at (f, 5, "early");
   text_expect_at (f, 21, "late");
   gst_pad_set_event_function (f->h->srcpad, take_seek);
   seeks = FALSE;
-  fail_unless (!gst_pad_push_event (f->h->sinkpad, gst_event_ref (seek)));
+  fail_unless (!gst_pad_push_event (f->h->sinkpad, loop_seek ()));
   gst_segment_init (&segment, GST_FORMAT_TIME);
   fail_unless (gst_pad_push_event (s.pad, gst_event_new_segment (&segment))); /* no other round */
   text_source_push (&s, "later", 22, -1);
   text_expect_at (f, 22, "later");
   seeks = TRUE;
-  fail_unless (gst_pad_push_event (f->h->sinkpad, gst_event_ref (seek)));
+  fail_unless (gst_pad_push_event (f->h->sinkpad, loop_seek ()));
   fail_unless (gst_pad_push_event (s.pad, gst_event_new_segment (&segment)));
   text_source_push (&s, "early", 0, 10);
   text_source_push (&s, "late", 20, -1);
@@ -295,7 +383,6 @@ GST_START_TEST (test_loop)
   text_expect_at (f, 9, "early");
   text_expect_at (f, 15, "");
   text_expect_at (f, 25, "late");
-  gst_event_unref (seek);
   text_source_release (&s, f->element);
   fusion_free (f);
 }
@@ -317,6 +404,8 @@ text_limits_suite (void)
   tcase_add_test (tc, test_impossible_prompt);
   tcase_add_test (tc, test_beside_held_video);
   tcase_add_test (tc, test_loop);
+  tcase_add_test (tc, test_loop_video_first);
+  tcase_add_test (tc, test_loop_far_ahead);
   tcase_add_test (tc, test_untimed_backwards);
   return s;
 }
