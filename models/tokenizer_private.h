@@ -37,7 +37,7 @@ vlf_slice_part (const VlfSlice *slice, gsize from, gsize to)
 
   return part;
 }
-/* Bytes [from, to). What is empty may have no memory, and addresses are counted from. */
+/* Bytes [from, to). What is empty may have no memory, or a part of it, and addresses are counted from. */
 static inline VlfSlice
 vlf_aligned_slice (const VlfAligned *aligned, gsize from, gsize to)
 {
@@ -45,7 +45,7 @@ vlf_aligned_slice (const VlfAligned *aligned, gsize from, gsize to)
   const VlfSlice nothing = { "", nowhere, nowhere, 0 };
   VlfSlice whole = { aligned->text, aligned->begin, aligned->end, to };
 
-  return aligned->text ? vlf_slice_part (&whole, from, to) : nothing;
+  return aligned->allocated > 0 ? vlf_slice_part (&whole, from, to) : nothing;
 }
 
 /* White_Space of Unicode; \p{L}; \p{N}; \w of regular expressions. GLib's version of Unicode decides. */
