@@ -3,6 +3,7 @@
  * and each carries its own result. 300 frames of JPEG, 15 a second, so that every frame is a key unit.
  *   seeks FILE MODEL */
 #include "plugin/lib/vlfusion.h"
+#include "tests/folder.h"
 
 #define RATE 15
 #define SKEW GST_MSECOND /* of times that demuxer and segment round */
@@ -232,6 +233,82 @@ test_segments (void)
   play_close (&play);
 }
 
+/* ---- texts of a loop ---- */
+
+#define ROUNDS 4
+#define TEXTS  6 /* of a round, half a second each */
+
+/* The film as Matroska, which can be sought without a flush while its last frames are in flight, and subtitles. */
+static void
+make_files (const gchar *film, const gchar *folder)
+{
+  g_autofree gchar *description =
+      g_strdup_printf ("filesrc location=%s ! avidemux ! matroskamux ! filesink location=%s", file, film);
+  g_autoptr (GString) subtitles = g_string_new (NULL);
+  Play play = { .pipeline = gst_parse_launch (description, NULL) };
+
+  gst_element_set_state (play.pipeline, GST_STATE_PLAYING);
+  wait_for (&play, GST_MESSAGE_EOS);
+  gst_element_set_state (play.pipeline, GST_STATE_NULL);
+  gst_object_unref (play.pipeline);
+  for (guint i = 0; i < TEXTS + 4; i++)
+    g_string_append_printf (subtitles, "%u\n00:00:%02u,%03u --> 00:00:%02u,%03u\ntext %u\n\n", i + 1, i / 2,
+                            i % 2 * 500, (i + 1) / 2, (i + 1) % 2 * 500, i);
+  folder_put (folder, "texts.srt", subtitles->str, -1);
+}
+
+static GstPadProbeReturn
+frame_with_text (GstPad *pad G_GNUC_UNUSED, GstPadProbeInfo *info, gpointer data)
+{
+  Play *play = data;
+  GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER (info);
+  GstVlMeta *meta = gst_buffer_get_vl_meta (buffer, NULL, GST_VL_KIND_FUSION);
+  g_autofree gchar *expected = g_strdup_printf ("text %u", (guint) (GST_BUFFER_PTS (buffer) / (GST_SECOND / 2)));
+
+  g_array_append_val (play->pts, GST_BUFFER_PTS (buffer));
+  play->foreign += !meta || gst_vl_result_get_n_prompts (meta->result) != 1 ||
+                   !g_str_equal (gst_vl_result_get_text (meta->result, 0), expected);
+  return GST_PAD_PROBE_OK;
+}
+
+/* The source of texts is done with the next round's seek long before the last frames of this one have come. */
+static void
+test_texts_in_loop (void)
+{
+  const GstSeekFlags flags = GST_SEEK_FLAG_SEGMENT | GST_SEEK_FLAG_ACCURATE;
+  const GstClockTime last = TEXTS * GST_SECOND / 2;
+  gchar *folder = folder_new ();
+  g_autofree gchar *film = g_build_filename (folder, "film.mkv", NULL);
+  g_autofree gchar *description = g_strdup_printf (
+      "filesrc location=%s ! matroskademux ! queue ! jpegdec ! videoconvert ! vlfusion name=fusion model=%s "
+      "text-timeout=60000000000 ! fakesink sync=false  filesrc location=%s/texts.srt ! subparse ! fusion.text_0",
+      film, model, folder);
+  Play play = { .pts = g_array_new (FALSE, FALSE, sizeof (GstClockTime)) };
+  g_autoptr (GstElement) fusion = NULL;
+  g_autoptr (GstPad) pad = NULL;
+
+  make_files (film, folder);
+  play.pipeline = gst_parse_launch (description, NULL);
+  fusion = gst_bin_get_by_name (GST_BIN (play.pipeline), "fusion");
+  pad = gst_element_get_static_pad (fusion, "src");
+  gst_element_set_state (play.pipeline, GST_STATE_PAUSED);
+  wait_for (&play, GST_MESSAGE_ASYNC_DONE);
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, frame_with_text, &play, NULL);
+  seek (&play, 1, GST_SEEK_FLAG_FLUSH | flags, 0, last);
+  gst_element_set_state (play.pipeline, GST_STATE_PLAYING);
+  for (guint round = 1; round < ROUNDS; round++) {
+    wait_for (&play, GST_MESSAGE_SEGMENT_DONE);
+    seek (&play, 1, round + 1 < ROUNDS ? flags : flags & ~GST_SEEK_FLAG_SEGMENT, 0, last);
+  }
+  wait_for (&play, GST_MESSAGE_EOS);
+  gst_element_set_state (play.pipeline, GST_STATE_NULL);
+  g_assert_cmpuint (play.pts->len, >=, ROUNDS * RATE * TEXTS / 2);
+  g_assert_cmpuint (play.foreign, ==, 0);
+  gst_object_unref (play.pipeline);
+  g_array_unref (play.pts);
+  folder_remove (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -245,5 +322,6 @@ main (int argc, char **argv)
   g_test_add_func ("/seeks/reverse", test_reverse);
   g_test_add_func ("/seeks/turn", test_turn);
   g_test_add_func ("/seeks/segments", test_segments);
+  g_test_add_func ("/seeks/texts-in-loop", test_texts_in_loop);
   return g_test_run ();
 }
