@@ -93,8 +93,8 @@ VlfTensor vlf_concat_rows (VlfPass *pass, VlfTensor x, VlfTensor y);
 /* [b, n, d + e] = x [b, n, d] beside y [b, n, e]; either broadcast. */
 VlfTensor vlf_concat_cols (VlfPass *pass, VlfTensor x, VlfTensor y);
 
-/* Copies @x to @to, alike in shape and of which neither lies within the other: a part of what vlf_memory_new() made, or of this pass. Operations enqueued later
- * read the new numbers, earlier ones the old. */
+/* Copies @x to @to, alike in shape and of which neither lies within the other: a part of what vlf_memory_new() made, or of this pass.
+ * Operations enqueued later read the new numbers, earlier ones the old. */
 void vlf_store (VlfPass *pass, VlfTensor x, VlfTensor to);
 
 /* What @x [b, n, d] holds when the pass has come here, copied for later passes: like any constant, the caller's to free after the last pass

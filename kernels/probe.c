@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* vlf-probe DEVICE TIERS [KEY]: builds the kernels with the instructions of TIERS, a sum of VlfTier, and compares their products with ones made
- * by hand, and what work-items share with the reference. Prints "proven" and ends with 0 if all are exact and those of 16 bits are quicker than f32;
- * ends with 2 where it could not try: the device does not open, memory is short, or these kernels are not those of KEY; anything else, a crash included, is a
- * refusal. With KEY it ends after VLF_TIER_LIMIT and keeps its verdict there. See tier.h. */
+/* vlf-probe DEVICE TIERS [KEY]: builds the kernels with the instructions of TIERS, a sum of VlfTier, and compares their products with ones
+ * made by hand, and what work-items share with the reference. Prints "proven" and ends with 0 if all are exact and those of 16 bits are
+ * quicker than f32; ends with 2 where it could not try: the device does not open, memory is short, or these kernels are not those of KEY;
+ * anything else, a crash included, is a refusal. With KEY it ends after VLF_TIER_LIMIT and keeps its verdict there. See tier.h. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

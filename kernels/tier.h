@@ -3,9 +3,10 @@
  *
  * A compiler may drop inline assembly without a word, a virtual machine may trap it. So kernels with such instructions are only built after
  * another process (vlf-probe) has built and run them on this machine and found the right numbers; whatever becomes of that process, this
- * one goes on in plain OpenCL C, at the latest after vlf_tier_patience(), while the probe looks on for the next process. The verdict lies in the program cache under the program's own key, which covers sources, driver and
- * processor; without a cache there is no proof, and none is tried. As vlf-probe leaves its program in the cache, it costs a first start
- * little more than the compilation that it would have had to do anyway. */
+ * one goes on in plain OpenCL C, at the latest after vlf_tier_patience(), while the probe looks on for the next process. The verdict lies
+ * in the program cache under the program's own key, which covers sources, driver and processor; without a cache there is no proof, and none
+ * is tried. As vlf-probe leaves its program in the cache, it costs a first start little more than the compilation that it would have had to
+ * do anyway. */
 #pragma once
 #include "kernels/cl_device.h"
 

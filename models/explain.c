@@ -13,8 +13,8 @@ vlf_explain_words (const VlfText *text, VlfPromptResult *prompt)
   }
 }
 
-/* Mean over layers and heads of what token @t looked at, or what has come into it, added to @to [cells] with weight @share. The class token (column 0) is dropped
- * and the rest not renormalised: a word that looks nowhere has a dark map. */
+/* Mean over layers and heads of what token @t looked at, or what has come into it, added to @to [cells] with weight @share. The class token
+ * (column 0) is dropped and the rest not renormalised: a word that looks nowhere has a dark map. */
 static void
 add_token_map (const VlfAttentionMaps *maps, guint which, guint t, float share, float *to)
 {

@@ -26,7 +26,8 @@ typedef struct {
 } VlfImageProcessor;
 
 /* From image_processor in @dir's processor_config.json, else from preprocessor_config.json, or the class's defaults where the file or a
- * field is absent. @class_name: image_processor_type if the file does not say. Source: transformers, image_processing_base.py. @input, @patch: of the network; a processor that makes another size is VLF_ERROR_RANGE. */
+ * field is absent. @class_name: image_processor_type if the file does not say. Source: transformers, image_processing_base.py. @input,
+ * @patch: of the network; a processor that makes another size is VLF_ERROR_RANGE. */
 gboolean vlf_image_processor_load (VlfImageProcessor *processor, const char *dir, const char *class_name, guint input,
                                    guint patch, GError **error);
 

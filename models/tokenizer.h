@@ -26,9 +26,9 @@ typedef struct {
 void vlf_tokens_clear (VlfTokens *tokens); /* frees what is inside; zeroed is fine */
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (VlfTokens, vlf_tokens_clear)
 
-/* From the tokenizer files of @dir: tokenizer.json, else vocab.json and merges.txt or vocab.txt; SigLIP's from
- * spiece.model, else from a tokenizer.json that was made of one; with added_tokens.json, special_tokens_map.json and tokenizer_config.json where they exist. @model_type: config.json's
- * ("bridgetower"), which decides unless tokenizer_config.json names a class; an unknown one is
+/* From the tokenizer files of @dir: tokenizer.json, else vocab.json and merges.txt or vocab.txt; SigLIP's from spiece.model, else from a
+ * tokenizer.json that was made of one; with added_tokens.json, special_tokens_map.json and tokenizer_config.json where they exist.
+ * @model_type: config.json's ("bridgetower"), which decides unless tokenizer_config.json names a class; an unknown one is
  * VLF_ERROR_UNSUPPORTED. */
 VlfTokenizer *vlf_tokenizer_new (const char *dir, const char *model_type, GError **error);
 void vlf_tokenizer_free (VlfTokenizer *tokenizer); /* NULL is fine */

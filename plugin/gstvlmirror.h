@@ -7,7 +7,8 @@ G_BEGIN_DECLS
 /* Results as flat structures, for applications and language bindings that do not know GstVlResult: on the bus and on buffers. */
 
 /* Adds to @structure: generation (uint64), model (string), n-prompts (uint), best (int) where that is judged, and of the prompts N, from 0
- * to 63, and of the best one: text-N (string), match-N, score-N, peak-x-N, peak-y-N, similarity-N (double), caption-N (string). What is not known is left out. Peaks: pixels of the frame of @meta; NULL: of the result's own. */
+ * to 63, and of the best one: text-N (string), match-N, score-N, peak-x-N, peak-y-N, similarity-N (double), caption-N (string). What is not
+ * known is left out. Peaks: pixels of the frame of @meta; NULL: of the result's own. */
 void gst_vl_mirror_describe (GstStructure *structure, GstVlResult *result, const GstVlMeta *meta);
 
 /* Adds to @buffer, which is writable and has @meta, a GstCustomMeta named GstVlFusion: the above and producer (string), source-pts and

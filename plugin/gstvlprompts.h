@@ -60,9 +60,9 @@ void gst_vl_prompts_begin (GstVlPrompts *self);
 void gst_vl_prompts_forget (GstVlPrompts *self);
 
 /* What to ask of the next frame: the application's prompts, its encoded texts, then @more (strings), of which @encoded (as long, or NULL)
- * has those that came encoded, as embeddings of one text. A reference; NULL: nothing, and no bank. Its texts may still have
- * to be encoded, by whoever asks them: the first ones, and those of pads. @model: NULL while it loads. @error: set when a new list turned out to be impossible; the old one stays. One thread at a time, as all above but for
- * wanting. */
+ * has those that came encoded, as embeddings of one text. A reference; NULL: nothing, and no bank. Its texts may still have to be encoded,
+ * by whoever asks them: the first ones, and those of pads. @model: NULL while it loads. @error: set when a new list turned out to be
+ * impossible; the old one stays. One thread at a time, as all above but for wanting. */
 GstVlPromptSet *gst_vl_prompts_choose (GstVlPrompts *self, VlfModel *model, const GPtrArray *more,
                                        const GPtrArray *encoded, GError **error);
 

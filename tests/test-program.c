@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The cache of compiled kernels: what it keeps, what it refuses, and that a broken one never hurts; and that kernels compile without warnings. Needs an OpenCL device for the
- * second half. */
+/* The cache of compiled kernels: what it keeps, what it refuses, and that a broken one never hurts; and that kernels compile without
+ * warnings. Needs an OpenCL device for the second half. */
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
